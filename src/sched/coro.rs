@@ -1,0 +1,129 @@
+//! Coro: a stack with a coroutine on it that runs one goroutine after the other.
+//!
+//! ```text
+//! | guard | ... user frames ... park | ... | shim | root | parent link | Coro | colour |
+//!                                                       ^ yielder
+//! ```
+//! The coroutine never returns: its root function loops, running the goroutine that the thread
+//! says is current, and suspends when that goroutine has ended. So a warm stack starts its next
+//! goroutine with a plain resume. A suspended coroutine is never dropped; at process exit they
+//! all just vanish.
+//!
+//! Invariant: a coroutine is resumed by the one thread that took its goroutine from a queue (or
+//! the stack from a list), and only after the suspend before is complete: whoever parks makes the
+//! goroutine visible to wakers from the scheduler's stack, after the switch (`park.rs`).
+
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+
+use corosensei::stack::{Stack, StackPointer};
+use corosensei::{Coroutine, Yielder};
+
+use super::g::G;
+use super::m::M;
+use super::stack::Region;
+use crate::tracer::unwind::{self, Bounds};
+
+/// What corosensei sees of a stack.
+struct Bare {
+    base: StackPointer,
+    limit: StackPointer,
+}
+
+// SAFETY: a region keeps at least `MIN_STACK_BYTES` usable above a guard that faults, and is
+// never unmapped.
+unsafe impl Stack for Bare {
+    fn base(&self) -> StackPointer {
+        self.base
+    }
+
+    fn limit(&self) -> StackPointer {
+        self.limit
+    }
+}
+
+/// The control block. See the module documentation.
+#[repr(C, align(64))]
+pub(crate) struct Coro {
+    coroutine: Coroutine<(), (), (), Bare>,
+    yielder: Cell<*const Yielder<(), ()>>,
+    /// The frame address of the root function.
+    root_frame: Cell<usize>,
+    region: Region,
+    /// The goroutine whose stack this is now.
+    pub(crate) g: Cell<*mut G>,
+    /// The thread that ran it last; with `FLAG_LOCKED` the one that must.
+    pub(crate) m: Cell<*const M>,
+}
+
+impl Coro {
+    /// Makes the coroutine of the `nth` stack of its size.
+    ///
+    /// # Safety
+    /// The region is mapped, unused and never unmapped.
+    pub(crate) unsafe fn new(region: Region, nth: usize) -> *mut Coro {
+        let address = region.control_block(size_of::<Coro>(), nth);
+        let pointer = address as *mut Coro;
+        let nonzero = |a| NonZeroUsize::new(a).expect("a stack at address zero");
+        let bare = Bare { base: nonzero(address), limit: nonzero(region.start()) };
+        let coroutine = Coroutine::with_stack(bare, move |yielder: &Yielder<(), ()>, ()| {
+            // SAFETY: the block outlives its coroutine.
+            unsafe { root(&*pointer, yielder) }
+        });
+        let coro = Coro {
+            coroutine,
+            yielder: Cell::new(std::ptr::null()),
+            root_frame: Cell::new(0),
+            region,
+            g: Cell::new(std::ptr::null_mut()),
+            m: Cell::new(std::ptr::null()),
+        };
+        // SAFETY: room at the top of the region, above the coroutine's base.
+        unsafe { pointer.write(coro) };
+        pointer
+    }
+
+    pub(crate) fn region(&self) -> Region {
+        self.region
+    }
+
+    /// Runs the coroutine until it suspends.
+    ///
+    /// # Safety
+    /// The caller owns the suspended coroutine (see the module's invariant).
+    #[inline]
+    pub(crate) unsafe fn resume(this: *mut Coro) {
+        // SAFETY: exclusive by the caller's promise; the other fields are in cells and not
+        // covered by this borrow.
+        unsafe { (*std::ptr::addr_of_mut!((*this).coroutine)).resume(()) };
+    }
+
+    /// Switches from this coroutine's stack to the thread's. Returns when somebody resumes it,
+    /// perhaps on another thread.
+    ///
+    /// # Safety
+    /// Called on this coroutine's stack.
+    #[inline]
+    pub(crate) unsafe fn suspend(&self) {
+        // SAFETY: the yielder lives at the root of this stack, which never returns.
+        unsafe { (*self.yielder.get()).suspend(()) };
+    }
+
+    /// Where a walk of this stack must stay, for the thread that runs on it.
+    #[inline]
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { low: self.region.low(), root: self.root_frame.get() }
+    }
+}
+
+/// The root function of every goroutine's stack.
+#[inline(never)]
+fn root(coro: &Coro, yielder: &Yielder<(), ()>) {
+    coro.yielder.set(yielder);
+    coro.root_frame.set(unwind::frame_address());
+    loop {
+        super::spawn::run_current();
+        // SAFETY: this is the coroutine's own stack.
+        unsafe { coro.suspend() };
+    }
+}

@@ -1,0 +1,266 @@
+//! G: a goroutine, 128 bytes in a slot that is never unmapped.
+//!
+//! ```text
+//! line 0   state word | id | coro | next | entry | location | join | refs, flags
+//! line 1   parked stack, spare | extras | storage: the closure before it runs, its result after
+//! ```
+//! Slots come from slabs and return to free lists, so a pointer to a slot stays readable for ever;
+//! whose slot it is now, the owner knows (it holds a reference) or the state word tells.
+
+use std::alloc::{Layout, handle_alloc_error};
+use std::cell::Cell;
+use std::panic::Location;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::coro::Coro;
+use super::join::JoinSlot;
+use crate::sys::memory;
+use crate::tracer::emit::{Identity, Traced};
+use crate::tracer::stack_table::Site;
+use crate::tracer::status::StateWord;
+
+/// Bytes for a closure or a result in the slot itself; larger ones are boxed.
+pub(crate) const INLINE_BYTES: usize = 48;
+
+/// What a goroutine runs: functions made for its closure's and its result's types.
+pub(crate) struct Entry {
+    /// Takes the closure out of the storage, runs it and puts its result there.
+    pub(crate) run: unsafe fn(*mut G),
+    /// Drops the closure, which never ran, and puts this panic payload in the result's place.
+    pub(crate) refuse: unsafe fn(*mut G, Box<dyn std::any::Any + Send>),
+    /// Drops the result; false: it was a panic that nobody has seen.
+    pub(crate) drop_result: unsafe fn(*mut G) -> bool,
+    /// The name of the closure's type.
+    pub(crate) name: fn() -> &'static str,
+}
+
+/// What few goroutines have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// A name given by the user.
+    pub(crate) name: Option<String>,
+    /// A stack of its own size.
+    pub(crate) coro: Option<super::stack::Reserved>,
+    /// The generation whose trace has the name. Its owner's.
+    pub(crate) labelled: Cell<u32>,
+}
+
+/// `exiting`: `goexit` was called and its unwinding has not yet reached the root.
+pub(crate) const FLAG_EXITING: u32 = 1;
+/// The goroutine stays on the thread that its coroutine names.
+pub(crate) const FLAG_LOCKED: u32 = 2;
+/// The last pick passed it on so that it changes threads (`GORTDEBUG=migrate=1`).
+pub(crate) const FLAG_PASSED_ON: u32 = 4;
+
+/// A goroutine. See the module documentation.
+#[repr(C, align(128))]
+pub(crate) struct G {
+    pub(crate) state: StateWord,
+    id: AtomicU64,
+    /// The coroutine, null before the first run and after the end. Its owner's.
+    pub(crate) coro: Cell<*mut Coro>,
+    /// The link of whichever list holds the goroutine. Its owner's.
+    pub(crate) next: Cell<*mut G>,
+    entry: AtomicPtr<Entry>,
+    location: AtomicPtr<Location<'static>>,
+    pub(crate) join: JoinSlot,
+    refs: AtomicU32,
+    flags: AtomicU32,
+    parked_stack: AtomicU32,
+    extras: AtomicPtr<Extras>,
+    storage: Cell<[usize; INLINE_BYTES / 8]>,
+}
+
+const _: () = assert!(size_of::<G>() == 128);
+
+// SAFETY: the cells are touched by the goroutine's owner only, and ownership passes from thread
+// to thread through queues and locks that order the accesses.
+unsafe impl Sync for G {}
+
+impl G {
+    /// Sets the slot up for a new life with two references: the scheduler's and the handle's.
+    ///
+    /// # Safety
+    /// The caller took `self` from a free list.
+    pub(crate) unsafe fn revive(
+        &self,
+        id: u64,
+        entry: &'static Entry,
+        location: &'static Location<'static>,
+        extras: Option<Box<Extras>>,
+    ) {
+        self.id.store(id, Ordering::Relaxed);
+        self.coro.set(std::ptr::null_mut());
+        self.next.set(std::ptr::null_mut());
+        self.entry.store(std::ptr::from_ref(entry).cast_mut(), Ordering::Relaxed);
+        self.location.store(std::ptr::from_ref(location).cast_mut(), Ordering::Relaxed);
+        self.join.reset();
+        self.refs.store(2, Ordering::Relaxed);
+        self.flags.store(0, Ordering::Relaxed);
+        self.parked_stack.store(0, Ordering::Relaxed);
+        let extras = extras.map_or(std::ptr::null_mut(), Box::into_raw);
+        self.extras.store(extras, Ordering::Relaxed);
+    }
+
+    /// Gives one reference back. True: it was the last, and the slot is the caller's to free.
+    #[must_use]
+    pub(crate) fn release(&self) -> bool {
+        // ORDERING: AcqRel, pairs with itself: the last one sees what the others did.
+        self.refs.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn entry(&self) -> &'static Entry {
+        // SAFETY: set from a 'static reference in `revive`.
+        unsafe { &*self.entry.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn location(&self) -> &'static Location<'static> {
+        // SAFETY: set from a 'static reference in `revive`.
+        unsafe { &*self.location.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn site(&self) -> Site {
+        Site { name: self.entry().name, location: self.location() }
+    }
+
+    /// The storage of the closure or of the result.
+    pub(crate) fn storage(&self) -> *mut u8 {
+        self.storage.as_ptr().cast()
+    }
+
+    /// The rarely present part. It lives until the slot is freed.
+    pub(crate) fn extras(&self) -> Option<&Extras> {
+        // SAFETY: null or a box that `take_extras` alone takes back, when no references are left.
+        unsafe { self.extras.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Takes the rarely present part back, before the slot is freed.
+    pub(crate) fn take_extras(&self) -> Option<Box<Extras>> {
+        let extras = self.extras.swap(std::ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: it came from `Box::into_raw` in `revive` and is taken once.
+        (!extras.is_null()).then(|| unsafe { Box::from_raw(extras) })
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.extras()?.name.as_deref()
+    }
+
+    pub(crate) fn has_flag(&self, flag: u32) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag != 0
+    }
+
+    /// Sets a flag. Only the goroutine's owner does.
+    pub(crate) fn set_flag(&self, flag: u32) {
+        self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Relaxed);
+    }
+
+    /// Clears a flag. Only the goroutine's owner does.
+    pub(crate) fn clear_flag(&self, flag: u32) {
+        self.flags.store(self.flags.load(Ordering::Relaxed) & !flag, Ordering::Relaxed);
+    }
+
+    /// Keeps the trace's number of the stack that the goroutine parks with; 0: not traced.
+    #[inline]
+    pub(crate) fn keep_stack(&self, stack: u32) {
+        if self.parked_stack.load(Ordering::Relaxed) != stack {
+            self.parked_stack.store(stack, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Traced for G {
+    #[inline]
+    fn state(&self) -> &StateWord {
+        &self.state
+    }
+
+    #[inline]
+    fn identity(&self) -> Identity {
+        let parked_stack = self.parked_stack.load(Ordering::Relaxed);
+        Identity { id: self.id(), site: self.site(), parked_stack }
+    }
+}
+
+/// Gs of one slab: 2 MiB, one huge page where the system has them.
+const SLAB_GS: usize = (2 << 20) / size_of::<G>();
+/// How many free slots move between a processor and the common list at a time.
+pub(crate) const FREE_BATCH: usize = 64;
+
+/// All slabs ever mapped, and the free slots that no processor holds.
+struct Slots {
+    slabs: Vec<usize>,
+    free: Vec<usize>,
+    fresh: usize,
+    fresh_end: usize,
+}
+
+static SLOTS: Mutex<Slots> =
+    Mutex::new(Slots { slabs: Vec::new(), free: Vec::new(), fresh: 0, fresh_end: 0 });
+
+/// Bytes mapped for slots, for memory reports.
+pub(crate) static SLOT_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes up to [`FREE_BATCH`] free slots, at least one, in the order of their addresses.
+pub(crate) fn take_slots(mut give: impl FnMut(&'static G)) {
+    let mut slots = SLOTS.lock();
+    for _ in 0..FREE_BATCH {
+        let slot = match slots.free.pop() {
+            Some(slot) => slot,
+            None => slots.fresh_slot(),
+        };
+        // SAFETY: a slot of a slab is a zeroed or used G for ever; zeroes are a dead G.
+        give(unsafe { &*(slot as *const G) });
+    }
+}
+
+/// Gives free slots back.
+pub(crate) fn return_slots(gs: impl Iterator<Item = &'static G>) {
+    SLOTS.lock().free.extend(gs.map(|g| std::ptr::from_ref(g) as usize));
+}
+
+impl Slots {
+    fn fresh_slot(&mut self) -> usize {
+        if self.fresh == self.fresh_end {
+            self.map_slab();
+        }
+        self.fresh += size_of::<G>();
+        self.fresh - size_of::<G>()
+    }
+
+    fn map_slab(&mut self) {
+        let bytes = SLAB_GS * size_of::<G>();
+        let Ok(base) = memory::reserve(2 * bytes) else {
+            handle_alloc_error(Layout::new::<[G; SLAB_GS]>());
+        };
+        // Twice the size is reserved and the aligned half used, so that a huge page fits; what is
+        // never touched takes no memory.
+        let aligned = (base as usize).next_multiple_of(bytes);
+        // SAFETY: the aligned half lies within the mapping just made.
+        unsafe { memory::advise_huge_pages(aligned as *mut u8, bytes) };
+        SLOT_BYTES.fetch_add(bytes, Ordering::Relaxed);
+        self.slabs.push(aligned);
+        (self.fresh, self.fresh_end) = (aligned, aligned + bytes);
+    }
+}
+
+/// Calls `f` with every slot that ever lived.
+pub(crate) fn each_slot(mut f: impl FnMut(&'static G)) {
+    let (slabs, fresh) = {
+        let slots = SLOTS.lock();
+        (slots.slabs.clone(), slots.fresh)
+    };
+    for slab in slabs {
+        let end = slab + SLAB_GS * size_of::<G>();
+        let end = if (slab..end).contains(&fresh) { fresh } else { end };
+        for slot in (slab..end).step_by(size_of::<G>()) {
+            // SAFETY: as in `take_slots`.
+            f(unsafe { &*(slot as *const G) });
+        }
+    }
+}

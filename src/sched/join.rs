@@ -1,0 +1,73 @@
+//! The end of a goroutine meets whoever waits for it: one word.
+//!
+//! ```text
+//! 0 running --finish--> 1 done
+//!   | \--detach--> 2 detached --finish--> (the finisher drops the result)
+//!   \--wait(w)--> w --finish--> 1, and the finisher wakes w
+//! ```
+//! `tests/models` checks this file with loom.
+
+use crate::sys::sync::{AtomicUsize, Ordering};
+
+const RUNNING: usize = 0;
+const DONE: usize = 1;
+const DETACHED: usize = 2;
+
+/// What [`JoinSlot::finish`] found.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Finished {
+    /// Nobody waits yet; the handle takes the result later.
+    Unwatched,
+    /// The handle is gone: the result is the finisher's to drop.
+    Detached,
+    /// Wake this waiter, who takes the result.
+    Awaited(usize),
+}
+
+/// The word. See the module documentation.
+pub(crate) struct JoinSlot(AtomicUsize);
+
+impl JoinSlot {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for the models; slots begin as zeroes"))]
+    pub(crate) fn new() -> JoinSlot {
+        JoinSlot(AtomicUsize::new(RUNNING))
+    }
+
+    /// A new life.
+    pub(crate) fn reset(&self) {
+        self.0.store(RUNNING, Ordering::Relaxed);
+    }
+
+    /// The goroutine's result is in place.
+    pub(crate) fn finish(&self) -> Finished {
+        // ORDERING: AcqRel: Release pairs with the Acquires of `is_done` and `wait` (the result is
+        // seen), Acquire with the Release of `wait` (the waiter is seen) and of `detach`.
+        match self.0.swap(DONE, Ordering::AcqRel) {
+            RUNNING => Finished::Unwatched,
+            DETACHED => Finished::Detached,
+            waiter => Finished::Awaited(waiter),
+        }
+    }
+
+    /// Whether the result is in place.
+    pub(crate) fn is_done(&self) -> bool {
+        // ORDERING: Acquire, pairs with `finish`.
+        self.0.load(Ordering::Acquire) == DONE
+    }
+
+    /// Leaves `waiter`, the address of something aligned to 8, to be woken. False: done already.
+    #[must_use]
+    pub(crate) fn wait(&self, waiter: usize) -> bool {
+        debug_assert!(waiter > DETACHED && waiter.is_multiple_of(8));
+        // ORDERING: AcqRel: Release pairs with `finish`'s Acquire, Acquire with its Release.
+        self.0.compare_exchange(RUNNING, waiter, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The handle goes away. False: done already, and the result is the caller's to drop.
+    #[must_use]
+    pub(crate) fn detach(&self) -> bool {
+        // ORDERING: AcqRel, as in `wait`.
+        self.0.compare_exchange(RUNNING, DETACHED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}

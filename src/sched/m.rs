@@ -1,0 +1,202 @@
+//! M: a worker thread. It needs a P to run goroutines.
+
+use std::cell::{Cell, UnsafeCell};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::door::Door;
+use super::g::G;
+use super::p::P;
+use super::park::Request;
+use super::{schedule, tls};
+use crate::sys::{futex, signal, thread};
+use crate::tracer::Stream;
+use crate::tracer::emit::Emitter;
+use crate::tracer::unwind::{self, MAX_PCS};
+
+/// The most worker threads, as Go's.
+const MAX_THREADS: usize = 10_000;
+
+/// A worker thread. All cells are its own thread's, or the door holder's.
+pub(crate) struct M {
+    pub(crate) door: Door,
+    /// The processor it runs, null without one.
+    p: Cell<*const P>,
+    /// The goroutine it runs, null on the scheduler's stack.
+    g: Cell<*const G>,
+    /// What the goroutine that just suspended wants.
+    pub(crate) request: Cell<Request>,
+    /// Looking for work, and counted as such.
+    pub(crate) spinning: Cell<bool>,
+    pub(crate) rng: Cell<u64>,
+    stream: UnsafeCell<Stream>,
+    /// What a sleeping worker is given; then `wake` becomes 1.
+    given: AtomicPtr<P>,
+    wake: AtomicU32,
+}
+
+// SAFETY: see the type; what others touch is atomic.
+unsafe impl Sync for M {}
+
+static ALL: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
+
+/// All workers. While the guard lives, no new one enters the runtime.
+pub(crate) fn all() -> MutexGuard<'static, Vec<&'static M>> {
+    ALL.lock()
+}
+
+/// Starts a worker that begins with processor `p`. False: no more threads are to be had.
+pub(super) fn start(p: &'static P, spinning: bool) -> bool {
+    let number = ALL.lock().len();
+    if number >= MAX_THREADS {
+        return false;
+    }
+    let run = move || {
+        let m = M::register();
+        m.spinning.set(spinning);
+        m.door.enter();
+        m.acquire(p);
+        schedule::run(m)
+    };
+    let builder = std::thread::Builder::new().name(format!("gort-m{number}"));
+    builder.spawn(run).is_ok()
+}
+
+impl M {
+    fn register() -> &'static M {
+        signal::install_alternate_stack();
+        let mut all = ALL.lock();
+        let tid = thread::id();
+        let m = Box::leak(Box::new(M {
+            door: Door::new(),
+            p: Cell::new(std::ptr::null()),
+            g: Cell::new(std::ptr::null()),
+            request: Cell::new(Request::None),
+            spinning: Cell::new(false),
+            rng: Cell::new(tid.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            stream: UnsafeCell::new(Stream::new(tid)),
+            given: AtomicPtr::new(std::ptr::null_mut()),
+            wake: AtomicU32::new(0),
+        }));
+        all.push(m);
+        tls::set_current_m(m);
+        m
+    }
+
+    /// The processor this worker runs.
+    #[inline]
+    pub(crate) fn p(&self) -> Option<&'static P> {
+        // SAFETY: null or a leaked processor.
+        unsafe { self.p.get().as_ref() }
+    }
+
+    /// The goroutine this worker runs.
+    #[inline]
+    pub(crate) fn g(&self) -> Option<&'static G> {
+        // SAFETY: null or a slot, never unmapped.
+        unsafe { self.g.get().as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn set_g(&self, g: Option<&'static G>) {
+        self.g.set(g.map_or(std::ptr::null(), std::ptr::from_ref));
+    }
+
+    /// The stream of this worker's events.
+    ///
+    /// # Safety
+    /// The caller is the worker, inside, or holds its door, and holds no other reference from here.
+    #[allow(clippy::mut_from_ref, reason = "the owner's cell, as the safety section says")]
+    pub(super) unsafe fn stream(&self) -> &mut Stream {
+        // SAFETY: by the caller's promise.
+        unsafe { &mut *self.stream.get() }
+    }
+
+    /// Takes processor `p`, which was idle.
+    pub(super) fn acquire(&self, p: &'static P) {
+        debug_assert!(self.p.get().is_null() && self.door.is_inside());
+        self.p.set(p);
+        p.begin_slice();
+        self.emit(|e| e.proc_start(p.id));
+    }
+
+    /// Parts with the processor, which the caller then passes on.
+    pub(super) fn part(&self) -> Option<&'static P> {
+        let p = self.p()?;
+        self.emit(|e| e.proc_stop());
+        self.p.set(std::ptr::null());
+        Some(p)
+    }
+
+    /// Emits events if tracing is on. The worker is inside and has a processor.
+    #[inline]
+    pub(crate) fn emit<R>(&self, f: impl FnOnce(&mut Emitter<'_>) -> R) -> Option<R> {
+        let generation = crate::tracer::generation();
+        if generation == 0 {
+            return None;
+        }
+        let p = self.p()?;
+        debug_assert!(self.door.is_inside());
+        // SAFETY: this worker is inside and owns the processor; `f` gets nothing but the emitter.
+        Some(unsafe { f(&mut Emitter::new(p.trace(), self.stream(), generation)) })
+    }
+
+    /// The trace's number of the current goroutine's stack; 0 without a goroutine.
+    pub(crate) fn stack_here(&self, emitter: &mut Emitter<'_>) -> u32 {
+        let Some(g) = self.g() else { return 0 };
+        // SAFETY: a running goroutine has its coroutine.
+        let bounds = unsafe { (*g.coro.get()).bounds() };
+        let mut pcs = [0; MAX_PCS];
+        let n = unwind::walk(unwind::frame_address(), bounds, &mut pcs);
+        emitter.stack(g.site(), &pcs[..n])
+    }
+
+    /// A cheap pseudo-random number: Marsaglia's xorshift64, "Xorshift RNGs", 2003.
+    pub(super) fn random(&self) -> u64 {
+        let mut x = self.rng.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.rng.set(x);
+        x
+    }
+
+    /// Sleeps until it is given a processor ([`M::give`]) or poked, at most for `timeout`.
+    pub(super) fn sleep(&self, timeout: Option<Duration>) -> Option<&'static P> {
+        // ORDERING: Acquire, pairs with the Releases in `give` and `poke`.
+        if self.wake.swap(0, Ordering::Acquire) == 0 {
+            futex::wait(&self.wake, 0, timeout);
+            // ORDERING: Acquire, as above.
+            self.wake.swap(0, Ordering::Acquire);
+        }
+        self.take_given()
+    }
+
+    /// What it was given meanwhile.
+    pub(super) fn take_given(&self) -> Option<&'static P> {
+        // ORDERING: Acquire, pairs with the Release in `give`.
+        let given = self.given.swap(std::ptr::null_mut(), Ordering::Acquire);
+        // SAFETY: null or a leaked processor.
+        unsafe { given.as_ref() }
+    }
+
+    /// Gives a processor to this sleeping worker, which the caller took from the idle list or
+    /// which waits for the processor on behalf of its goroutine.
+    pub(super) fn give(&self, p: &'static P, spinning: bool) {
+        if spinning {
+            self.spinning.set(true);
+        }
+        // ORDERING: Release, pairs with the Acquire in `take_given`.
+        self.given.store(std::ptr::from_ref(p).cast_mut(), Ordering::Release);
+        self.poke();
+    }
+
+    /// Wakes the worker to look around.
+    pub(super) fn poke(&self) {
+        // ORDERING: Release, pairs with the Acquires in `sleep`.
+        self.wake.store(1, Ordering::Release);
+        futex::wake(&self.wake, 1);
+    }
+}

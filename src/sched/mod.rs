@@ -1,0 +1,193 @@
+#![doc = include_str!("README.md")]
+
+pub(crate) mod coro;
+pub(crate) mod door;
+mod fatal;
+mod find;
+pub(crate) mod g;
+pub(crate) mod glist;
+mod idle;
+pub(crate) mod join;
+pub(crate) mod lock;
+pub(crate) mod m;
+pub(crate) mod p;
+pub(crate) mod park;
+mod runq;
+mod schedule;
+pub(crate) mod spawn;
+pub(crate) mod spinners;
+pub(crate) mod stack;
+pub(crate) mod stop;
+pub(crate) mod sudog;
+mod sysmon;
+pub(crate) mod timers;
+pub(crate) mod tls;
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use crate::sys::{barrier, signal};
+use crate::tracer::{self, generation};
+
+use g::G;
+use idle::Idle;
+use m::M;
+use p::P;
+use runq::Injector;
+use spinners::Spinners;
+
+/// The scheduler: one a process.
+pub(crate) struct Sched {
+    pub(crate) injector: Injector,
+    pub(crate) spinners: Spinners,
+    idle: Idle,
+    /// GOMAXPROCS. Processors with higher numbers retire.
+    procs: AtomicU32,
+    /// Goroutines spawned by plain threads.
+    born_outside: AtomicU64,
+    /// `GORTDEBUG=migrate=1`.
+    pub(crate) migrate: AtomicBool,
+}
+
+pub(crate) static SCHED: Sched = Sched {
+    injector: Injector::new(),
+    spinners: Spinners::new(),
+    idle: Idle::new(),
+    procs: AtomicU32::new(0),
+    born_outside: AtomicU64::new(0),
+    migrate: AtomicBool::new(false),
+};
+
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the runtime has been started.
+pub(crate) fn is_started() -> bool {
+    // ORDERING: Acquire, pairs with the Release in `start`.
+    STARTED.load(Ordering::Acquire)
+}
+
+/// Starts the runtime with `procs` processors, once; later calls change nothing.
+pub(crate) fn start(procs: impl FnOnce() -> usize) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        barrier::init();
+        signal::on_overflow(stack::overflow::report);
+        SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));
+        tracer::session::set_world(&stop::WORLD);
+        sysmon::start();
+        stack::overflow::start_helper();
+        // ORDERING: Release, pairs with the Acquire in `is_started`.
+        STARTED.store(true, Ordering::Release);
+    });
+}
+
+impl Sched {
+    /// GOMAXPROCS.
+    #[inline]
+    pub(crate) fn procs(&self) -> u32 {
+        self.procs.load(Ordering::Relaxed)
+    }
+
+    /// Changes GOMAXPROCS and returns what it was. Goroutines that compute on a processor that
+    /// retires keep it until they next park, yield or end.
+    pub(crate) fn set_procs(&self, n: usize) -> usize {
+        let old = self.procs() as usize;
+        if n != 0 && n != old {
+            self.idle.set_procs(n.min(p::MAX_PROCS));
+            generation::procs_changed();
+            self.wake_one();
+        }
+        old
+    }
+
+    /// Goroutines that have been spawned and have not ended.
+    pub(crate) fn goroutines(&self) -> usize {
+        // Ends first: what is born meanwhile counts at most once too often, never negatively.
+        let ended: u64 = p::all().map(|p| p.shared.ended.load(Ordering::Relaxed)).sum();
+        let born: u64 = p::all().map(|p| p.shared.born.load(Ordering::Relaxed)).sum();
+        let outside = self.born_outside.load(Ordering::Relaxed);
+        (born + outside).saturating_sub(ended) as usize
+    }
+
+    /// New work is visible: wakes a worker if a processor is idle and nobody looks for work.
+    #[inline]
+    pub(crate) fn wake_one(&self) {
+        if self.spinners.wanted() {
+            self.idle.start_spinner();
+        }
+    }
+
+    /// Makes a goroutine the next to run on `p`, the caller's processor.
+    #[inline]
+    pub(crate) fn make_runnable(&self, p: &'static P, g: &'static G) {
+        p.put_next(g);
+        self.wake_one();
+    }
+
+    /// `GORTDEBUG`: settings for tests, as in `migrate=1`, separated by commas.
+    pub(crate) fn apply_debug_settings(&self, settings: &str) {
+        for setting in settings.split(',').filter(|s| !s.is_empty()) {
+            match setting {
+                "migrate=1" => self.migrate.store(true, Ordering::Relaxed),
+                "migrate=0" => {}
+                unknown => log::warn!("gort: GORTDEBUG: unknown setting {unknown:?}"),
+            }
+        }
+    }
+}
+
+/// Being inside the runtime: on a worker its door is entered, on a plain thread it is a token.
+/// Dropping it leaves. It is never kept over a park, which returns a new one.
+pub(crate) struct Inside {
+    m: *const M,
+}
+
+impl Inside {
+    /// ENTER.
+    #[inline(always)]
+    pub(crate) fn enter() -> Inside {
+        let m = tls::current_m();
+        // SAFETY: null or a leaked worker, this thread's.
+        if let Some(m) = unsafe { m.as_ref() } {
+            debug_assert!(!m.door.is_inside(), "gort: user code ran inside the runtime");
+            m.door.enter();
+        }
+        Inside { m }
+    }
+
+    /// The token of a thread that is inside already.
+    #[inline(always)]
+    pub(crate) fn already(m: *const M) -> Inside {
+        Inside { m }
+    }
+
+    /// The worker that this thread is.
+    #[inline(always)]
+    pub(crate) fn m(&self) -> Option<&'static M> {
+        // SAFETY: null or a leaked worker.
+        unsafe { self.m.as_ref() }
+    }
+
+    /// The current goroutine.
+    #[inline(always)]
+    pub(crate) fn g(&self) -> Option<&'static G> {
+        self.m()?.g()
+    }
+}
+
+/// LEAVE.
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(m) = self.m() {
+            m.door.leave();
+        }
+    }
+}
+
+/// The current goroutine, without entering: only the goroutine itself can ask, and what it reads
+/// of itself does not change meanwhile.
+pub(crate) fn current_g() -> Option<&'static G> {
+    // SAFETY: null or a leaked worker.
+    unsafe { tls::current_m().as_ref() }.and_then(M::g)
+}

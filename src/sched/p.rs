@@ -1,0 +1,211 @@
+//! P: a processor, the right to run goroutines, with all that a thread needs for it.
+//!
+//! A P belongs to the M that runs it, or to the idle list, or to whoever holds every door shut
+//! (`stop.rs`). What others may touch at any time is in [`PShared`]; the rest is the owner's.
+
+use std::cell::{Cell, UnsafeCell};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use super::SCHED;
+use super::coro::Coro;
+use super::g::{self, G};
+use super::glist::GList;
+use super::runq::{self, LocalQueue, SharedQueue};
+use super::stack;
+use super::timers::Timers;
+use crate::tracer;
+use crate::tracer::emit::ProcTrace;
+
+/// The most processors; asking for more gets this many.
+pub(crate) const MAX_PROCS: usize = 1024;
+/// Goroutine numbers that a processor takes at a time.
+const ID_BATCH: u64 = 16;
+/// Idle stacks that a processor keeps; past it, half go to the common list.
+const CORO_CACHE: usize = 256;
+/// Free goroutine slots that a processor keeps; past it, a batch goes to the common list.
+const SLOT_CACHE: usize = 4 * g::FREE_BATCH;
+
+/// The part of a processor that anybody may touch.
+pub(crate) struct PShared {
+    pub(crate) queue: SharedQueue,
+    pub(crate) timers: Timers,
+    /// The running goroutines have used up their slice: `runnext` gets no further turns.
+    pub(crate) slice_over: AtomicBool,
+    /// Counts slices; sysmon sees by it that one lasts.
+    pub(crate) slice: AtomicU32,
+    /// Goroutines born and ended here.
+    pub(crate) born: AtomicU64,
+    pub(crate) ended: AtomicU64,
+}
+
+/// A processor. See the module documentation.
+#[repr(align(128))]
+pub(crate) struct P {
+    pub(crate) id: u32,
+    pub(crate) shared: PShared,
+    pub(crate) queue: LocalQueue,
+    pub(crate) tick: Cell<u32>,
+    /// Out of use since GOMAXPROCS fell below its number. Under the idle lists' lock.
+    pub(crate) retired: Cell<bool>,
+    ids: Cell<(u64, u64)>,
+    slots: UnsafeCell<GList>,
+    coros: UnsafeCell<Vec<*mut Coro>>,
+    trace: UnsafeCell<ProcTrace>,
+}
+
+// SAFETY: everything outside `shared` belongs to the owner (see the module documentation), and
+// ownership changes under locks or through a door's release.
+unsafe impl Sync for P {}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+static ALL: [AtomicPtr<P>; MAX_PROCS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_PROCS];
+static ALL_LEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Every processor ever made.
+pub(crate) fn all() -> impl Iterator<Item = &'static P> + Clone {
+    // ORDERING: Acquire, pairs with the Release in `P::make`.
+    let len = ALL_LEN.load(Ordering::Acquire);
+    // SAFETY: slots below the length hold leaked processors.
+    ALL[..len].iter().map(|p| unsafe { &*p.load(Ordering::Relaxed) })
+}
+
+/// The processor with this number.
+pub(crate) fn get(id: usize) -> Option<&'static P> {
+    all().nth(id)
+}
+
+/// How many processors were ever made.
+pub(crate) fn count() -> usize {
+    // ORDERING: Acquire, as in `all`.
+    ALL_LEN.load(Ordering::Acquire)
+}
+
+/// A number that no goroutine has had.
+pub(crate) fn new_id() -> u64 {
+    NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}
+
+impl P {
+    /// Makes the next processor. Under the idle lists' lock.
+    pub(super) fn make() -> &'static P {
+        let id = ALL_LEN.load(Ordering::Relaxed);
+        let (local, shared) = runq::new();
+        let p = P {
+            id: id as u32,
+            shared: PShared {
+                queue: shared,
+                timers: Timers::new(),
+                slice_over: AtomicBool::new(false),
+                slice: AtomicU32::new(0),
+                born: AtomicU64::new(0),
+                ended: AtomicU64::new(0),
+            },
+            queue: local,
+            tick: Cell::new(0),
+            retired: Cell::new(false),
+            ids: Cell::new((0, 0)),
+            slots: UnsafeCell::new(GList::new()),
+            coros: UnsafeCell::new(Vec::with_capacity(CORO_CACHE)),
+            trace: UnsafeCell::new(tracer::proc_trace()),
+        };
+        let p = Box::leak(Box::new(p));
+        ALL[id].store(p, Ordering::Relaxed);
+        // ORDERING: Release, pairs with the Acquires in `all` and `count`.
+        ALL_LEN.store(id + 1, Ordering::Release);
+        p
+    }
+
+    /// The trace data.
+    ///
+    /// # Safety
+    /// The caller owns the processor and holds no other reference from here.
+    #[allow(clippy::mut_from_ref, reason = "the owner's cell, as the safety section says")]
+    #[inline]
+    pub(crate) unsafe fn trace(&self) -> &mut ProcTrace {
+        // SAFETY: by the caller's promise.
+        unsafe { &mut *self.trace.get() }
+    }
+
+    /// Makes a goroutine that was woken or spawned here the next to run, within the slice.
+    #[inline]
+    pub(crate) fn put_next(&self, g: &'static G) {
+        let displaced = if self.shared.slice_over.load(Ordering::Relaxed) {
+            Some(g)
+        } else {
+            self.shared.queue.set_next(g)
+        };
+        if let Some(g) = displaced {
+            self.queue.push(g, &SCHED.injector);
+        }
+    }
+
+    /// Begins a slice.
+    #[inline]
+    pub(crate) fn begin_slice(&self) {
+        let slice = self.shared.slice.load(Ordering::Relaxed);
+        self.shared.slice.store(slice.wrapping_add(1), Ordering::Relaxed);
+        if self.shared.slice_over.load(Ordering::Relaxed) {
+            self.shared.slice_over.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// A number for a new goroutine.
+    #[inline]
+    pub(crate) fn next_id(&self) -> u64 {
+        let (mut next, mut end) = self.ids.get();
+        if next == end {
+            next = NEXT_ID.fetch_add(ID_BATCH, Ordering::Relaxed);
+            end = next + ID_BATCH;
+        }
+        self.ids.set((next + 1, end));
+        next
+    }
+
+    /// A free goroutine slot.
+    #[inline]
+    pub(crate) fn take_slot(&self) -> &'static G {
+        // SAFETY: the owner's list, borrowed for these lines only.
+        let slots = unsafe { &mut *self.slots.get() };
+        if let Some(g) = slots.pop() {
+            return g;
+        }
+        g::take_slots(|g| slots.push_newest(g));
+        slots.pop().expect("the common list gives at least one")
+    }
+
+    /// Keeps a slot for the next goroutine.
+    #[inline]
+    pub(crate) fn keep_slot(&self, g: &'static G) {
+        // SAFETY: the owner's list, borrowed for these lines only.
+        let slots = unsafe { &mut *self.slots.get() };
+        slots.push_newest(g);
+        if slots.len() > SLOT_CACHE {
+            g::return_slots(std::iter::from_fn(|| slots.pop()).take(g::FREE_BATCH));
+        }
+    }
+
+    /// An idle stack of the default size, or a new one.
+    #[inline]
+    pub(crate) fn take_coro(&self) -> std::io::Result<*mut Coro> {
+        // SAFETY: the owner's list, borrowed for this line only.
+        match unsafe { (*self.coros.get()).pop() } {
+            Some(coro) => Ok(coro),
+            None => stack::take(stack::default_bytes()),
+        }
+    }
+
+    /// Keeps the stack of a goroutine that ended, warm, for the next one.
+    #[inline]
+    pub(crate) fn keep_coro(&self, coro: *mut Coro) {
+        // SAFETY: the control block lives as long as the process.
+        if unsafe { (*coro).region().usable() } != stack::default_bytes() {
+            return stack::give(coro);
+        }
+        // SAFETY: the owner's list, borrowed for these lines only.
+        let coros = unsafe { &mut *self.coros.get() };
+        coros.push(coro);
+        if coros.len() >= CORO_CACHE {
+            coros.drain(..CORO_CACHE / 2).for_each(stack::give);
+        }
+    }
+}

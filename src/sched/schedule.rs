@@ -1,0 +1,176 @@
+//! The scheduler's loop: find a goroutine, run it, do what it asked for when it suspended.
+
+use std::sync::atomic::Ordering;
+
+use super::coro::Coro;
+use super::g::{FLAG_LOCKED, FLAG_PASSED_ON, G};
+use super::m::M;
+use super::park::{self, Request};
+use super::{Inside, SCHED, find, spawn};
+use crate::tracer::status::Status;
+use crate::wire::reason::WaitReason;
+
+/// The life of a worker that has a processor.
+pub(super) fn run(m: &'static M) -> ! {
+    loop {
+        let g = find::find_runnable(m);
+        if let Some(g) = before_run(m, g) {
+            execute(m, g);
+        }
+    }
+}
+
+/// What some goroutines need before they can run here. `None`: it will run elsewhere.
+#[inline]
+fn before_run(m: &'static M, g: &'static G) -> Option<&'static G> {
+    let coro = g.coro.get();
+    if coro.is_null() {
+        return first_run(m, g).then_some(g);
+    }
+    if g.has_flag(FLAG_LOCKED) {
+        // SAFETY: a goroutine that has run has its coroutine, which names its thread.
+        let owner = unsafe { &*(*coro).m.get() };
+        give_to_owner(m, owner);
+        return None;
+    }
+    if SCHED.migrate.load(Ordering::Relaxed) && pass_on(m, g) {
+        return None;
+    }
+    Some(g)
+}
+
+/// Gives a goroutine its stack. False: there is none, and it never runs.
+fn first_run(m: &'static M, g: &'static G) -> bool {
+    if g.state.status() == Status::Created && m.emit(|e| e.go_create(g, 0)).is_none() {
+        g.state.born(Status::Runnable, 0);
+    }
+    let p = m.p().expect("a scheduling worker has a processor");
+    let coro = match g.extras().and_then(|e| e.coro.as_ref()) {
+        Some(reserved) => Ok(reserved.0),
+        None => p.take_coro(),
+    };
+    match coro {
+        Ok(coro) => {
+            g.coro.set(coro);
+            true
+        }
+        Err(error) => {
+            refuse(m, g, &error);
+            false
+        }
+    }
+}
+
+/// Ends a goroutine that cannot get a stack: its outcome is a panic that says so.
+#[cold]
+fn refuse(m: &'static M, g: &'static G, error: &std::io::Error) {
+    let why = format!("gort: no stack for goroutine {}: {error}", g.id());
+    park::start_running(m, g);
+    m.set_g(None);
+    m.door.leave();
+    log::error!("{why}");
+    // SAFETY: the goroutine never ran and never will.
+    unsafe { (g.entry().refuse)(std::ptr::from_ref(g).cast_mut(), Box::new(why)) };
+    spawn::finish(g);
+    m.door.enter();
+    end(m, g);
+}
+
+/// A goroutine that must run on its own thread, which sleeps: passes the processor to it.
+#[cold]
+fn give_to_owner(m: &'static M, owner: &'static M) {
+    if let Some(p) = m.part() {
+        owner.give(p, false);
+    }
+}
+
+/// `GORTDEBUG=migrate=1`: passes a goroutine on, once, if its last run was on this thread.
+#[cold]
+fn pass_on(m: &'static M, g: &'static G) -> bool {
+    // SAFETY: a goroutine that has run has its coroutine.
+    let last = unsafe { (*g.coro.get()).m.get() };
+    if !std::ptr::eq(last, m) || g.has_flag(FLAG_PASSED_ON) || SCHED.procs() == 1 {
+        g.clear_flag(FLAG_PASSED_ON);
+        return false;
+    }
+    g.set_flag(FLAG_PASSED_ON);
+    SCHED.injector.push_one(g);
+    SCHED.wake_one();
+    crate::sys::thread::yield_now();
+    true
+}
+
+/// Runs a goroutine until it suspends, and again as long as its wait turns out to be over.
+#[inline]
+fn execute(m: &'static M, mut g: &'static G) {
+    loop {
+        let coro = g.coro.get();
+        // SAFETY: the goroutine is ours, taken from a queue, and its coroutine is suspended.
+        unsafe {
+            (*coro).g.set(std::ptr::from_ref(g).cast_mut());
+            (*coro).m.set(m);
+            park::start_running(m, g);
+            Coro::resume(coro);
+        }
+        match suspended(m) {
+            Some(again) => g = again,
+            None => return,
+        }
+    }
+}
+
+/// Does what the goroutine that just suspended asked for.
+#[inline]
+fn suspended(m: &'static M) -> Option<&'static G> {
+    let g = m.g().expect("it was current until now");
+    let p = m.p().expect("a scheduling worker has a processor");
+    match m.request.replace(Request::None) {
+        Request::Park(wait, stack) => {
+            park::go_block(m, g, wait.reason, stack);
+            m.set_g(None);
+            // SAFETY: the switch is complete, the argument on the goroutine's stack.
+            if unsafe { (wait.commit)(wait.argument) } {
+                return None;
+            }
+            if m.emit(|e| e.go_unblock(g, 0)).is_none() {
+                g.state.set(Status::Runnable);
+            }
+            Some(g)
+        }
+        Request::Yield(stack) => {
+            g.keep_stack(stack);
+            if m.emit(|e| e.go_stop(g, WaitReason::Gosched, stack)).is_none() {
+                g.state.set(Status::Runnable);
+            }
+            m.set_g(None);
+            p.begin_slice();
+            p.queue.push(g, &SCHED.injector);
+            None
+        }
+        Request::Exit => {
+            let coro = g.coro.replace(std::ptr::null_mut());
+            // A stack reserved for this goroutine goes back with its extras.
+            let reserved = g.extras().is_some_and(|e| e.coro.is_some());
+            end(m, g);
+            if !reserved {
+                p.keep_coro(coro);
+            }
+            None
+        }
+        Request::None => unreachable!("gort: a goroutine suspended without a request"),
+    }
+}
+
+/// The goroutine is no more.
+fn end(m: &'static M, g: &'static G) {
+    m.set_g(Some(g));
+    if m.emit(|e| e.go_destroy(g)).is_none() {
+        g.state.set(Status::Dead);
+    }
+    m.set_g(None);
+    let p = m.p().expect("a scheduling worker has a processor");
+    p.shared.ended.store(p.shared.ended.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    let rt = Inside::already(m);
+    spawn::release(&rt, g);
+    std::mem::forget(rt);
+}

@@ -1,0 +1,205 @@
+//! The life of a goroutine: born, first run, end.
+
+use std::any::Any;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use super::g::{self, Entry, Extras, G, INLINE_BYTES};
+use super::join::Finished;
+use super::park::{Goexit, Request};
+use super::sudog::Waiter;
+use super::{Inside, SCHED, p, tls};
+use crate::tracer::status::Status;
+
+/// What a goroutine leaves: its value, or what it panicked with.
+pub(crate) type Outcome<T> = Result<T, Box<dyn Any + Send>>;
+
+/// Functions for closures of type `F` with results of type `T`; `N` names the goroutine.
+struct Typed<F, T, N>(std::marker::PhantomData<(F, T, N)>);
+
+impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
+    const ENTRY: &'static Entry = &Entry {
+        run: Self::run,
+        refuse: Self::refuse,
+        drop_result: Self::drop_result,
+        name: std::any::type_name::<N>,
+    };
+
+    unsafe fn run(g: *mut G) {
+        // SAFETY: `run` is called once, by the goroutine itself, with the closure in place.
+        let (g, f) = unsafe { (&*g, take::<F>((*g).storage())) };
+        let outcome: Outcome<T> = catch_unwind(AssertUnwindSafe(f));
+        // SAFETY: the closure has been moved out, so the storage is free.
+        unsafe { put(g.storage(), outcome) };
+    }
+
+    unsafe fn refuse(g: *mut G, why: Box<dyn Any + Send>) {
+        // SAFETY: called instead of `run`.
+        let (g, f) = unsafe { (&*g, take::<F>((*g).storage())) };
+        // A destructor's panic adds nothing to the refusal.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(f)));
+        // SAFETY: as in `run`.
+        unsafe { put(g.storage(), Outcome::<T>::Err(why)) };
+    }
+
+    unsafe fn drop_result(g: *mut G) -> bool {
+        // SAFETY: called once, by whoever the join slot says, with the outcome in place.
+        let outcome = unsafe { take::<Outcome<T>>((*g).storage()) };
+        match outcome {
+            Ok(value) => {
+                drop(value);
+                true
+            }
+            Err(payload) => payload.is::<Goexit>(),
+        }
+    }
+}
+
+const fn is_inline<T>() -> bool {
+    size_of::<T>() <= INLINE_BYTES && align_of::<T>() <= 8
+}
+
+/// Moves a value into a slot's storage, or into a box that the storage points to.
+unsafe fn put<T>(storage: *mut u8, value: T) {
+    // SAFETY: the storage has room for small values and for a pointer, aligned to 8.
+    unsafe {
+        if is_inline::<T>() {
+            storage.cast::<T>().write(value);
+        } else {
+            storage.cast::<*mut T>().write(Box::into_raw(Box::new(value)));
+        }
+    }
+}
+
+/// Moves the value out that [`put`] moved in.
+unsafe fn take<T>(storage: *mut u8) -> T {
+    // SAFETY: by `put`.
+    unsafe {
+        if is_inline::<T>() {
+            storage.cast::<T>().read()
+        } else {
+            *Box::from_raw(storage.cast::<*mut T>().read())
+        }
+    }
+}
+
+/// Takes the outcome of a goroutine that has finished, once.
+///
+/// # Safety
+/// The slot is the caller's by the join protocol and its result has type `T`.
+pub(crate) unsafe fn take_outcome<T>(g: &G) -> Outcome<T> {
+    // SAFETY: by the caller's promise.
+    unsafe { take(g.storage()) }
+}
+
+/// Makes a goroutine that runs `f`, called after the type `N`, and returns the handle's reference.
+///
+/// # Safety
+/// `f` and its result may be used until the goroutine has finished.
+#[inline]
+pub(crate) unsafe fn spawn<F, T, N>(
+    f: F,
+    location: &'static Location<'static>,
+    extras: Option<Box<Extras>>,
+) -> &'static G
+where
+    F: FnOnce() -> T,
+{
+    let rt = Inside::enter();
+    let worker = rt.m().and_then(|m| Some((m, m.p()?)));
+    let (g, id) = match worker {
+        Some((_, p)) => (p.take_slot(), p.next_id()),
+        None => (take_slot_outside(), p::new_id()),
+    };
+    // SAFETY: the slot is free and ours; the storage of a free slot is empty.
+    unsafe {
+        g.revive(id, Typed::<F, T, N>::ENTRY, location, extras);
+        put(g.storage(), f);
+    }
+    match worker {
+        Some((m, p)) => {
+            p.shared.born.store(p.shared.born.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let traced = m.emit(|e| {
+                let stack = m.stack_here(e);
+                e.go_create(g, stack);
+            });
+            if traced.is_none() {
+                g.state.born(Status::Runnable, 0);
+            }
+            SCHED.make_runnable(p, g);
+        }
+        None => {
+            SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
+            g.state.born(Status::Created, 0);
+            SCHED.injector.push_one(g);
+            SCHED.wake_one();
+        }
+    }
+    g
+}
+
+#[cold]
+fn take_slot_outside() -> &'static G {
+    let mut taken = Vec::with_capacity(g::FREE_BATCH);
+    g::take_slots(|g| taken.push(g));
+    let g = taken.pop().expect("the common list gives at least one");
+    g::return_slots(taken.into_iter());
+    g
+}
+
+/// Runs the goroutine that this thread says is current: the body of every coroutine's loop.
+/// Called inside, returns inside, with the request to end in place.
+pub(super) fn run_current() {
+    let g = {
+        let rt = Inside::already(tls::current_m());
+        rt.g().expect("a coroutine runs a goroutine")
+        // Dropping `rt` leaves the runtime: user code begins.
+    };
+    // SAFETY: this is the goroutine's first and only run.
+    unsafe { (g.entry().run)(std::ptr::from_ref(g).cast_mut()) };
+    finish(g);
+    let rt = Inside::enter();
+    let m = rt.m().expect("a goroutine runs on a worker");
+    m.request.set(Request::Exit);
+    std::mem::forget(rt);
+}
+
+/// The outcome is in place: tells whoever waits for it, or drops it if nobody ever will.
+pub(super) fn finish(g: &'static G) {
+    let rt = Inside::enter();
+    match g.join.finish() {
+        Finished::Unwatched => {}
+        Finished::Awaited(waiter) => {
+            // SAFETY: a joiner's waiter, in place until it is woken, whose park is complete.
+            unsafe { (*(waiter as *const Waiter)).wake(&rt) };
+        }
+        Finished::Detached => {
+            drop(rt);
+            drop_result(g);
+        }
+    }
+}
+
+/// Drops the outcome of a goroutine that nobody joins. A panic that nobody saw ends the process.
+pub(crate) fn drop_result(g: &'static G) {
+    // SAFETY: the join protocol made the outcome the caller's.
+    if !unsafe { (g.entry().drop_result)(std::ptr::from_ref(g).cast_mut()) } {
+        super::fatal::unjoined_panic(g);
+    }
+}
+
+/// Gives a reference back, and frees the slot with the last one.
+pub(crate) fn release(rt: &Inside, g: &'static G) {
+    if !g.release() {
+        return;
+    }
+    drop(g.take_extras());
+    match rt.m().and_then(|m| m.p()) {
+        Some(p) => p.keep_slot(g),
+        None => g::return_slots(std::iter::once(g)),
+    }
+}
+
+/// A slot's storage is large enough for a boxed value's pointer.
+const _: () = assert!(is_inline::<MaybeUninit<*mut u8>>());

@@ -1,0 +1,120 @@
+//! The report of a stack overflow, written by a signal handler.
+//!
+//! The handler runs on the alternate stack of a thread that may hold any lock, malloc's included:
+//! it formats into its own memory, writes with `write(2)`, and asks a helper thread, which waits
+//! since the runtime's start, for the names. The helper may hang on a lock of the faulting
+//! thread's, so the handler waits for two seconds at most.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::sched::{current_g, stack};
+use crate::sys::{futex, signal};
+use crate::tracer::unwind::{self, Bounds, MAX_PCS};
+
+/// Frames in the report.
+const FRAMES: usize = 32;
+const HELP: Duration = Duration::from_secs(2);
+
+/// The addresses for the helper, and how far it is: 0 idle, 1 asked, 2 done.
+static PCS: [AtomicUsize; FRAMES] = [const { AtomicUsize::new(0) }; FRAMES];
+static STATE: AtomicU32 = AtomicU32::new(0);
+
+/// A line buffer that needs no memory from anybody.
+struct Line {
+    bytes: [u8; 1024],
+    len: usize,
+}
+
+impl std::fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let room = self.bytes.len() - self.len;
+        let take = text.len().min(room);
+        self.bytes[self.len..self.len + take].copy_from_slice(&text.as_bytes()[..take]);
+        self.len += take;
+        Ok(())
+    }
+}
+
+fn say(text: std::fmt::Arguments<'_>) {
+    let mut line = Line { bytes: [0; 1024], len: 0 };
+    let _ = line.write_fmt(text);
+    signal::write_stderr(&line.bytes[..line.len]);
+}
+
+/// The handler's question: is the fault at `address` an overflow of the current goroutine? Then
+/// reports it.
+pub(crate) fn report(address: usize, frame: usize, pc: usize) -> bool {
+    let Some(g) = current_g() else { return false };
+    // SAFETY: a running goroutine has its coroutine.
+    let Some(coro) = (unsafe { g.coro.get().as_ref() }) else { return false };
+    let region = coro.region();
+    if !region.contains_guard(address) && !stack::is_guard(address) {
+        return false;
+    }
+    let (id, usable) = (g.id(), region.usable());
+    say(format_args!("\nfatal error: stack overflow\n\ngoroutine {id}"));
+    if let Some(name) = g.name() {
+        say(format_args!(" \"{name}\""));
+    }
+    say(format_args!(
+        " [running]: its stack of {} KiB is used up (address {address:#x})\n\
+         help: give it a larger one: gort::GoBuilder::new().stack_size({}).go(...)\n",
+        usable >> 10,
+        (4 * usable).next_power_of_two(),
+    ));
+    let n = note_frames(frame, pc, coro.bounds());
+    if !ask_helper() {
+        for pc in &PCS[..n] {
+            say(format_args!("  {:#x}\n", pc.load(Ordering::Relaxed)));
+        }
+    }
+    say(format_args!("created at {}:{}\n", g.location().file(), g.location().line()));
+    true
+}
+
+fn note_frames(frame: usize, pc: usize, bounds: Bounds) -> usize {
+    let mut pcs = [0; MAX_PCS];
+    let n = unwind::walk(frame, bounds, &mut pcs).min(FRAMES - 1);
+    // One past the instruction, like the return addresses.
+    PCS[0].store(pc + 1, Ordering::Relaxed);
+    for (to, from) in PCS[1..].iter().zip(&pcs[..n]) {
+        to.store(*from, Ordering::Relaxed);
+    }
+    n + 1
+}
+
+/// Has the helper print the frames. False: it did not.
+fn ask_helper() -> bool {
+    // ORDERING: Release, pairs with the Acquire in `help`: the addresses.
+    STATE.store(1, Ordering::Release);
+    futex::wake(&STATE, 1);
+    futex::wait(&STATE, 1, Some(HELP));
+    // ORDERING: Acquire, pairs with the Release in `help`.
+    STATE.load(Ordering::Acquire) == 2
+}
+
+/// Starts the helper.
+pub(crate) fn start_helper() {
+    let started = std::thread::Builder::new().name("gort-overflow".into()).spawn(help);
+    if let Err(error) = started {
+        log::warn!("gort: stack overflows will be reported without names: {error}");
+    }
+}
+
+fn help() {
+    // ORDERING: Acquire, pairs with the Release in `ask_helper`.
+    while STATE.load(Ordering::Acquire) != 1 {
+        futex::wait(&STATE, 0, None);
+    }
+    let pcs: Vec<usize> = PCS.iter().map(|pc| pc.load(Ordering::Relaxed)).collect();
+    for (func, file, line) in
+        crate::tracer::symbolize_all(pcs.into_iter().take_while(|&pc| pc != 0))
+    {
+        say(format_args!("{func}\n\t{file}:{line}\n"));
+    }
+    // ORDERING: Release, pairs with the Acquire in `ask_helper`.
+    STATE.store(2, Ordering::Release);
+    futex::wake(&STATE, 1);
+}

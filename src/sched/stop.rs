@@ -1,0 +1,60 @@
+//! Stopping the world: nobody is inside the runtime. User code computes on.
+//!
+//! Whoever stops it holds the list of workers, so no new one enters either, and shuts all doors.
+//! Then every processor, every worker's trace stream and every running goroutine's trace fields
+//! are the stopper's. Threads that are no workers touch none of these; where they change a
+//! goroutine's state they hold the tracer's side lock, which the stopper takes last.
+
+use super::m::{self, M};
+use super::{SCHED, door, g, p};
+use crate::tracer::emit::Traced;
+use crate::tracer::{ProcView, World};
+
+/// The scheduler, for the tracer.
+pub(crate) static WORLD: Scheduler = Scheduler;
+
+/// See [`WORLD`].
+pub(crate) struct Scheduler;
+
+/// Doors shut; opens them when it goes, also by a panic.
+struct Stopped<'a>(&'a [&'static M]);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|m| m.door.release());
+    }
+}
+
+impl World for Scheduler {
+    fn stopped(&self, f: &mut dyn FnMut(&mut [ProcView<'_>])) {
+        let ms = m::all();
+        let stopped = Stopped(&ms);
+        door::shut_all(ms.iter().map(|m| &m.door));
+        let mut views: Vec<ProcView<'_>> = p::all()
+            .map(|p| {
+                let owner = ms.iter().find(|m| m.p().is_some_and(|own| std::ptr::eq(own, p)));
+                // SAFETY: the world is stopped, so all this is the stopper's; each processor and
+                // each worker occurs once.
+                unsafe {
+                    let running = owner.map(|m| (m.stream(), m.g().map(|g| g as &dyn Traced)));
+                    ProcView { id: p.id, trace: p.trace(), running }
+                }
+            })
+            .collect();
+        f(&mut views);
+        drop(views);
+        drop(stopped);
+    }
+
+    fn each_goroutine(&self, f: &mut dyn FnMut(&dyn Traced)) {
+        g::each_slot(|g| f(g));
+    }
+
+    fn goroutines(&self) -> usize {
+        SCHED.goroutines()
+    }
+
+    fn procs(&self) -> u32 {
+        SCHED.procs()
+    }
+}

@@ -1,0 +1,5 @@
+//! Waiting for each other: [`WaitGroup`].
+
+mod wait_group;
+
+pub use wait_group::WaitGroup;

@@ -1,0 +1,70 @@
+//! Address space: reserving it, guarding it, advising the kernel about it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Linux 6.13: makes a range fault with SIGSEGV without a mapping (VMA) of its own.
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// False once the kernel has refused `MADV_GUARD_INSTALL`.
+static GUARD_INSTALL: AtomicBool = AtomicBool::new(true);
+
+/// Reserves `len` bytes of zeroed address space that takes memory only where it is touched.
+#[inline(never)]
+pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
+    // SAFETY: a fresh anonymous mapping aliases nothing.
+    let base = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(base.cast()) }
+}
+
+/// Asks for small pages: a huge page under a stack would commit 2 MiB for the first touch.
+///
+/// # Safety
+/// `base..base + len` is a mapping of the caller's.
+pub(crate) unsafe fn advise_small_pages(base: *mut u8, len: usize) {
+    // SAFETY: advice on the caller's mapping; a refusal changes nothing.
+    unsafe { libc::madvise(base.cast(), len, libc::MADV_NOHUGEPAGE) };
+}
+
+/// Asks for huge pages, for dense arrays of small objects.
+///
+/// # Safety
+/// `base..base + len` is a mapping of the caller's.
+pub(crate) unsafe fn advise_huge_pages(base: *mut u8, len: usize) {
+    // SAFETY: advice on the caller's mapping; a refusal changes nothing.
+    unsafe { libc::madvise(base.cast(), len, libc::MADV_HUGEPAGE) };
+}
+
+/// Makes every access to the range fault.
+///
+/// # Errors
+/// The kernel's, when neither way works: with `mprotect` each guard costs a mapping, and
+/// `vm.max_map_count` bounds their number.
+///
+/// # Safety
+/// `base..base + len` is whole pages of the caller's mapping that hold nothing of value.
+#[inline(never)]
+pub(crate) unsafe fn guard(base: *mut u8, len: usize) -> io::Result<()> {
+    if GUARD_INSTALL.load(Ordering::Relaxed) {
+        // SAFETY: the caller gives up the range's contents.
+        if unsafe { libc::madvise(base.cast(), len, MADV_GUARD_INSTALL) } == 0 {
+            return Ok(());
+        }
+        GUARD_INSTALL.store(false, Ordering::Relaxed);
+    }
+    // SAFETY: as above.
+    if unsafe { libc::mprotect(base.cast(), len, libc::PROT_NONE) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

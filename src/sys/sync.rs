@@ -1,0 +1,25 @@
+//! The words and barriers that the lock-free protocols are built from, in one place, so that the
+//! models in `tests/models` can include the very same source files over loom's versions.
+
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+pub(crate) use super::barrier::{heavy as heavy_barrier, light as light_barrier};
+
+/// Sleeps while `word` holds `expected`; may return early.
+pub(crate) fn wait_while(word: &AtomicU32, expected: u32) {
+    super::futex::wait(word, expected, None);
+}
+
+/// Wakes everybody who sleeps on `word`.
+pub(crate) fn wake_all(word: &AtomicU32) {
+    super::futex::wake(word, i32::MAX);
+}
+
+/// One turn of a spin loop that waits for another thread, the `turn`th in a row.
+pub(crate) fn spin(turn: u32) {
+    if turn < 64 {
+        std::hint::spin_loop();
+    } else {
+        super::thread::yield_now();
+    }
+}

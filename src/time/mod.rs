@@ -1,0 +1,26 @@
+//! Time: [`sleep`].
+
+use std::time::Duration;
+
+use crate::sched::park;
+use crate::sys::clock;
+
+/// Puts the current goroutine to sleep for at least `duration`; on a plain thread, the thread.
+///
+/// # Examples
+/// ```
+/// // SAFETY: nothing here keeps a thread's own data over a blocking call.
+/// unsafe { gort::run(|| gort::time::sleep(std::time::Duration::from_millis(1))) };
+/// ```
+///
+/// # Go
+/// `time.Sleep`.
+pub fn sleep(duration: Duration) {
+    if duration.is_zero() {
+        return;
+    }
+    let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    // Some centuries at most: the clock counts from the machine's start.
+    let when_ns = clock::monotonic_ns().saturating_add(duration_ns).min(u64::MAX - 1);
+    park::sleep_until(when_ns);
+}

@@ -1,0 +1,122 @@
+//! Execution traces in Go's format, and annotations in them.
+//!
+//! [`start`] and [`stop`] take a trace of everything the scheduler does; `go tool trace` opens it.
+//! [`new_task`], [`start_region`], [`with_region`] and [`log`] say in the trace what the program
+//! is about: a *task* is a logical piece of work that may span goroutines, a *region* a stretch of
+//! time of one goroutine, a *log* a message at one moment. While no trace is taken they cost a
+//! load and a branch.
+//!
+//! # Go
+//! Package `runtime/trace`.
+
+mod annotate;
+mod error;
+pub(crate) mod outside;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use crate::tracer::session::{self, Report};
+use crate::wire::version::Version;
+
+pub use annotate::{Region, Task, log, new_task, start_region, with_region};
+pub use error::{StartError, StopError};
+
+/// Starts a trace that is written to `out`, from a thread of its own, about once a second.
+///
+/// Nothing waits for `out`: if it is slow, memory fills, up to 1 GiB, and then the trace ends with
+/// what was written. If it fails, the trace ends, and [`stop`] tells the error. The program goes
+/// on in any case. Wrap a file in nothing: what is written comes in large pieces.
+///
+/// The header says Go 1.23, which every Go since then opens; `GORT_TRACE_VERSION` in the
+/// environment chooses another one (`1.25`, `1.26`).
+///
+/// # Errors
+/// When a trace is being taken already, no [`run`](crate::run) has begun yet, the version is
+/// unknown, or no thread could be started.
+///
+/// # Examples
+/// ```
+/// // SAFETY: nothing here keeps a thread's own data over a blocking call.
+/// unsafe {
+///     gort::run(|| {
+///         gort::trace::start(std::io::sink()).unwrap();
+///         gort::go(|| gort::sleep(std::time::Duration::from_millis(1))).join().unwrap();
+///         let summary = gort::trace::stop().unwrap();
+///         assert!(summary.events() > 0);
+///     })
+/// };
+/// ```
+pub fn start(out: impl Write + Send + 'static) -> Result<(), StartError> {
+    let version = match std::env::var("GORT_TRACE_VERSION") {
+        Ok(text) => text.parse().map_err(|_| StartError::Version(text))?,
+        Err(_) => Version::default(),
+    };
+    if !version.has_status_stack() {
+        return Err(StartError::Version(version.to_string()));
+    }
+    session::start(Box::new(out), version).map_err(StartError::from)
+}
+
+/// Stops the trace, and waits until all of it is written.
+///
+/// # Errors
+/// When no trace is being taken, or the trace ended early: its writer failed, or was too slow.
+/// What had been written is a whole trace up to there.
+pub fn stop() -> Result<Summary, StopError> {
+    let (tx, rx) = crate::chan(1);
+    // The writer thread sends; it is a plain thread, and the buffer has room.
+    let told = session::stop(Box::new(move |result| {
+        let _ = tx.try_send(result);
+    }));
+    if !told {
+        return Err(StopError::NotEnabled);
+    }
+    match rx.recv() {
+        Ok(Ok(report)) => Ok(Summary::new(report)),
+        Ok(Err(failure)) => Err(failure.into()),
+        Err(_) => Err(StopError::WriterDied),
+    }
+}
+
+/// Whether a trace is being taken now.
+#[inline]
+pub fn is_enabled() -> bool {
+    crate::tracer::generation() != 0
+}
+
+/// What a trace came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    bytes: u64,
+    generations: u64,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Summary {
+    fn new(report: Report) -> Summary {
+        let Report { bytes, generations, counts } = report;
+        Summary { bytes, generations, counts: counts.into_iter().collect() }
+    }
+
+    /// Bytes written.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Generations written: parts of about a second that can each be read alone.
+    pub fn generations(&self) -> u64 {
+        self.generations
+    }
+
+    /// Events emitted.
+    pub fn events(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// Events emitted, by the name of their type in the format; counted where they are emitted,
+    /// not where they are written, so that the two can be compared.
+    pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.counts
+    }
+}

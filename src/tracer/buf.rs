@@ -1,0 +1,157 @@
+//! Trace buffers: events are bytes in a chunk of memory that belongs to one processor.
+//!
+//! ```text
+//! chunk  | segment of M 7 | segment of M 9 | segment of M 7 | free ...
+//! ```
+//! A wire batch belongs to one thread (M), a chunk to one processor (P). When M and P part, the
+//! segment ends in place, and the next M opens its own behind it. A segment carries the number it
+//! has in its M's stream; the writer orders an M's segments by that number, never by time, since
+//! equal times are routine.
+
+use crate::wire::event::EventType;
+use crate::wire::varint;
+
+use super::clock;
+
+/// Bytes of a chunk. One segment, header included, must stay within the format's 64 KiB.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Room for the longest event: its type and at most six numbers of ten bytes.
+const EVENT_BYTES: usize = 64;
+/// The batch owner that means "no thread".
+pub(crate) const NO_THREAD: u64 = u64::MAX;
+
+/// A thread's side of its event stream.
+pub(crate) struct Stream {
+    /// The kernel's thread id, or [`NO_THREAD`].
+    thread: u64,
+    /// The number of the next segment.
+    next_segment: u32,
+    /// The time of the last event: a stream never goes backwards.
+    last: u64,
+}
+
+impl Stream {
+    pub(crate) const fn new(thread: u64) -> Stream {
+        Stream { thread, next_segment: 0, last: 0 }
+    }
+
+    pub(crate) fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    #[inline]
+    fn time(&mut self) -> u64 {
+        self.last = self.last.max(clock::now());
+        self.last
+    }
+}
+
+/// One thread's run of events within a chunk: a batch of the file.
+pub(crate) struct Segment {
+    pub(crate) thread: u64,
+    pub(crate) number: u32,
+    pub(crate) time: u64,
+    start: usize,
+    end: usize,
+}
+
+/// A filled piece of buffer.
+pub(crate) struct Chunk {
+    data: Box<[u8]>,
+    pub(crate) segments: Vec<Segment>,
+}
+
+impl Chunk {
+    fn new() -> Chunk {
+        Chunk { data: vec![0; CHUNK_BYTES].into(), segments: Vec::with_capacity(8) }
+    }
+
+    pub(crate) fn bytes(&self, segment: &Segment) -> &[u8] {
+        &self.data[segment.start..segment.end]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.segments.last().map_or(0, |s| s.end)
+    }
+}
+
+/// Where full chunks go.
+pub(crate) type Ship = fn(Chunk);
+
+/// The buffer of a processor, or of those who have none.
+pub(crate) struct Buf {
+    chunk: Option<Chunk>,
+    at: usize,
+    /// The thread and last time of the open segment; `open` false: there is none.
+    open: bool,
+    thread: u64,
+    last: u64,
+    ship: Ship,
+}
+
+impl Buf {
+    pub(crate) const fn new(ship: Ship) -> Buf {
+        Buf { chunk: None, at: 0, open: false, thread: 0, last: 0, ship }
+    }
+
+    /// Writes one event of `stream`'s thread, stamped with the time.
+    #[inline]
+    pub(crate) fn event<const N: usize>(
+        &mut self,
+        stream: &mut Stream,
+        event: EventType,
+        args: [u64; N],
+    ) {
+        const { assert!(1 + 10 * (N + 1) <= EVENT_BYTES) };
+        let time = stream.time();
+        if !self.open || self.thread != stream.thread || self.at + EVENT_BYTES > CHUNK_BYTES {
+            self.open_segment(stream, time);
+        }
+        let Some(chunk) = &mut self.chunk else { return };
+        let data = &mut chunk.data;
+        data[self.at] = event as u8;
+        let mut at = varint::put(data, self.at + 1, time - self.last);
+        for arg in args {
+            at = varint::put(data, at, arg);
+        }
+        self.at = at;
+        self.last = time;
+    }
+
+    /// The open segment ends: the thread parts with the buffer.
+    #[inline]
+    pub(crate) fn close_segment(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.open = false;
+        if let Some(segment) = self.chunk.as_mut().and_then(|c| c.segments.last_mut()) {
+            segment.end = self.at;
+        }
+    }
+
+    #[cold]
+    fn open_segment(&mut self, stream: &mut Stream, time: u64) {
+        self.close_segment();
+        if self.at + EVENT_BYTES > CHUNK_BYTES
+            && let Some(full) = self.take()
+        {
+            (self.ship)(full);
+        }
+        let at = self.at;
+        let chunk = self.chunk.get_or_insert_with(Chunk::new);
+        let number = stream.next_segment;
+        stream.next_segment += 1;
+        chunk.segments.push(Segment { thread: stream.thread, number, time, start: at, end: at });
+        self.open = true;
+        self.thread = stream.thread;
+        self.last = time;
+    }
+
+    /// Ends the open segment and gives the chunk away, if anything is in it.
+    pub(crate) fn take(&mut self) -> Option<Chunk> {
+        self.close_segment();
+        self.at = 0;
+        self.chunk.take().filter(|c| c.len() > 0)
+    }
+}

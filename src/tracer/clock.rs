@@ -1,0 +1,72 @@
+//! The trace's clock: `CLOCK_MONOTONIC` in units of 64 ns, read through the time-stamp counter
+//! where the kernel itself keeps time by it.
+//!
+//! 64 ns divides 10⁹ into a whole frequency, so readers convert without drift, and a delta mostly
+//! fits one byte; Go's runtime uses the same unit on Linux.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::sys::clock;
+
+/// Units a second, as the trace states it.
+pub(crate) const FREQUENCY: u64 = 1_000_000_000 / UNIT_NS;
+const UNIT_NS: u64 = 64;
+const SHIFT: u32 = 40;
+/// How long the counter is compared with the kernel's clock before it is trusted.
+const CALIBRATION: Duration = Duration::from_millis(2);
+
+/// Units per tick, times 2^SHIFT; 0 while the counter is not to be used.
+static MULT: AtomicU64 = AtomicU64::new(0);
+static TSC_ZERO: AtomicU64 = AtomicU64::new(0);
+static UNIT_ZERO: AtomicU64 = AtomicU64::new(0);
+
+/// The time now, in units.
+#[inline]
+pub(crate) fn now() -> u64 {
+    let mult = MULT.load(Ordering::Relaxed);
+    if mult == 0 {
+        return clock::monotonic_ns() / UNIT_NS;
+    }
+    let ticks = clock::tsc().wrapping_sub(TSC_ZERO.load(Ordering::Relaxed));
+    // A reading just before the zero (another processor's counter a hair behind) counts as zero.
+    let ticks = if ticks > u64::MAX / 2 { 0 } else { ticks };
+    let units = (u128::from(ticks) * u128::from(mult)) >> SHIFT;
+    UNIT_ZERO.load(Ordering::Relaxed) + units as u64
+}
+
+/// Calibrates the counter once, for about two milliseconds. Called while tracing is off.
+pub(crate) fn calibrate() {
+    if MULT.load(Ordering::Relaxed) != 0 || !clock::tsc_is_clock() {
+        return;
+    }
+    let (ns0, tsc0) = (clock::monotonic_ns(), clock::tsc());
+    let begin = Instant::now();
+    while begin.elapsed() < CALIBRATION {
+        std::hint::spin_loop();
+    }
+    let (ns1, tsc1) = (clock::monotonic_ns(), clock::tsc());
+    let (ns, ticks) = (ns1 - ns0, tsc1.wrapping_sub(tsc0));
+    if ticks == 0 || ticks > u64::MAX / 2 {
+        return;
+    }
+    TSC_ZERO.store(tsc0, Ordering::Relaxed);
+    UNIT_ZERO.store(ns0 / UNIT_NS, Ordering::Relaxed);
+    let mult = (u128::from(ns) << SHIFT) / (u128::from(UNIT_NS) * u128::from(ticks));
+    MULT.store(mult as u64, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_with_the_kernels_clock() {
+        calibrate();
+        let (a, t0) = (now(), clock::monotonic_ns());
+        std::thread::sleep(Duration::from_millis(20));
+        let (b, t1) = (now(), clock::monotonic_ns());
+        let (units, ns) = ((b - a) * UNIT_NS, t1 - t0);
+        assert!(units.abs_diff(ns) < ns / 50 + 100_000, "{units} ns by units, {ns} ns by kernel");
+    }
+}

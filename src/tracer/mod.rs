@@ -1,0 +1,76 @@
+//! The tracer: events into per-processor buffers, generations out of them, a file out of those.
+//!
+//! ```text
+//! sched, annotations --emit--> buf (per P) --chunks--> session --generation--> writer --> Write
+//!                                  stack_table, string_table ----------^
+//! ```
+//! The tracer does not know the scheduler. What it needs of it (to stop everybody for a moment,
+//! to visit processors and goroutines) is the trait [`World`], which the scheduler implements.
+
+mod buf;
+pub(crate) mod clock;
+pub(crate) mod emit;
+pub(crate) mod generation;
+pub(crate) mod session;
+pub(crate) mod stack_table;
+pub(crate) mod status;
+mod string_table;
+#[cfg_attr(not(feature = "symbolize"), path = "symbolize_off.rs")]
+mod symbolize;
+pub(crate) mod unwind;
+mod writer;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use emit::{ProcTrace, Traced};
+
+pub(crate) use buf::Stream;
+
+/// The generation that events belong to; 0 while tracing is off.
+///
+/// It changes only while the world is stopped (`World::stopped`), so within one stay inside the
+/// runtime it is a constant, and relaxed loads are enough.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// The current generation, 0 while tracing is off: the one load that tracing costs when off.
+#[inline(always)]
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// A processor during a stop.
+pub(crate) struct ProcView<'a> {
+    /// Its number.
+    pub(crate) id: u32,
+    /// Its trace data.
+    pub(crate) trace: &'a mut ProcTrace,
+    /// The stream of the thread that runs it, and that thread's goroutine; `None`: it is idle.
+    pub(crate) running: Option<(&'a mut Stream, Option<&'a dyn Traced>)>,
+}
+
+/// The scheduler as the tracer sees it.
+pub(crate) trait World: Sync {
+    /// Calls `f` with all processors while no thread is inside the runtime.
+    fn stopped(&self, f: &mut dyn FnMut(&mut [ProcView<'_>]));
+    /// Calls `f` with every goroutine slot that ever lived. Goroutines run on meanwhile.
+    fn each_goroutine(&self, f: &mut dyn FnMut(&dyn Traced));
+    /// How many goroutines there are, roughly.
+    fn goroutines(&self) -> usize;
+    /// The number of processors.
+    fn procs(&self) -> u32;
+}
+
+/// A processor's trace data.
+pub(crate) fn proc_trace() -> ProcTrace {
+    ProcTrace::new(session::ship)
+}
+
+/// Function, file and line of each frame at these return addresses, innermost first.
+pub(crate) fn symbolize_all(
+    pcs: impl Iterator<Item = usize>,
+) -> impl Iterator<Item = (String, String, u32)> {
+    let mut symbolizer = symbolize::Symbolizer::new();
+    let mut frames = Vec::new();
+    pcs.for_each(|pc| symbolizer.frames(pc, &mut frames));
+    frames.into_iter().map(|f| (f.func, f.file, f.line))
+}

@@ -1,0 +1,150 @@
+//! Stacks, interned: an event carries a small number instead of a list of addresses.
+//!
+//! A stack is where its goroutine was spawned plus the return addresses from there down. Numbers
+//! last as long as the process, so a parked goroutine can keep its own; each generation of a
+//! trace defines those that it used. A small direct-mapped cache per processor answers the common
+//! case without the lock.
+
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::Mutex;
+
+/// Where a goroutine comes from: its entry function's name and the place that spawned it.
+#[derive(Clone, Copy)]
+pub(crate) struct Site {
+    pub(crate) name: fn() -> &'static str,
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl Site {
+    fn key(self) -> [usize; 2] {
+        [self.name as usize, std::ptr::from_ref(self.location) as usize]
+    }
+}
+
+/// Different stacks kept before new ones are written as "no stack": 64 MiB or so of addresses.
+const MAX_STACKS: usize = 1 << 18;
+
+/// One interned stack.
+pub(crate) struct Stack {
+    pub(crate) id: u32,
+    pub(crate) site: Site,
+    pub(crate) pcs: Box<[usize]>,
+    hash: u64,
+    /// The last generation that used it, for odd and even generations apart: a generation is
+    /// collected while the next one runs.
+    used: [AtomicU32; 2],
+}
+
+impl Stack {
+    #[inline]
+    fn mark(&self, generation: u32) {
+        let used = &self.used[generation as usize & 1];
+        if used.load(Ordering::Relaxed) != generation {
+            used.store(generation, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_used(&self, generation: u32) -> bool {
+        self.used[generation as usize & 1].load(Ordering::Relaxed) == generation
+    }
+
+    fn is(&self, hash: u64, site: Site, pcs: &[usize]) -> bool {
+        self.hash == hash && self.site.key() == site.key() && *self.pcs == *pcs
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    by_hash: HashMap<u64, Vec<&'static Stack>>,
+    by_id: Vec<&'static Stack>,
+}
+
+static TABLE: Mutex<Option<Table>> = Mutex::new(None);
+
+fn hash(site: Site, pcs: &[usize]) -> u64 {
+    // The multiply-and-rotate step of FxHash (Firefox; the rustc compiler uses it for its tables).
+    let step = |h: u64, v: usize| (h.rotate_left(5) ^ v as u64).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let [name, location] = site.key();
+    let h = pcs.iter().fold(step(step(0, name), location), |h, &pc| step(h, pc));
+    h ^ h >> 32
+}
+
+/// A processor's cache of recent stacks.
+pub(crate) struct Cache([Option<&'static Stack>; Cache::SLOTS]);
+
+impl Cache {
+    const SLOTS: usize = 256;
+
+    pub(crate) fn new() -> Cache {
+        Cache([None; Cache::SLOTS])
+    }
+
+    /// The number of a stack, marked as used in `generation`; 0 when the table is full.
+    #[inline]
+    pub(crate) fn intern(&mut self, site: Site, pcs: &[usize], generation: u32) -> u32 {
+        let hash = hash(site, pcs);
+        let slot = &mut self.0[hash as usize % Cache::SLOTS];
+        if let Some(stack) = slot
+            && stack.is(hash, site, pcs)
+        {
+            stack.mark(generation);
+            return stack.id;
+        }
+        let Some(stack) = intern_slow(hash, site, pcs) else { return 0 };
+        *slot = Some(stack);
+        stack.mark(generation);
+        stack.id
+    }
+}
+
+#[cold]
+fn intern_slow(hash: u64, site: Site, pcs: &[usize]) -> Option<&'static Stack> {
+    let mut table = TABLE.lock();
+    let table = table.get_or_insert_default();
+    let bucket = table.by_hash.entry(hash).or_default();
+    if let Some(&found) = bucket.iter().find(|s| s.is(hash, site, pcs)) {
+        return Some(found);
+    }
+    if table.by_id.len() >= MAX_STACKS {
+        return None;
+    }
+    let stack: &'static Stack = Box::leak(Box::new(Stack {
+        id: table.by_id.len() as u32 + 1,
+        site,
+        pcs: pcs.into(),
+        hash,
+        used: [AtomicU32::new(0), AtomicU32::new(0)],
+    }));
+    bucket.push(stack);
+    table.by_id.push(stack);
+    Some(stack)
+}
+
+/// The number of a stack without a processor's cache.
+pub(crate) fn intern(site: Site, pcs: &[usize], generation: u32) -> u32 {
+    let Some(stack) = intern_slow(hash(site, pcs), site, pcs) else { return 0 };
+    stack.mark(generation);
+    stack.id
+}
+
+/// Marks a number kept from earlier as used.
+pub(crate) fn mark(id: u32, generation: u32) {
+    if let Some(stack) = lookup(id) {
+        stack.mark(generation);
+    }
+}
+
+fn lookup(id: u32) -> Option<&'static Stack> {
+    let index = id.checked_sub(1)? as usize;
+    TABLE.lock().as_ref()?.by_id.get(index).copied()
+}
+
+/// The stacks that `generation` used.
+pub(crate) fn used(generation: u32) -> Vec<&'static Stack> {
+    let table = TABLE.lock();
+    let all = table.iter().flat_map(|t| &t.by_id);
+    all.filter(|s| s.is_used(generation)).copied().collect()
+}

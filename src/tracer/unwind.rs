@@ -1,0 +1,58 @@
+//! Walking a goroutine's stack: the seam between the tracer and the ways to unwind.
+//!
+//! Frame pointers: each frame stores its caller's frame address and, above it, the return address.
+//! `build.rs` sets `gort_frame_pointers` when the build keeps them in every function. Without
+//! them a stack is its entry function alone.
+
+/// The most return addresses taken from one stack; the format allows 128 frames with the entry.
+pub(crate) const MAX_PCS: usize = 126;
+
+/// The address range a walk must stay in: a goroutine's stack, from low to its entry frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// The lowest usable address.
+    pub(crate) low: usize,
+    /// The frame address of the runtime's root function: the walk ends below it.
+    pub(crate) root: usize,
+}
+
+/// The caller's frame address.
+#[inline(always)]
+pub(crate) fn frame_address() -> usize {
+    let fp: usize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: copies a register.
+    unsafe {
+        std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: copies a register.
+    unsafe {
+        std::arch::asm!("mov {}, x29", out(reg) fp, options(nomem, nostack, preserves_flags));
+    }
+    fp
+}
+
+/// Collects the return addresses above the frame `fp`, innermost first, and says how many.
+///
+/// The frame just below the root (the shim that calls the goroutine's function) contributes
+/// nothing of its own; what it returns to is the root.
+#[inline]
+pub(crate) fn walk(mut fp: usize, bounds: Bounds, out: &mut [usize; MAX_PCS]) -> usize {
+    let mut n = 0;
+    if !cfg!(gort_frame_pointers) {
+        return 0;
+    }
+    while n < MAX_PCS && fp >= bounds.low && fp < bounds.root && fp.is_multiple_of(8) {
+        // SAFETY: `fp` lies within the live part of the stack that this thread runs on, which is
+        // readable up to the root frame; a wrong chain yields wrong numbers, no wild access.
+        let (parent, pc) = unsafe { (*(fp as *const usize), *((fp + 8) as *const usize)) };
+        if parent == bounds.root || parent <= fp || pc == 0 {
+            break;
+        }
+        out[n] = pc;
+        n += 1;
+        fp = parent;
+    }
+    n
+}
