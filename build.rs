@@ -13,7 +13,8 @@ fn main() {
 /// Whether the flags, separated by 0x1f, ask for frame pointers; the last word counts.
 fn keeps_frame_pointers(flags: &str) -> bool {
     let joined = flags.replace("-C\u{1f}", "-C");
-    let values = joined.split('\u{1f}').filter_map(|f| f.strip_prefix("-Cforce-frame-pointers"));
-    let last = values.last();
+    let mut values =
+        joined.split('\u{1f}').filter_map(|f| f.strip_prefix("-Cforce-frame-pointers"));
+    let last = values.next_back();
     last.is_some_and(|value| matches!(value, "" | "=y" | "=yes" | "=on" | "=true" | "=always"))
 }

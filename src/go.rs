@@ -294,7 +294,9 @@ pub fn gosched() {
 /// `runtime.Goexit`.
 pub fn goexit() -> ! {
     let Some(g) = current_g() else { panic!("gort: goexit outside of a goroutine") };
-    assert!(cfg!(panic = "unwind"), "gort: goexit needs panic = \"unwind\"");
+    if !cfg!(panic = "unwind") {
+        panic!("gort: goexit needs panic = \"unwind\"");
+    }
     g.set_flag(FLAG_EXITING);
     std::panic::resume_unwind(Box::new(Goexit))
 }

@@ -1,7 +1,94 @@
-//! # gort: goroutines for Rust, with a tracer built in
+//! Goroutines for Rust, with a tracer built in that speaks Go's trace format.
 //!
-//! placeholder
+//! `gort` runs stackful green threads on a work-stealing scheduler: [`go`] starts one for the price
+//! of a function call, [`chan()`] makes the channels they talk over, and a goroutine that blocks
+//! costs no thread. The scheduler itself records what it does, and [`trace`] writes that in the
+//! format of Go's execution tracer, so `go tool trace` opens the trace of a Rust program.
 //!
+//! ```
+//! // SAFETY: nothing here keeps a thread's own data over a blocking call.
+//! let sum: u64 = unsafe {
+//!     gort::run(|| {
+//!         let (tx, rx) = gort::chan(10);
+//!         for n in 1..=100_u64 {
+//!             let tx = tx.clone();
+//!             gort::go(move || tx.send(n * n).unwrap());
+//!         }
+//!         drop(tx);
+//!         rx.iter().sum()
+//!     })
+//! };
+//! assert_eq!(sum, 338_350);
+//! ```
+//!
+//! # Where to begin
+//! - [`run`] is the door: it starts the runtime and runs a function as the first goroutine.
+//! - [`go`] starts goroutines and [`JoinHandle::join`] waits for them; [`GoBuilder`] names them and
+//!   gives them larger stacks; [`gosched`], [`goexit`], [`sleep`] are Go's.
+//! - [`chan()`] makes channels, [`sync::WaitGroup`] waits for many.
+//! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
+//!
+//! Everything works on plain threads as well, where what blocks blocks the thread.
+//!
+//! # Thread-locals
+//! A goroutine may continue on another thread after every call that blocks. The compiler does not
+//! know that: to it, a function runs on one thread from beginning to end. Code that keeps something
+//! which belongs to the *thread* over such a call can be wrong, even unsound, although it contains
+//! no `unsafe` of its own. Therefore [`run`] is an `unsafe fn`: whoever writes the `unsafe` block
+//! promises that no goroutine does this. Everything behind the door is safe.
+//!
+//! What not to keep over a blocking call, and what to write instead:
+//!
+//! | kept over a blocking call | why it is wrong | instead |
+//! | --- | --- | --- |
+//! | `let out = stdout().lock(); for v in rx { writeln!(out, "{v}")?; }` | a re-entrant lock knows its owner by the thread: another goroutine on the first thread gets in too, and the second thread unlocks what it does not own | `for v in rx { writeln!(stdout(), "{v}")?; }`, or collect first |
+//! | a borrow in `KEY.with(\|x\| { …rx.recv()… })` of a `thread_local!` | the thread that the data belongs to runs others meanwhile, or ends | copy out of the closure, block afterwards |
+//! | a clone of an `Rc` that a `thread_local!` also holds, or any value that is not `Send` and shared with one | whoever runs on the first thread meanwhile uses it too, without a lock | `Arc`; take it out again after the call |
+//! | `rand`'s `ThreadRng`, `thread_rng()` | points to the data of the thread it was made on | make it anew after each blocking call, or own a `SmallRng` |
+//! | [`std::sync::MutexGuard`] | a system mutex is unlocked by the thread that locked it; also blocks whole threads that want it | end the guard's scope before blocking; a channel as a lock |
+//! | tokio's `EnterGuard`, tracing's `Entered`, `scoped_tls` | they restore the thread's former state on drop, on the wrong thread | enter again after the call |
+//! | [`std::thread::current`] as an identity, `thread::park`, [`std::thread::scope`] | they name the thread of the moment | [`id`], channels |
+//!
+//! Calls that block, and so may change the thread: sends and receives (not the `try_` forms),
+//! [`JoinHandle::join`], [`sync::WaitGroup::wait`], [`sleep`], [`gosched`], [`trace::stop`].
+//! All other calls return on the thread they were made on. During a panic nothing changes threads.
+//!
+//! `GORTDEBUG=migrate=1` makes every goroutine change threads wherever it can, to shake such
+//! mistakes out in tests.
+//!
+//! # Panics and ends
+//! [`JoinHandle::join`] returns a goroutine's panic. A panic in a goroutine that nobody joins ends
+//! the process with a report and exit status 2, as in Go: it is never lost. Goroutines outlive the
+//! [`run`] they were started in; the end of the process ends them.
+//!
+//! # What it does not do yet
+//! A goroutine that calls into the system through `std` (a file, a contended `std` mutex) or
+//! computes for long keeps its processor: others run on the remaining ones. There is no `select!`,
+//! no network and no async bridge. Linux on x86-64 and aarch64 only.
+//!
+//! # Environment
+//! - `GOMAXPROCS`: how many processors run goroutines; by default as many as the process may use.
+//! - `GORT_TRACE_VERSION`: `1.23` (the default), `1.25` or `1.26`, the version traces are written in.
+//! - `GORTDEBUG`: settings for tests, separated by commas: `migrate=1`;
+//!   `traceadvanceperiod=NS`, the length of a trace's generations in nanoseconds.
+//!
+//! # Features
+//! - `symbolize` (on by default): function names, files and lines in traces, read from the
+//!   program's debug information and symbol table. Turn it off to compile fewer dependencies, or
+//!   where the program file is stripped anyway; stacks then show `module+0xoffset`.
+//!
+//! For good stacks, a program needs frame pointers and line tables:
+//!
+//! ```toml
+//! # Cargo.toml
+//! [profile.release]
+//! debug = "line-tables-only"
+//!
+//! # .cargo/config.toml
+//! [build]
+//! rustflags = ["-Cforce-frame-pointers=yes"]
+//! ```
+
 pub mod chan;
 mod context;
 mod go;
@@ -19,3 +106,8 @@ pub use context::Context;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
 pub use time::sleep;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,7 +3,9 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::panic::{Location, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::sched::park::{Goexit, Wait};
 use crate::sched::sudog::{Parker, Waiter};
@@ -25,7 +27,9 @@ use crate::wire::reason::WaitReason;
 /// documented to block. The compiler does not know that, so the caller promises, for all code that
 /// goroutines run from now on, that *between two such calls only*
 ///
-/// - no guard, borrow or pointer that is derived from the thread stays alive, and
+/// - no guard, borrow or pointer that is derived from the thread stays alive,
+/// - nothing that is not [`Send`] is shared with a `thread_local!`, put in or taken out, and used
+///   after one, and
 /// - no function uses the same `thread_local!` on both sides of one where it may have been inlined
 ///   around it.
 ///
@@ -128,8 +132,9 @@ impl Builder {
                 stack::set_default_bytes(bytes);
             }
             SCHED.apply_debug_settings(&std::env::var("GORTDEBUG").unwrap_or_default());
-            self.procs.unwrap_or_else(default_procs)
-        });
+            self.procs.or_else(wanted_procs).unwrap_or_else(default_procs)
+        })
+        .map_err(RunError::Thread)?;
         let stack_differs =
             self.stack_bytes.is_some_and(|b| stack::round(b) != stack::default_bytes());
         if !first && stack_differs {
@@ -140,6 +145,13 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// What [`gomaxprocs`] was told before the start; 0: nothing.
+static WANTED_PROCS: AtomicUsize = AtomicUsize::new(0);
+
+fn wanted_procs() -> Option<usize> {
+    Some(WANTED_PROCS.load(Ordering::Relaxed)).filter(|&n| n != 0)
 }
 
 /// GOMAXPROCS of the environment, or the processors that the process may use. As in Go, a value
@@ -180,7 +192,7 @@ fn rethrow(payload: Box<dyn Any + Send>) -> RunError {
 }
 
 /// Why [`Builder::run`] did not run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
     /// The caller is a goroutine already.
@@ -191,6 +203,8 @@ pub enum RunError {
     StackSize(usize),
     /// The runtime runs with another stack size, which cannot be changed any more.
     AlreadyRunning,
+    /// No worker thread can be started.
+    Thread(io::Error),
 }
 
 impl fmt::Display for RunError {
@@ -206,22 +220,37 @@ impl fmt::Display for RunError {
             RunError::AlreadyRunning => {
                 f.write_str("gort: the runtime runs already, with another stack size")
             }
+            RunError::Thread(error) => write!(f, "gort: no worker thread: {error}"),
         }
     }
 }
 
-impl Error for RunError {}
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RunError::Thread(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Sets the number of processors that may run goroutines at once, and returns what it was; 0
 /// only asks. More than 1024 count as 1024.
 ///
 /// A goroutine that computes on a processor that falls away keeps it until it next blocks, yields
-/// or ends.
+/// or ends. Before the first [`run`] this sets what the runtime will start with.
 ///
 /// # Go
 /// `runtime.GOMAXPROCS`.
 pub fn gomaxprocs(n: usize) -> usize {
-    SCHED.set_procs(n)
+    if sched::is_started() {
+        return SCHED.set_procs(n);
+    }
+    let old = wanted_procs().unwrap_or_else(default_procs);
+    if n != 0 {
+        WANTED_PROCS.store(n, Ordering::Relaxed);
+    }
+    old
 }
 
 /// How many goroutines there are now, roughly if they come and go meanwhile.

@@ -16,12 +16,13 @@ use super::error::{CloseError, RecvTimeoutError, SendTimeoutError, TryRecvError,
 use crate::sched::Inside;
 use crate::sched::lock::RawLock;
 use crate::sched::park::{self, Wait};
-use crate::sched::sudog::{Outcome, Parker, Sudog, Ticket, WaitQueue, Waiter};
+use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter};
+use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
 use crate::wire::reason::WaitReason;
 
-/// Slots made at once for a buffer; a larger one grows as it fills.
-const EAGER_CAPACITY: usize = 1024;
+/// Bytes of a buffer made at once; a larger one grows as it fills.
+const EAGER_BYTES: usize = 16 << 10;
 
 /// A channel.
 pub(super) struct Core<T> {
@@ -57,7 +58,7 @@ impl<T> Core<T> {
         Core {
             lock: RawLock::new(),
             state: UnsafeCell::new(State {
-                buffer: VecDeque::with_capacity(capacity.min(EAGER_CAPACITY)),
+                buffer: VecDeque::with_capacity(capacity.min(EAGER_BYTES / size_of::<T>().max(1))),
                 sendq: WaitQueue::new(),
                 recvq: WaitQueue::new(),
                 closed: false,

@@ -13,13 +13,12 @@
 //! the stack from a list), and only after the suspend before is complete: whoever parks makes the
 //! goroutine visible to wakers from the scheduler's stack, after the switch (`park.rs`).
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::num::NonZeroUsize;
 
 use corosensei::stack::{Stack, StackPointer};
 use corosensei::{Coroutine, Yielder};
 
-use super::g::G;
 use super::m::M;
 use super::stack::Region;
 use crate::tracer::unwind::{self, Bounds};
@@ -45,16 +44,17 @@ unsafe impl Stack for Bare {
 /// The control block. See the module documentation.
 #[repr(C, align(64))]
 pub(crate) struct Coro {
-    coroutine: Coroutine<(), (), (), Bare>,
+    coroutine: UnsafeCell<Coroutine<(), (), (), Bare>>,
     yielder: Cell<*const Yielder<(), ()>>,
+    /// The thread that ran it last; with `FLAG_LOCKED` the one that must.
+    pub(crate) m: Cell<*const M>,
+    // From here on a second cache line, which a switch does not touch.
     /// The frame address of the root function.
     root_frame: Cell<usize>,
     region: Region,
-    /// The goroutine whose stack this is now.
-    pub(crate) g: Cell<*mut G>,
-    /// The thread that ran it last; with `FLAG_LOCKED` the one that must.
-    pub(crate) m: Cell<*const M>,
 }
+
+const _: () = assert!(std::mem::offset_of!(Coro, root_frame) <= 64);
 
 impl Coro {
     /// Makes the coroutine of the `nth` stack of its size.
@@ -71,11 +71,10 @@ impl Coro {
             unsafe { root(&*pointer, yielder) }
         });
         let coro = Coro {
-            coroutine,
+            coroutine: UnsafeCell::new(coroutine),
             yielder: Cell::new(std::ptr::null()),
             root_frame: Cell::new(0),
             region,
-            g: Cell::new(std::ptr::null_mut()),
             m: Cell::new(std::ptr::null()),
         };
         // SAFETY: room at the top of the region, above the coroutine's base.
@@ -93,9 +92,9 @@ impl Coro {
     /// The caller owns the suspended coroutine (see the module's invariant).
     #[inline]
     pub(crate) unsafe fn resume(this: *mut Coro) {
-        // SAFETY: exclusive by the caller's promise; the other fields are in cells and not
-        // covered by this borrow.
-        unsafe { (*std::ptr::addr_of_mut!((*this).coroutine)).resume(()) };
+        // SAFETY: exclusive by the caller's promise. Shared references to the block live on
+        // meanwhile, on the coroutine's own stack: all its fields are in cells.
+        unsafe { (*(*this).coroutine.get()).resume(()) };
     }
 
     /// Switches from this coroutine's stack to the thread's. Returns when somebody resumes it,

@@ -1,6 +1,7 @@
 //! Ends of the process that the runtime itself decides.
 
 use super::g::G;
+use crate::sys::stderr::say;
 use crate::sys::thread;
 
 /// Go's exit status of a crash.
@@ -11,13 +12,13 @@ const STATUS: i32 = 2;
 #[cold]
 pub(super) fn unjoined_panic(g: &G) -> ! {
     let name = g.name().map(|n| format!(" \"{n}\"")).unwrap_or_default();
-    eprintln!(
+    say(format_args!(
         "fatal error: goroutine {}{name} panicked and is joined by nobody\n\n\
-         goroutine {} [running]:\n{}\ncreated at {}",
+         goroutine {} [running]:\n{}\ncreated at {}\n",
         g.id(),
         g.id(),
         (g.entry().name)(),
         g.location(),
-    );
+    ));
     thread::abort_with_status(STATUS)
 }

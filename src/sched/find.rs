@@ -17,7 +17,7 @@ use crate::sys::clock;
 const SPIN_NS: u64 = 20_000;
 /// How long a goroutine lies in another processor's `runnext` before a thief takes it: its owner
 /// is about to run it, with the data in its cache, unless it computes on.
-const RUNNEXT_PATIENCE_NS: u64 = 5_000;
+pub(super) const RUNNEXT_PATIENCE_NS: u64 = 5_000;
 /// Timers are looked at every so many picks while there is other work.
 const TIMER_TURN: u32 = 16;
 
@@ -26,10 +26,9 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
     loop {
         m.door.step_aside();
         let Some(p) = m.p() else {
-            m.door.leave();
-            let p = SCHED.idle.sleep(m);
-            m.door.enter();
-            m.acquire(p);
+            // The processor went to the thread of a locked goroutine.
+            SCHED.idle.put(m, None);
+            sleep(m);
             continue;
         };
         if let Some(g) = next_local(m, p) {
@@ -39,23 +38,30 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
             return g;
         }
         if p.id < SCHED.procs()
-            && (m.spinning.get() || SCHED.spinners.start_spinning(SCHED.procs()))
+            && let Some(g) = look_around(m, p)
         {
-            m.spinning.set(true);
-            if let Some(g) = spin(m, p) {
-                stop_spinning(m);
-                return g;
-            }
+            return g;
         }
         give_up(m, p);
     }
 }
 
+/// What others have to offer.
+fn look_around(m: &'static M, p: &'static P) -> Option<&'static G> {
+    if !m.spinning.get() && !SCHED.spinners.start_spinning(SCHED.procs()) {
+        // Enough others look. But for timers this worker may have been woken alone.
+        return fire_all_timers(m, p, clock::monotonic_ns());
+    }
+    m.spinning.set(true);
+    let g = spin(m, p)?;
+    stop_spinning(m);
+    Some(g)
+}
+
 /// What the worker's own processor has to offer.
 #[inline]
 fn next_local(m: &'static M, p: &'static P) -> Option<&'static G> {
-    let tick = p.tick.get().wrapping_add(1);
-    p.tick.set(tick);
+    let tick = p.shared.next_tick();
     if p.id >= SCHED.procs() {
         return retire(p);
     }
@@ -69,6 +75,7 @@ fn next_local(m: &'static M, p: &'static P) -> Option<&'static G> {
         return Some(g);
     }
     if let Some(g) = p.shared.queue.take_next() {
+        p.shared.ran_next();
         return Some(g); // within the slice of whoever readied it
     }
     let g = p.queue.pop(tick).or_else(|| {
@@ -83,13 +90,7 @@ fn next_local(m: &'static M, p: &'static P) -> Option<&'static G> {
 /// GOMAXPROCS fell: the processor's work goes to the others.
 #[cold]
 fn retire(p: &'static P) -> Option<&'static G> {
-    if let Some(g) = p.shared.queue.take_next() {
-        SCHED.injector.push_one(g);
-    }
-    p.queue.drain(&SCHED.injector);
-    if let Some(home) = p::get(0) {
-        p.shared.timers.move_all_to(&home.shared.timers);
-    }
+    p.give_all_away();
     SCHED.wake_one();
     None
 }
@@ -112,18 +113,26 @@ fn fire_timers(m: &'static M, of: &P) {
     std::mem::forget(rt);
 }
 
+/// Fires everybody's timers, and takes one of the goroutines that are readied on `p` by it.
+fn fire_all_timers(m: &'static M, p: &'static P, now_ns: u64) -> Option<&'static G> {
+    for other in p::all().filter(|other| other.shared.timers.next_ns() <= now_ns) {
+        fire_timers(m, other);
+    }
+    p.shared.queue.take_next().or_else(|| p.queue.pop(1))
+}
+
 /// Looks at everybody's queues for a while.
 #[cold]
 fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
     let begin = clock::monotonic_ns();
-    let mut stale = Stale::default();
+    let mut eyed = None;
     loop {
         m.door.step_aside();
         if let Some(g) = p.queue.refill(&SCHED.injector) {
             return Some(g);
         }
         let now = clock::monotonic_ns();
-        if let Some(g) = steal(m, p, now, &mut stale) {
+        if let Some(g) = steal(m, p, now, &mut eyed) {
             p.begin_slice();
             return Some(g);
         }
@@ -134,25 +143,23 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
     }
 }
 
-/// A `runnext` that a thief has seen before.
-#[derive(Default)]
-struct Stale {
-    next: usize,
+/// The `runnext` that a thief has its eye on: whose, what, at which tick, since when. One at a
+/// time: with an eye on several the thief would never have seen one for long enough.
+struct Eyed {
+    victim: u32,
+    seen: (*mut G, u32),
     since_ns: u64,
 }
 
-impl Stale {
-    /// Whether `next` has been there for as long as a thief must wait.
-    fn is_ripe(&mut self, next: *mut G, now_ns: u64) -> bool {
-        if self.next != next as usize {
-            *self = Stale { next: next as usize, since_ns: now_ns };
-        }
+impl Eyed {
+    /// Whether the same has been there for as long as a thief must wait.
+    fn is_ripe(&self, now_ns: u64) -> bool {
         now_ns - self.since_ns >= RUNNEXT_PATIENCE_NS
     }
 }
 
 /// One round over the other processors, from a random one on.
-fn steal(m: &'static M, p: &'static P, now_ns: u64, stale: &mut Stale) -> Option<&'static G> {
+fn steal(m: &'static M, p: &'static P, now_ns: u64, eyed: &mut Option<Eyed>) -> Option<&'static G> {
     let count = p::count();
     let first = m.random() as usize;
     for offset in 0..count {
@@ -163,22 +170,27 @@ fn steal(m: &'static M, p: &'static P, now_ns: u64, stale: &mut Stale) -> Option
         if let Some(g) = p.queue.steal(&victim.shared.queue) {
             return Some(g);
         }
-        if victim.shared.timers.next_ns() <= now_ns {
-            fire_timers(m, victim);
-            if let Some(g) = p.shared.queue.take_next().or_else(|| p.queue.pop(1)) {
-                return Some(g);
-            }
-        }
-        let next = victim.shared.queue.peek_next();
-        if !next.is_null() && stale.is_ripe(next, now_ns) {
-            let stolen = victim.shared.queue.steal_next(next);
-            if stolen.is_some() {
-                return stolen;
-            }
+        if let Some(g) = steal_next(victim, now_ns, eyed) {
+            return Some(g);
         }
     }
-    fire_timers(m, p);
-    p.shared.queue.take_next().or_else(|| p.queue.pop(1))
+    fire_all_timers(m, p, now_ns)
+}
+
+/// Takes another processor's `runnext` once it has been there for a while.
+fn steal_next(victim: &P, now_ns: u64, eyed: &mut Option<Eyed>) -> Option<&'static G> {
+    let seen = victim.shared.next_and_tick();
+    match eyed {
+        Some(other) if other.victim != victim.id => None,
+        Some(same) if same.seen == seen => {
+            same.is_ripe(now_ns).then(|| victim.shared.steal_next(seen.0)).flatten()
+        }
+        _ => {
+            let new = Eyed { victim: victim.id, seen, since_ns: now_ns };
+            *eyed = (!seen.0.is_null()).then_some(new);
+            None
+        }
+    }
 }
 
 /// A spinning worker found work; if it was the last to spin, another takes its place, since more
@@ -190,26 +202,41 @@ fn stop_spinning(m: &'static M) {
     }
 }
 
-/// PARK of `spinners.rs`: the worker gives its processor up, looks once more, and either goes on
-/// spinning with a processor or returns without one.
+/// PARK of `spinners.rs`: the worker gives its processor up, looks once more, and goes on
+/// spinning if there is work and a processor, or sleeps until it gets one.
 #[cold]
 fn give_up(m: &'static M, p: &'static P) {
     m.part();
-    SCHED.idle.put_p(p);
+    // Once it is in the list, somebody may make it a spinning one again.
     let was_spinning = m.spinning.replace(false);
+    SCHED.idle.put(m, Some(p));
     if was_spinning {
         SCHED.spinners.stop_spinning();
     }
     SCHED.spinners.before_last_look();
-    if !is_work_anywhere() {
-        return;
-    }
-    if let Some(p) = SCHED.idle.take_p() {
+    if is_work_anywhere(!SCHED.idle.is_watched())
+        && let Some(p) = SCHED.idle.take_back(m)
+    {
         m.acquire(p);
         m.spinning.set(SCHED.spinners.start_spinning(u32::MAX));
+        return;
     }
+    sleep(m);
 }
 
-fn is_work_anywhere() -> bool {
-    !SCHED.injector.is_empty() || p::all().any(|p| p.shared.queue.has_work())
+/// Sleeps, outside, until somebody gives this idle worker a processor.
+fn sleep(m: &'static M) {
+    m.door.leave();
+    let p = SCHED.idle.sleep(m);
+    m.door.enter();
+    m.acquire(p);
+}
+
+/// Whether any queue has work; `runnext` slots count where nobody watches them.
+fn is_work_anywhere(and_next: bool) -> bool {
+    !SCHED.injector.is_empty()
+        || p::all().any(|p| {
+            let queue = &p.shared.queue;
+            !queue.is_empty() || and_next && !queue.peek_next().is_null()
+        })
 }

@@ -1,14 +1,14 @@
 //! G: a goroutine, 128 bytes in a slot that is never unmapped.
 //!
 //! ```text
-//! line 0   state word | id | coro | next | entry | location | join | refs, flags
-//! line 1   parked stack, spare | extras | storage: the closure before it runs, its result after
+//! line 0   state word | id | coro | next | entry | parked stack, last event | join | refs, flags
+//! line 1   location | extras | storage: the closure before it runs, its result after
 //! ```
 //! Slots come from slabs and return to free lists, so a pointer to a slot stays readable for ever;
 //! whose slot it is now, the owner knows (it holds a reference) or the state word tells.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -45,6 +45,15 @@ pub(crate) struct Extras {
     pub(crate) coro: Option<super::stack::Reserved>,
     /// The generation whose trace has the name. Its owner's.
     pub(crate) labelled: Cell<u32>,
+    /// The regions that are open in a trace, innermost last. Its owner's.
+    pub(crate) regions: RefCell<Vec<OpenRegion>>,
+}
+
+/// A region that began in a trace and has not ended.
+pub(crate) struct OpenRegion {
+    pub(crate) serial: u64,
+    pub(crate) task: u64,
+    pub(crate) name: String,
 }
 
 /// `exiting`: `goexit` was called and its unwinding has not yet reached the root.
@@ -53,6 +62,9 @@ pub(crate) const FLAG_EXITING: u32 = 1;
 pub(crate) const FLAG_LOCKED: u32 = 2;
 /// The last pick passed it on so that it changes threads (`GORTDEBUG=migrate=1`).
 pub(crate) const FLAG_PASSED_ON: u32 = 4;
+
+/// There is no stack for the goroutine: on the emergency stack it drops its closure and ends.
+pub(crate) const FLAG_REFUSED: u32 = 8;
 
 /// A goroutine. See the module documentation.
 #[repr(C, align(128))]
@@ -64,11 +76,12 @@ pub(crate) struct G {
     /// The link of whichever list holds the goroutine. Its owner's.
     pub(crate) next: Cell<*mut G>,
     entry: AtomicPtr<Entry>,
-    location: AtomicPtr<Location<'static>>,
+    parked_stack: AtomicU32,
+    last_event: AtomicU32,
     pub(crate) join: JoinSlot,
     refs: AtomicU32,
     flags: AtomicU32,
-    parked_stack: AtomicU32,
+    location: AtomicPtr<Location<'static>>,
     extras: AtomicPtr<Extras>,
     storage: Cell<[usize; INLINE_BYTES / 8]>,
 }
@@ -106,20 +119,24 @@ impl G {
 
     /// Gives one reference back. True: it was the last, and the slot is the caller's to free.
     #[must_use]
+    #[inline]
     pub(crate) fn release(&self) -> bool {
         // ORDERING: AcqRel, pairs with itself: the last one sees what the others did.
         self.refs.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.id.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn entry(&self) -> &'static Entry {
         // SAFETY: set from a 'static reference in `revive`.
         unsafe { &*self.entry.load(Ordering::Relaxed) }
     }
 
+    #[inline]
     pub(crate) fn location(&self) -> &'static Location<'static> {
         // SAFETY: set from a 'static reference in `revive`.
         unsafe { &*self.location.load(Ordering::Relaxed) }
@@ -135,9 +152,22 @@ impl G {
     }
 
     /// The rarely present part. It lives until the slot is freed.
+    #[inline]
     pub(crate) fn extras(&self) -> Option<&Extras> {
         // SAFETY: null or a box that `take_extras` alone takes back, when no references are left.
-        unsafe { self.extras.load(Ordering::Relaxed).as_ref() }
+        // ORDERING: Acquire, pairs with the Release in `extras_or_new`: the handle may ask.
+        unsafe { self.extras.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The rarely present part, made if it is not there. Only the goroutine's owner does.
+    pub(crate) fn extras_or_new(&self) -> &Extras {
+        self.extras().unwrap_or_else(|| {
+            let new = Box::into_raw(Box::<Extras>::default());
+            // ORDERING: Release, pairs with the Acquire in `extras`.
+            self.extras.store(new, Ordering::Release);
+            // SAFETY: as in `extras`.
+            unsafe { &*new }
+        })
     }
 
     /// Takes the rarely present part back, before the slot is freed.
@@ -151,6 +181,7 @@ impl G {
         self.extras()?.name.as_deref()
     }
 
+    #[inline]
     pub(crate) fn has_flag(&self, flag: u32) -> bool {
         self.flags.load(Ordering::Relaxed) & flag != 0
     }
@@ -184,6 +215,17 @@ impl Traced for G {
     fn identity(&self) -> Identity {
         let parked_stack = self.parked_stack.load(Ordering::Relaxed);
         Identity { id: self.id(), site: self.site(), parked_stack }
+    }
+
+    fn new_label(&self, generation: u32) -> Option<&str> {
+        let extras = self.extras()?;
+        let name = extras.name.as_deref().filter(|name| !name.is_empty())?;
+        (extras.labelled.replace(generation) != generation).then_some(name)
+    }
+
+    #[inline]
+    fn last_event(&self) -> &AtomicU32 {
+        &self.last_event
     }
 }
 

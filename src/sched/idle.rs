@@ -1,23 +1,37 @@
 //! Idle processors and idle threads, and how new work wakes them.
 //!
 //! The protocol is in `spinners.rs`; here are the lists it speaks of.
+//!
+//! A goroutine that is readied into an empty `runnext` mostly runs there a moment later, when its
+//! waker blocks. A thread woken for it would cost some microseconds and find nothing. So where the
+//! waker's processor has a record of running what it readies, nobody is woken, and an idle worker
+//! that *watches* looks after a while whether the goroutine got stuck behind one that computes.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::SCHED;
+use super::find::RUNNEXT_PATIENCE_NS;
 use super::m::{self, M};
 use super::p::{self, MAX_PROCS, P};
 use super::timers::NEVER;
 use crate::sys::{barrier, clock};
 
+/// How long the watcher sleeps before its first look at the `runnext` slots...
+const WATCH: Duration = Duration::from_micros(50);
+/// ...and how long in the end, doubled after every look that found nothing.
+const WATCH_MAX: Duration = Duration::from_micros(500);
+
 /// Under one lock: who has nothing to do.
 pub(crate) struct Idle {
     lists: Mutex<Lists>,
-    /// When the timekeeper wakes; [`NEVER`] while it sleeps without a limit or there is none.
+    /// When the keeper wakes; [`NEVER`] while it knows of no timer or there is none.
     keeper_ns: AtomicU64,
+    /// The keeper also looks after the `runnext` slots of busy processors.
+    watching: AtomicBool,
     /// All have nothing to do: sysmon sleeps.
     pub(super) all_idle: AtomicBool,
 }
@@ -25,15 +39,23 @@ pub(crate) struct Idle {
 struct Lists {
     ps: Vec<&'static P>,
     ms: Vec<&'static M>,
-    /// The idle worker that wakes for the earliest timer.
+    /// The idle worker that wakes for the earliest timer, and watches.
     keeper: Option<&'static M>,
+    /// Why a thread could not be started that was wanted.
+    no_thread: Option<String>,
 }
 
 impl Idle {
     pub(super) const fn new() -> Idle {
         Idle {
-            lists: Mutex::new(Lists { ps: Vec::new(), ms: Vec::new(), keeper: None }),
+            lists: Mutex::new(Lists {
+                ps: Vec::new(),
+                ms: Vec::new(),
+                keeper: None,
+                no_thread: None,
+            }),
             keeper_ns: AtomicU64::new(NEVER),
+            watching: AtomicBool::new(false),
             all_idle: AtomicBool::new(false),
         }
     }
@@ -54,21 +76,31 @@ impl Idle {
         lists.ps.retain(|p| {
             let keep = (p.id as usize) < n;
             if !keep {
-                p.retired.set(true);
+                p.retire();
                 SCHED.spinners.idle_less();
             }
             keep
         });
     }
 
-    /// An idle processor.
-    pub(super) fn take_p(&self) -> Option<&'static P> {
-        self.lists.lock().pop_p()
+    /// A worker becomes idle, with the processor that it gives up, if it has one. From here on
+    /// both may be given work; the worker goes on to [`Idle::take_back`] or [`Idle::sleep`].
+    pub(super) fn put(&self, m: &'static M, p: Option<&'static P>) {
+        let mut lists = self.lists.lock();
+        if let Some(p) = p {
+            lists.put_p(p);
+        }
+        lists.ms.push(m);
+        self.appoint(&mut lists, m);
     }
 
-    /// A processor becomes idle, or retires if its number is too high now.
-    pub(super) fn put_p(&self, p: &'static P) {
-        self.lists.lock().put_p(p);
+    /// An idle worker that has seen work gets a processor, if there is one still. Otherwise it
+    /// stays idle, or has been given one already and will see by [`Idle::sleep`].
+    pub(super) fn take_back(&self, m: &'static M) -> Option<&'static P> {
+        let mut lists = self.lists.lock();
+        let p = lists.take_out(m)?;
+        self.resign(&mut lists, m);
+        Some(p)
     }
 
     /// SUBMIT's slow path: gives an idle processor to an idle or new worker, which begins
@@ -78,13 +110,25 @@ impl Idle {
         let (p, m) = {
             let mut lists = self.lists.lock();
             let Some(p) = lists.pop_p() else {
-                drop(lists);
+                // Under the lock: who sees a processor become idle after this must not see the
+                // caller still counted, or it would leave its work to a spinner that is none.
                 SCHED.spinners.stop_spinning();
                 return;
             };
             (p, lists.pop_m())
         };
         self.run(p, m, true);
+    }
+
+    /// Sees to it that there is a worker at all; the others follow as there is work.
+    pub(super) fn start_first(&self) -> io::Result<()> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _one = ONE_AT_A_TIME.lock();
+        if m::count() > 0 {
+            return Ok(());
+        }
+        let Some(p) = self.lists.lock().pop_p() else { return Ok(()) };
+        m::start(p, false).inspect_err(|_| self.lists.lock().put_p(p))
     }
 
     /// Finds a worker for a processor that has work.
@@ -99,53 +143,114 @@ impl Idle {
         }
         match m {
             Some(m) => m.give(p, spinning),
-            None if m::start(p, spinning) => {}
             None => {
-                // No thread is to be had: the processor stays idle until one is free.
-                if spinning {
-                    SCHED.spinners.stop_spinning();
+                if let Err(error) = m::start(p, spinning) {
+                    self.no_thread(p, spinning, &error);
                 }
-                self.put_p(p);
             }
         }
     }
 
-    /// The worker has no processor: sleeps until it gets one. It is outside meanwhile.
+    /// No thread is to be had: the processor stays idle, perhaps beside work. sysmon tries again.
+    #[cold]
+    fn no_thread(&self, p: &'static P, spinning: bool, error: &io::Error) {
+        let mut lists = self.lists.lock();
+        if spinning {
+            SCHED.spinners.stop_spinning();
+        }
+        lists.put_p(p);
+        lists.no_thread = Some(error.to_string());
+    }
+
+    /// Starts the thread that could not be started before, if it is still wanted; for sysmon.
+    /// Returns why it could not.
+    pub(super) fn try_again(&self) -> Option<String> {
+        let why = self.lists.lock().no_thread.take()?;
+        SCHED.wake_one();
+        Some(why)
+    }
+
+    /// Whether [`Idle::try_again`] has something to try.
+    pub(super) fn lacks_thread(&self) -> bool {
+        self.lists.lock().no_thread.is_some()
+    }
+
+    /// An idle worker sleeps until it gets a processor. It is outside meanwhile.
     ///
-    /// One of the idle workers, the timekeeper, wakes for the earliest timer of all.
+    /// One of the idle workers, the keeper, wakes for the earliest timer of all, and while others
+    /// are busy, now and then to look after their `runnext` slots.
     pub(super) fn sleep(&self, m: &'static M) -> &'static P {
-        self.lists.lock().ms.push(m);
+        let mut patience = WATCH;
         loop {
-            let timeout = self.keep_time(m);
+            let timeout = self.keep_time(m, patience);
             let given = match timeout {
                 Some(Duration::ZERO) => m.take_given(),
                 _ => m.sleep(timeout),
             };
+            let stuck = given.is_none() && self.is_watcher(m) && is_next_stuck();
             let mut lists = self.lists.lock();
             let given = given.or_else(|| m.take_given());
-            if let Some(p) = given {
-                self.resign(&mut lists, m);
+            // Poked, timed out, or woken for nothing. A due timer is worth a processor, too.
+            let wanted = stuck || next_timer_ns() <= clock::monotonic_ns();
+            let own = || if wanted { lists.take_out(m) } else { None };
+            if let Some(p) = given.or_else(own) {
+                let watched = self.resign(&mut lists, m);
+                drop(lists);
+                if watched && !m.spinning.get() {
+                    // Nobody watches any more: a spinning worker looks, and then watches.
+                    SCHED.wake_one();
+                }
                 return p;
             }
-            // Poked, timed out, or woken for nothing. A due timer is worth a processor.
-            if next_timer_ns() <= clock::monotonic_ns()
-                && let Some(at) = lists.ms.iter().position(|&idle| std::ptr::eq(idle, m))
-                && let Some(p) = lists.pop_p()
-            {
-                lists.ms.swap_remove(at);
-                self.resign(&mut lists, m);
-                return p;
+            patience = (2 * patience).min(WATCH_MAX);
+        }
+    }
+
+    /// How long the worker may sleep: the keeper until the earliest timer, and at most for
+    /// `patience` while it watches; others for ever.
+    fn keep_time(&self, m: &'static M, patience: Duration) -> Option<Duration> {
+        let mut lists = self.lists.lock();
+        self.appoint(&mut lists, m);
+        if !lists.is_keeper(m) {
+            // Timers added while no processor was idle are news to the keeper.
+            if next_timer_ns() < self.keeper_ns.load(Ordering::Relaxed) {
+                lists.keeper.inspect(|keeper| keeper.poke());
+            }
+            return None;
+        }
+        let timer = self.until_next_timer(&lists);
+        let watch = self.watching.load(Ordering::Relaxed).then_some(patience);
+        [timer, watch].into_iter().flatten().min()
+    }
+
+    /// Makes the idle worker the keeper if there is none, or none that watches where one must.
+    fn appoint(&self, lists: &mut Lists, m: &'static M) {
+        let busy = lists.ps.len() < SCHED.procs() as usize;
+        let watching = self.watching.load(Ordering::Relaxed);
+        if lists.keeper.is_none() || busy && !watching {
+            lists.keeper = Some(m);
+        }
+        if lists.is_keeper(m) && busy != watching {
+            self.watching.store(busy, Ordering::Relaxed);
+            if !busy {
+                self.look_before_ceasing();
             }
         }
     }
 
-    /// How long the worker may sleep: the timekeeper until the earliest timer, others for ever.
-    fn keep_time(&self, m: &'static M) -> Option<Duration> {
-        let mut lists = self.lists.lock();
-        if lists.keeper.is_some_and(|keeper| !std::ptr::eq(keeper, m)) {
-            return None;
+    /// The keeper ceased to watch, since every processor is idle; but one that retired may run on.
+    #[cold]
+    fn look_before_ceasing(&self) {
+        // Pairs with the light barrier before `is_watched`: what was readied before is seen here,
+        // or its waker sees that nobody watches.
+        barrier::heavy();
+        if p::all().any(|p| !p.shared.queue.peek_next().is_null()) {
+            self.watching.store(true, Ordering::Relaxed);
         }
-        lists.keeper = Some(m);
+    }
+
+    /// The time until the earliest timer; `None`: there is none.
+    fn until_next_timer(&self, lists: &Lists) -> Option<Duration> {
         loop {
             let next = next_timer_ns();
             self.keeper_ns.store(next, Ordering::Relaxed);
@@ -163,17 +268,33 @@ impl Idle {
         }
     }
 
-    fn resign(&self, lists: &mut Lists, m: &'static M) {
-        if lists.keeper.is_some_and(|keeper| std::ptr::eq(keeper, m)) {
-            lists.keeper = None;
-            self.keeper_ns.store(NEVER, Ordering::Relaxed);
-            // Another idle worker takes over.
-            if let Some(&heir) = lists.ms.last()
-                && next_timer_ns() != NEVER
-            {
-                heir.poke();
-            }
+    fn is_watcher(&self, m: &'static M) -> bool {
+        self.watching.load(Ordering::Relaxed) && self.lists.lock().is_keeper(m)
+    }
+
+    /// Whether somebody looks after the `runnext` slots of the busy processors.
+    ///
+    /// The caller has put a goroutine into one before, with a light barrier between; a watcher that
+    /// ceases to watch is a spinning worker from then on, or wakes one.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.watching.load(Ordering::Relaxed)
+    }
+
+    /// The worker is idle no longer. Returns whether it watched.
+    fn resign(&self, lists: &mut Lists, m: &'static M) -> bool {
+        if !lists.is_keeper(m) {
+            return false;
         }
+        lists.keeper = None;
+        self.keeper_ns.store(NEVER, Ordering::Relaxed);
+        // Another idle worker takes over.
+        if let Some(&heir) = lists.ms.last()
+            && next_timer_ns() != NEVER
+        {
+            heir.poke();
+        }
+        self.watching.swap(false, Ordering::Relaxed)
     }
 
     /// A timer for `when_ns` was added: sees to it that an idle worker keeps its time, should the
@@ -195,6 +316,17 @@ impl Idle {
     }
 }
 
+/// Whether a goroutine lies in the `runnext` of a processor that does not schedule meanwhile.
+fn is_next_stuck() -> bool {
+    p::all().any(|p| {
+        let before = p.shared.next_and_tick();
+        !before.0.is_null() && {
+            clock::spin_ns(RUNNEXT_PATIENCE_NS);
+            p.shared.next_and_tick() == before
+        }
+    })
+}
+
 fn next_timer_ns() -> u64 {
     p::all().map(|p| p.shared.timers.next_ns()).min().unwrap_or(NEVER)
 }
@@ -209,7 +341,7 @@ impl Lists {
         if p.id < SCHED.procs.load(Ordering::Relaxed) {
             self.push_p(p);
         } else {
-            p.retired.set(true);
+            p.retire();
         }
     }
 
@@ -219,10 +351,22 @@ impl Lists {
         Some(p)
     }
 
-    /// The worker that fell asleep last, and the timekeeper only if there is no other.
+    /// Takes an idle worker out of the list, with an idle processor for it, if there are both.
+    fn take_out(&mut self, m: &'static M) -> Option<&'static P> {
+        let at = self.ms.iter().position(|&idle| std::ptr::eq(idle, m))?;
+        let p = self.pop_p()?;
+        self.ms.swap_remove(at);
+        Some(p)
+    }
+
+    fn is_keeper(&self, m: &'static M) -> bool {
+        self.keeper.is_some_and(|keeper| std::ptr::eq(keeper, m))
+    }
+
+    /// The worker that fell asleep last, and the keeper only if there is no other.
     fn pop_m(&mut self) -> Option<&'static M> {
         let last = self.ms.len().checked_sub(1)?;
-        let is_keeper = self.keeper.is_some_and(|keeper| std::ptr::eq(keeper, self.ms[last]));
-        Some(self.ms.swap_remove(if is_keeper { 0 } else { last }))
+        let last = if self.is_keeper(self.ms[last]) { 0 } else { last };
+        Some(self.ms.swap_remove(last))
     }
 }

@@ -29,7 +29,7 @@ pub(crate) enum Finished {
 pub(crate) struct JoinSlot(AtomicUsize);
 
 impl JoinSlot {
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the models; slots begin as zeroes"))]
+    #[allow(dead_code, reason = "for the models; slots begin as zeroes")]
     pub(crate) fn new() -> JoinSlot {
         JoinSlot(AtomicUsize::new(RUNNING))
     }

@@ -1,7 +1,8 @@
 //! M: a worker thread. It needs a P to run goroutines.
 
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -40,18 +41,27 @@ pub(crate) struct M {
 // SAFETY: see the type; what others touch is atomic.
 unsafe impl Sync for M {}
 
+/// Never locked inside the runtime: whoever stops the world holds it and waits for those inside.
 static ALL: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
+/// Threads started.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// All workers. While the guard lives, no new one enters the runtime.
 pub(crate) fn all() -> MutexGuard<'static, Vec<&'static M>> {
     ALL.lock()
 }
 
-/// Starts a worker that begins with processor `p`. False: no more threads are to be had.
-pub(super) fn start(p: &'static P, spinning: bool) -> bool {
-    let number = ALL.lock().len();
+/// How many workers there are.
+pub(super) fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// Starts a worker that begins with processor `p`.
+pub(super) fn start(p: &'static P, spinning: bool) -> io::Result<()> {
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
     if number >= MAX_THREADS {
-        return false;
+        COUNT.fetch_sub(1, Ordering::Relaxed);
+        return Err(io::Error::other("there are 10,000 worker threads, which is the limit"));
     }
     let run = move || {
         let m = M::register();
@@ -61,7 +71,11 @@ pub(super) fn start(p: &'static P, spinning: bool) -> bool {
         schedule::run(m)
     };
     let builder = std::thread::Builder::new().name(format!("gort-m{number}"));
-    builder.spawn(run).is_ok()
+    let started = builder.spawn(run);
+    if started.is_err() {
+        COUNT.fetch_sub(1, Ordering::Relaxed);
+    }
+    started.map(drop)
 }
 
 impl M {
@@ -119,7 +133,7 @@ impl M {
         debug_assert!(self.p.get().is_null() && self.door.is_inside());
         self.p.set(p);
         p.begin_slice();
-        self.emit(|e| e.proc_start(p.id));
+        self.emit(|e| e.proc_start());
     }
 
     /// Parts with the processor, which the caller then passes on.

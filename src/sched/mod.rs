@@ -12,17 +12,21 @@ pub(crate) mod lock;
 pub(crate) mod m;
 pub(crate) mod p;
 pub(crate) mod park;
+mod runnext;
 mod runq;
 mod schedule;
 pub(crate) mod spawn;
 pub(crate) mod spinners;
 pub(crate) mod stack;
+pub(crate) mod stand_in;
 pub(crate) mod stop;
 pub(crate) mod sudog;
 mod sysmon;
+pub(crate) mod ticket;
 pub(crate) mod timers;
 pub(crate) mod tls;
 
+use std::io;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -67,18 +71,23 @@ pub(crate) fn is_started() -> bool {
 }
 
 /// Starts the runtime with `procs` processors, once; later calls change nothing.
-pub(crate) fn start(procs: impl FnOnce() -> usize) {
+///
+/// # Errors
+/// When not one worker thread can be started. A later call tries again.
+pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         barrier::init();
         signal::on_overflow(stack::overflow::report);
         SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));
+        stack::emergency::prepare();
         tracer::session::set_world(&stop::WORLD);
         sysmon::start();
         stack::overflow::start_helper();
         // ORDERING: Release, pairs with the Acquire in `is_started`.
         STARTED.store(true, Ordering::Release);
     });
+    SCHED.idle.start_first()
 }
 
 impl Sched {
@@ -117,20 +126,38 @@ impl Sched {
         }
     }
 
-    /// Makes a goroutine the next to run on `p`, the caller's processor.
+    /// Makes a new goroutine the next to run on `p`, the caller's processor.
     #[inline]
-    pub(crate) fn make_runnable(&self, p: &'static P, g: &'static G) {
+    pub(crate) fn run_fresh(&self, p: &'static P, g: &'static G) {
         p.put_next(g);
         self.wake_one();
     }
 
-    /// `GORTDEBUG`: settings for tests, as in `migrate=1`, separated by commas.
+    /// Makes a readied goroutine the next to run on `p`, the caller's processor. Wakes nobody for
+    /// it if that seems vain and it is watched (see `idle.rs`).
+    #[inline]
+    pub(crate) fn run_woken(&self, p: &'static P, g: &'static G) {
+        if p.put_next(g) && p.shared.runs_what_it_readies() {
+            barrier::light();
+            if self.spinners.idle() == 0 || self.idle.is_watched() {
+                return;
+            }
+        }
+        self.wake_one();
+    }
+
+    /// `GORTDEBUG`: settings for tests, separated by commas. `migrate=1`: every goroutine that is
+    /// resumed changes threads where it can. `traceadvanceperiod=NS`: how long a generation of a
+    /// trace lasts, as in Go's `GODEBUG`.
     pub(crate) fn apply_debug_settings(&self, settings: &str) {
         for setting in settings.split(',').filter(|s| !s.is_empty()) {
-            match setting {
-                "migrate=1" => self.migrate.store(true, Ordering::Relaxed),
-                "migrate=0" => {}
-                unknown => log::warn!("gort: GORTDEBUG: unknown setting {unknown:?}"),
+            match setting.split_once('=') {
+                Some(("migrate", "1")) => self.migrate.store(true, Ordering::Relaxed),
+                Some(("migrate", "0")) => {}
+                Some(("traceadvanceperiod", ns)) if ns.parse::<u64>().is_ok_and(|ns| ns > 0) => {
+                    tracer::session::set_generation_ns(ns.parse().unwrap_or(u64::MAX));
+                }
+                _ => log::warn!("gort: GORTDEBUG: unknown setting {setting:?}"),
             }
         }
     }

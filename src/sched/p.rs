@@ -29,6 +29,10 @@ const SLOT_CACHE: usize = 4 * g::FREE_BATCH;
 pub(crate) struct PShared {
     pub(crate) queue: SharedQueue,
     pub(crate) timers: Timers,
+    /// Counts picks. Only the owner writes it.
+    tick: AtomicU32,
+    /// How many times in a row the owner ran its `runnext` itself, up to [`RECORD`].
+    ran_next: AtomicU32,
     /// The running goroutines have used up their slice: `runnext` gets no further turns.
     pub(crate) slice_over: AtomicBool,
     /// Counts slices; sysmon sees by it that one lasts.
@@ -38,13 +42,52 @@ pub(crate) struct PShared {
     pub(crate) ended: AtomicU64,
 }
 
+/// So many times in a row are a record of running what one readies.
+const RECORD: u32 = 16;
+
+impl PShared {
+    /// Counts a pick.
+    #[inline]
+    pub(crate) fn next_tick(&self) -> u32 {
+        let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
+        self.tick.store(tick, Ordering::Relaxed);
+        tick
+    }
+
+    /// What is in `runnext`, and a number by which one sees whether the owner has scheduled since.
+    pub(crate) fn next_and_tick(&self) -> (*mut G, u32) {
+        (self.queue.peek_next(), self.tick.load(Ordering::Relaxed))
+    }
+
+    /// The owner ran its `runnext`.
+    #[inline]
+    pub(crate) fn ran_next(&self) {
+        let times = self.ran_next.load(Ordering::Relaxed);
+        if times < RECORD {
+            self.ran_next.store(times + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// A thief takes `runnext`, if it is still `expected`: the owner's record is broken.
+    pub(crate) fn steal_next(&self, expected: *mut G) -> Option<&'static G> {
+        let stolen = self.queue.steal_next(expected)?;
+        self.ran_next.store(0, Ordering::Relaxed);
+        Some(stolen)
+    }
+
+    /// Whether the owner has a record of running what it readies.
+    #[inline]
+    pub(crate) fn runs_what_it_readies(&self) -> bool {
+        self.ran_next.load(Ordering::Relaxed) == RECORD
+    }
+}
+
 /// A processor. See the module documentation.
 #[repr(align(128))]
 pub(crate) struct P {
     pub(crate) id: u32,
     pub(crate) shared: PShared,
     pub(crate) queue: LocalQueue,
-    pub(crate) tick: Cell<u32>,
     /// Out of use since GOMAXPROCS fell below its number. Under the idle lists' lock.
     pub(crate) retired: Cell<bool>,
     ids: Cell<(u64, u64)>,
@@ -95,13 +138,14 @@ impl P {
             shared: PShared {
                 queue: shared,
                 timers: Timers::new(),
+                tick: AtomicU32::new(0),
+                ran_next: AtomicU32::new(0),
                 slice_over: AtomicBool::new(false),
                 slice: AtomicU32::new(0),
                 born: AtomicU64::new(0),
                 ended: AtomicU64::new(0),
             },
             queue: local,
-            tick: Cell::new(0),
             retired: Cell::new(false),
             ids: Cell::new((0, 0)),
             slots: UnsafeCell::new(GList::new()),
@@ -126,9 +170,10 @@ impl P {
         unsafe { &mut *self.trace.get() }
     }
 
-    /// Makes a goroutine that was woken or spawned here the next to run, within the slice.
+    /// Makes a goroutine that was woken or spawned here the next to run, within the slice. False:
+    /// thieves may have something from the queue for it.
     #[inline]
-    pub(crate) fn put_next(&self, g: &'static G) {
+    pub(crate) fn put_next(&self, g: &'static G) -> bool {
         let displaced = if self.shared.slice_over.load(Ordering::Relaxed) {
             Some(g)
         } else {
@@ -136,6 +181,24 @@ impl P {
         };
         if let Some(g) = displaced {
             self.queue.push(g, &SCHED.injector);
+        }
+        displaced.is_none()
+    }
+
+    /// Takes no part any more, until GOMAXPROCS rises. By its owner, under the idle lists' lock.
+    pub(super) fn retire(&self) {
+        self.give_all_away();
+        self.retired.set(true);
+    }
+
+    /// Gives all work and all timers away. By its owner.
+    pub(super) fn give_all_away(&self) {
+        if let Some(g) = self.shared.queue.take_next() {
+            SCHED.injector.push_one(g);
+        }
+        self.queue.drain(&SCHED.injector);
+        if let Some(home) = get(0) {
+            self.shared.timers.move_all_to(&home.shared.timers);
         }
     }
 

@@ -4,13 +4,12 @@
 //! whatever publishes it (the unlock of a channel, the start of a timer) is a function, the
 //! *commit*, that the scheduler calls on the thread's own stack once the goroutine is off it.
 
-use super::g::{Extras, FLAG_EXITING, FLAG_LOCKED, G};
+use super::g::{FLAG_EXITING, FLAG_LOCKED, G};
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
 use super::{Inside, SCHED, tls};
 use crate::sys::clock;
-use crate::tracer::emit::Emitter;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
 use crate::wire::reason::WaitReason;
@@ -177,7 +176,7 @@ impl Inside {
         if traced.is_none() {
             g.state.set(Status::Runnable);
         }
-        SCHED.make_runnable(p, g);
+        SCHED.run_woken(p, g);
     }
 }
 
@@ -204,24 +203,12 @@ pub(super) fn start_running(m: &'static M, g: &'static G) {
     let traced = m.emit(|e| {
         e.go_start(g);
         generation::after_start(e, || SCHED.procs());
-        if let Some(extras) = g.extras() {
-            label(e, extras);
+        if g.extras().is_some() {
+            e.label(g);
         }
     });
     if traced.is_none() {
         g.state.set(Status::Running);
-    }
-}
-
-/// Writes the name of the goroutine that just started, once a generation.
-#[cold]
-fn label(emitter: &mut Emitter<'_>, extras: &Extras) {
-    let generation = crate::tracer::generation();
-    if let Some(name) = &extras.name
-        && extras.labelled.replace(generation) != generation
-        && !name.is_empty()
-    {
-        emitter.go_label(generation::strings(|s| s.id(name)));
     }
 }
 

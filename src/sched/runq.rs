@@ -6,21 +6,23 @@
 //! storm of spawns; every eighth pick tries the fresh ones first, so that these do not starve.
 //!
 //! The two queues are crossbeam deques (Chase and Lev, "Dynamic circular work-stealing deque",
-//! SPAA 2005), kept short: past [`LOCAL_MAX`] the older half goes to the common queue as one list.
+//! SPAA 2005), kept short: past [`LOCAL_MAX`] the oldest go to the common queue as one list.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_deque::{Steal, Stealer, Worker};
 use parking_lot::Mutex;
 
 use super::g::G;
 use super::glist::GList;
+use super::runnext::RunNext;
 
-/// The most goroutines in one deque of a processor.
-const LOCAL_MAX: usize = 256;
+/// The most goroutines in one deque of a processor. Go's 256 would send a thousand goroutines that
+/// take turns on one processor through the common queue all the time.
+const LOCAL_MAX: usize = 1024;
 /// How many go to the common queue at a time, or come from it.
-const BATCH: usize = LOCAL_MAX / 2;
+const BATCH: usize = 128;
 /// Every so many picks, fresh goroutines go before woken ones.
 const FRESH_TURN: u32 = 8;
 /// Every so many picks, the common queue goes first: Go's number.
@@ -34,7 +36,7 @@ pub(crate) struct LocalQueue {
 
 /// Everybody's end of a processor's queue.
 pub(crate) struct SharedQueue {
-    runnext: AtomicPtr<G>,
+    runnext: RunNext<G>,
     woken: Stealer<&'static G>,
     fresh: Stealer<&'static G>,
 }
@@ -43,7 +45,7 @@ pub(crate) struct SharedQueue {
 pub(crate) fn new() -> (LocalQueue, SharedQueue) {
     let local = LocalQueue { woken: Worker::new_fifo(), fresh: Worker::new_fifo() };
     let shared = SharedQueue {
-        runnext: AtomicPtr::new(std::ptr::null_mut()),
+        runnext: RunNext::new(),
         woken: local.woken.stealer(),
         fresh: local.fresh.stealer(),
     };
@@ -123,43 +125,28 @@ impl SharedQueue {
     /// Puts a goroutine into `runnext` and returns the one that it displaces.
     #[inline]
     pub(crate) fn set_next(&self, g: &'static G) -> Option<&'static G> {
-        let new = std::ptr::from_ref(g).cast_mut();
-        // ORDERING: AcqRel, pairs with `take_next` and `steal_next`: the goroutine's fields.
-        let old = self.runnext.swap(new, Ordering::AcqRel);
-        // SAFETY: null or a slot that the swap made ours; slots are never unmapped.
-        unsafe { old.as_ref() }
+        self.runnext.set(g)
     }
 
     /// The owner takes `runnext`.
     #[inline]
     pub(crate) fn take_next(&self) -> Option<&'static G> {
-        if self.runnext.load(Ordering::Relaxed).is_null() {
-            return None;
-        }
-        // ORDERING: AcqRel, pairs with `set_next`.
-        let next = self.runnext.swap(std::ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: as in `set_next`.
-        unsafe { next.as_ref() }
+        self.runnext.take()
     }
 
     /// What is in `runnext`, to be compared only.
     pub(crate) fn peek_next(&self) -> *mut G {
-        self.runnext.load(Ordering::Relaxed)
+        self.runnext.peek()
     }
 
     /// A thief takes `runnext` if it is still `expected`.
     pub(crate) fn steal_next(&self, expected: *mut G) -> Option<&'static G> {
-        let null = std::ptr::null_mut();
-        // ORDERING: AcqRel, pairs with `set_next`. The slot may have left and come back between
-        // the look and the swap (ABA): it is runnable and in `runnext` then as well.
-        self.runnext.compare_exchange(expected, null, Ordering::AcqRel, Ordering::Relaxed).ok()?;
-        // SAFETY: as in `set_next`.
-        unsafe { expected.as_ref() }
+        self.runnext.steal(expected)
     }
 
-    /// Whether there is anything to take.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.peek_next().is_null() || !self.woken.is_empty() || !self.fresh.is_empty()
+    /// Whether there is nothing to take but, perhaps, `runnext`.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.woken.is_empty() && self.fresh.is_empty()
     }
 }
 

@@ -1,14 +1,18 @@
 //! The scheduler's loop: find a goroutine, run it, do what it asked for when it suspended.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::coro::Coro;
-use super::g::{FLAG_LOCKED, FLAG_PASSED_ON, G};
+use super::g::{FLAG_LOCKED, FLAG_PASSED_ON, FLAG_REFUSED, G};
 use super::m::M;
 use super::park::{self, Request};
-use super::{Inside, SCHED, find, spawn};
+use super::{Inside, SCHED, find, spawn, stack};
 use crate::tracer::status::Status;
 use crate::wire::reason::WaitReason;
+
+/// How long a worker pauses when it has only a goroutine that must wait for a stack.
+const STACK_RETRY: Duration = Duration::from_millis(1);
 
 /// The life of a worker that has a processor.
 pub(super) fn run(m: &'static M) -> ! {
@@ -39,7 +43,7 @@ fn before_run(m: &'static M, g: &'static G) -> Option<&'static G> {
     Some(g)
 }
 
-/// Gives a goroutine its stack. False: there is none, and it never runs.
+/// Gives a goroutine its stack. False: there is none now.
 fn first_run(m: &'static M, g: &'static G) -> bool {
     if g.state.status() == Status::Created && m.emit(|e| e.go_create(g, 0)).is_none() {
         g.state.born(Status::Runnable, 0);
@@ -54,26 +58,28 @@ fn first_run(m: &'static M, g: &'static G) -> bool {
             g.coro.set(coro);
             true
         }
-        Err(error) => {
-            refuse(m, g, &error);
-            false
-        }
+        Err(error) => no_stack(m, g, &error),
     }
 }
 
-/// Ends a goroutine that cannot get a stack: its outcome is a panic that says so.
+/// There is no memory for a stack. The goroutine gets the emergency stack to drop its closure on
+/// and to end with a panic that says why; if that is in use, it waits in the queue.
 #[cold]
-fn refuse(m: &'static M, g: &'static G, error: &std::io::Error) {
-    let why = format!("gort: no stack for goroutine {}: {error}", g.id());
-    park::start_running(m, g);
-    m.set_g(None);
-    m.door.leave();
-    log::error!("{why}");
-    // SAFETY: the goroutine never ran and never will.
-    unsafe { (g.entry().refuse)(std::ptr::from_ref(g).cast_mut(), Box::new(why)) };
-    spawn::finish(g);
-    m.door.enter();
-    end(m, g);
+fn no_stack(m: &'static M, g: &'static G, error: &std::io::Error) -> bool {
+    match stack::emergency::take(error) {
+        Some(coro) => {
+            g.set_flag(FLAG_REFUSED);
+            g.coro.set(coro);
+            true
+        }
+        None => {
+            SCHED.injector.push_one(g);
+            m.door.leave();
+            std::thread::sleep(STACK_RETRY);
+            m.door.enter();
+            false
+        }
+    }
 }
 
 /// A goroutine that must run on its own thread, which sleeps: passes the processor to it.
@@ -107,7 +113,6 @@ fn execute(m: &'static M, mut g: &'static G) {
         let coro = g.coro.get();
         // SAFETY: the goroutine is ours, taken from a queue, and its coroutine is suspended.
         unsafe {
-            (*coro).g.set(std::ptr::from_ref(g).cast_mut());
             (*coro).m.set(m);
             park::start_running(m, g);
             Coro::resume(coro);
@@ -151,8 +156,11 @@ fn suspended(m: &'static M) -> Option<&'static G> {
             let coro = g.coro.replace(std::ptr::null_mut());
             // A stack reserved for this goroutine goes back with its extras.
             let reserved = g.extras().is_some_and(|e| e.coro.is_some());
+            let refused = g.has_flag(FLAG_REFUSED);
             end(m, g);
-            if !reserved {
+            if refused {
+                stack::emergency::give(coro);
+            } else if !reserved {
                 p.keep_coro(coro);
             }
             None

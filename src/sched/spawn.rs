@@ -5,11 +5,11 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use super::g::{self, Entry, Extras, G, INLINE_BYTES};
+use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, G, INLINE_BYTES};
 use super::join::Finished;
 use super::park::{Goexit, Request};
 use super::sudog::Waiter;
-use super::{Inside, SCHED, p, tls};
+use super::{Inside, SCHED, p, stack, tls};
 use crate::tracer::status::Status;
 
 /// What a goroutine leaves: its value, or what it panicked with.
@@ -29,7 +29,9 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
     unsafe fn run(g: *mut G) {
         // SAFETY: `run` is called once, by the goroutine itself, with the closure in place.
         let (g, f) = unsafe { (&*g, take::<F>((*g).storage())) };
-        let outcome: Outcome<T> = catch_unwind(AssertUnwindSafe(f));
+        let outcome = caught(f);
+        // From here on a destructor that blocks blocks.
+        g.clear_flag(FLAG_EXITING);
         // SAFETY: the closure has been moved out, so the storage is free.
         unsafe { put(g.storage(), outcome) };
     }
@@ -38,7 +40,9 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
         // SAFETY: called instead of `run`.
         let (g, f) = unsafe { (&*g, take::<F>((*g).storage())) };
         // A destructor's panic adds nothing to the refusal.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(f)));
+        if let Err(payload) = caught(|| drop(f)) {
+            std::mem::forget(payload);
+        }
         // SAFETY: as in `run`.
         unsafe { put(g.storage(), Outcome::<T>::Err(why)) };
     }
@@ -54,6 +58,15 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
             Err(payload) => payload.is::<Goexit>(),
         }
     }
+}
+
+/// Runs `f` and catches its panic.
+///
+/// The standard library counts panics in a thread-local. Never inlined, so that no compiler keeps
+/// its address over a switch to another thread: nothing here but `f` itself suspends.
+#[inline(never)]
+fn caught<T>(f: impl FnOnce() -> T) -> Outcome<T> {
+    catch_unwind(AssertUnwindSafe(f))
 }
 
 const fn is_inline<T>() -> bool {
@@ -127,7 +140,7 @@ where
             if traced.is_none() {
                 g.state.born(Status::Runnable, 0);
             }
-            SCHED.make_runnable(p, g);
+            SCHED.run_fresh(p, g);
         }
         None => {
             SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
@@ -140,7 +153,7 @@ where
 }
 
 #[cold]
-fn take_slot_outside() -> &'static G {
+pub(super) fn take_slot_outside() -> &'static G {
     let mut taken = Vec::with_capacity(g::FREE_BATCH);
     g::take_slots(|g| taken.push(g));
     let g = taken.pop().expect("the common list gives at least one");
@@ -156,13 +169,28 @@ pub(super) fn run_current() {
         rt.g().expect("a coroutine runs a goroutine")
         // Dropping `rt` leaves the runtime: user code begins.
     };
-    // SAFETY: this is the goroutine's first and only run.
-    unsafe { (g.entry().run)(std::ptr::from_ref(g).cast_mut()) };
+    if g.has_flag(FLAG_REFUSED) {
+        refuse(g);
+    } else {
+        // SAFETY: this is the goroutine's first and only run.
+        unsafe { (g.entry().run)(std::ptr::from_ref(g).cast_mut()) };
+    }
     finish(g);
     let rt = Inside::enter();
     let m = rt.m().expect("a goroutine runs on a worker");
     m.request.set(Request::Exit);
     std::mem::forget(rt);
+}
+
+/// The goroutine ends without having run: its outcome is a panic that says why.
+#[cold]
+fn refuse(g: &'static G) {
+    let why = || -> () {
+        panic!("gort: no stack for goroutine {}: {}", g.id(), stack::emergency::last_error())
+    };
+    let Err(payload) = caught(why) else { unreachable!("it panics") };
+    // SAFETY: the goroutine never ran and never will.
+    unsafe { (g.entry().refuse)(std::ptr::from_ref(g).cast_mut(), payload) };
 }
 
 /// The outcome is in place: tells whoever waits for it, or drops it if nobody ever will.
@@ -181,11 +209,18 @@ pub(super) fn finish(g: &'static G) {
     }
 }
 
-/// Drops the outcome of a goroutine that nobody joins. A panic that nobody saw ends the process.
+/// Drops the outcome of a goroutine that nobody joins. A panic that nobody saw, be it the outcome
+/// or a destructor's, ends the process.
+#[inline(never)]
 pub(crate) fn drop_result(g: &'static G) {
-    // SAFETY: the join protocol made the outcome the caller's.
-    if !unsafe { (g.entry().drop_result)(std::ptr::from_ref(g).cast_mut()) } {
-        super::fatal::unjoined_panic(g);
+    let drop = || {
+        // SAFETY: the join protocol made the outcome the caller's.
+        unsafe { (g.entry().drop_result)(std::ptr::from_ref(g).cast_mut()) }
+    };
+    match caught(drop) {
+        Ok(true) => {}
+        Err(payload) if payload.is::<Goexit>() => {}
+        _ => super::fatal::unjoined_panic(g),
     }
 }
 

@@ -31,7 +31,9 @@ impl Spinners {
     #[inline]
     pub(crate) fn wanted(&self) -> bool {
         light_barrier();
-        if self.idle.load(Ordering::Relaxed) == 0 || self.spinning.load(Ordering::Relaxed) != 0 {
+        // ORDERING: Acquire, pairs with the Release in `idle_more`: a spinning thread that gave up
+        // before the processor became idle is seen to have.
+        if self.idle.load(Ordering::Acquire) == 0 || self.spinning.load(Ordering::Relaxed) != 0 {
             return false;
         }
         self.claim()
@@ -69,7 +71,8 @@ impl Spinners {
 
     /// A processor became idle. Called under the lock of the idle lists.
     pub(crate) fn idle_more(&self) {
-        self.idle.fetch_add(1, Ordering::Relaxed);
+        // ORDERING: Release, pairs with the Acquire in `wanted`.
+        self.idle.fetch_add(1, Ordering::Release);
     }
 
     /// An idle processor was taken. Called under the lock of the idle lists.

@@ -37,7 +37,7 @@ impl World for Scheduler {
                 // each worker occurs once.
                 unsafe {
                     let running = owner.map(|m| (m.stream(), m.g().map(|g| g as &dyn Traced)));
-                    ProcView { id: p.id, trace: p.trace(), running }
+                    ProcView { trace: p.trace(), running }
                 }
             })
             .collect();

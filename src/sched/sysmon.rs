@@ -4,11 +4,13 @@
 //! `runnext`. So every 10 ms, Go's slice, sysmon looks at each processor, and where the same slice
 //! still lasts, it is declared over: `runnext` then gets no further turns until the queue had one.
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{SCHED, p};
 use crate::sys::futex;
+use crate::sys::stderr::say;
 
 /// A goroutine's slice, as Go's.
 const SLICE: Duration = Duration::from_millis(10);
@@ -36,6 +38,7 @@ fn run() {
     loop {
         std::thread::sleep(SLICE);
         end_slices(&mut seen);
+        start_missing_threads();
         sleep_while_idle();
     }
 }
@@ -50,9 +53,17 @@ fn end_slices(seen: &mut Vec<u32>) {
     }
 }
 
+/// Threads may be had again. Says once that there were none.
+fn start_missing_threads() {
+    static SAID: Once = Once::new();
+    if let Some(why) = SCHED.idle.try_again() {
+        SAID.call_once(|| say(format_args!("gort: goroutines wait for a thread: {why}\n")));
+    }
+}
+
 /// Sleeps while every processor is idle. A wake-up missed in between costs one slice.
 fn sleep_while_idle() {
-    if SCHED.spinners.idle() < SCHED.procs() {
+    if SCHED.spinners.idle() < SCHED.procs() || SCHED.idle.lacks_thread() {
         return;
     }
     WAKE.store(0, Ordering::Relaxed);

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::g::G;
 use super::glist::GList;
-use super::sudog::Ticket;
+use super::ticket::Ticket;
 
 const ARITY: usize = 4;
 /// "No timer".

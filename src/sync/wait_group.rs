@@ -69,8 +69,11 @@ impl WaitGroup {
     /// # Panics
     /// If the counter overflows.
     pub fn add(&self, n: usize) {
-        let old = self.inner.count.fetch_add(n, Ordering::Relaxed);
-        assert!(old.checked_add(n).is_some(), "gort: WaitGroup counter overflow");
+        let count = &self.inner.count;
+        if count.fetch_add(n, Ordering::Relaxed).checked_add(n).is_none() {
+            count.fetch_sub(n, Ordering::Relaxed);
+            panic!("gort: WaitGroup counter overflow");
+        }
     }
 
     /// One thing is done.
@@ -79,13 +82,17 @@ impl WaitGroup {
     /// If there was nothing to wait for.
     #[inline]
     pub fn done(&self) {
-        // ORDERING: AcqRel: Release pairs with the Acquire in `wait`, Acquire with the other
-        // `done`s, so that the last one acts after all.
-        let old = self.inner.count.fetch_sub(1, Ordering::AcqRel);
-        assert!(old != 0, "gort: negative WaitGroup counter");
-        if old == 1 {
-            self.inner.wake_all();
+        let count = &self.inner.count;
+        let mut old = count.load(Ordering::Relaxed);
+        while old > 1 {
+            // ORDERING: AcqRel: Release pairs with the Acquire in `wait`, Acquire with the other
+            // `done`s, so that the last one acts after all.
+            match count.compare_exchange_weak(old, old - 1, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
         }
+        assert!(self.inner.done_with_all(), "gort: negative WaitGroup counter");
     }
 
     /// Starts a goroutine that the group waits for, however it ends.
@@ -133,8 +140,7 @@ impl Inner {
     fn wait(&self) {
         let rt = Inside::enter_to_block();
         self.lock.lock();
-        // Whoever makes the counter zero takes the lock afterwards, and so either is seen here or
-        // sees us in the queue.
+        // It becomes zero under the lock only: now, or whoever makes it so finds us in the queue.
         // ORDERING: Acquire, pairs with the Release in `done`.
         if self.count.load(Ordering::Acquire) == 0 {
             // SAFETY: locked above.
@@ -153,15 +159,24 @@ impl Inner {
         drop(unsafe { rt.block(waiter, wait, None) });
     }
 
+    /// Counts down to zero, most likely, and then wakes everybody who waits. False: it is zero.
+    ///
+    /// The counter becomes zero, and the queue empty, under one lock: else a waiter of the next
+    /// round, after the counter has been raised again, could be woken for this one.
     #[cold]
-    fn wake_all(&self) {
+    fn done_with_all(&self) -> bool {
         let rt = Inside::enter();
         let mut woken = Vec::new();
         self.lock.lock();
-        // SAFETY: the lock is ours.
-        while let Some(sudog) = unsafe { (*self.waiters.get()).pop() } {
-            // SAFETY: popped, so its waiter waits for us.
-            woken.push(unsafe { (*sudog).waiter });
+        let less = |n: usize| n.checked_sub(1);
+        // ORDERING: AcqRel, as in `done`; pairs with the Acquires in `wait`.
+        let old = self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
+        if old == Ok(1) {
+            // SAFETY: the lock is ours.
+            while let Some(sudog) = unsafe { (*self.waiters.get()).pop() } {
+                // SAFETY: popped, so its waiter waits for us.
+                woken.push(unsafe { (*sudog).waiter });
+            }
         }
         // SAFETY: locked above.
         unsafe { self.lock.unlock() };
@@ -169,6 +184,7 @@ impl Inner {
             // SAFETY: popped once, and its park was complete when we got the lock.
             unsafe { waiter.wake(&rt) };
         }
+        old.is_ok()
     }
 }
 

@@ -6,6 +6,14 @@ pub(crate) fn monotonic_ns() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
 
+/// Spins for so many nanoseconds.
+pub(crate) fn spin_ns(ns: u64) {
+    let end = monotonic_ns() + ns;
+    while monotonic_ns() < end {
+        std::hint::spin_loop();
+    }
+}
+
 /// Wall-clock time as (seconds, nanoseconds) since the Unix epoch.
 pub(crate) fn wall() -> (u64, u32) {
     let ns = read(libc::CLOCK_REALTIME);

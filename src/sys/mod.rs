@@ -10,5 +10,6 @@ pub(crate) mod futex;
 pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod signal;
+pub(crate) mod stderr;
 pub(crate) mod sync;
 pub(crate) mod thread;

@@ -2,17 +2,19 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{is_enabled, outside};
+use super::is_enabled;
 use crate::Context;
-use crate::sched::Inside;
+use crate::sched::g::{G, OpenRegion};
+use crate::sched::{Inside, current_g, stand_in, tls};
 use crate::tracer::emit::Emitter;
 use crate::tracer::generation;
+use crate::wire::encode::{self, Keep};
 
 /// Numbers of tasks: unique in the process, never 0, which means no task.
 static NEXT_TASK: AtomicU64 = AtomicU64::new(1);
 
 /// An annotation on its way into the trace.
-pub(super) enum Note {
+enum Note {
     TaskBegin { task: u64, parent: u64, name: String },
     TaskEnd { task: u64 },
     RegionBegin { task: u64, name: String },
@@ -21,19 +23,22 @@ pub(super) enum Note {
 }
 
 impl Note {
-    /// Writes the annotation with the current goroutine's stack. Plain threads cannot, since the
-    /// format wants a goroutine: theirs go through a goroutine that stands for the thread.
+    /// Writes the annotation in the name of the current goroutine, with its stack, or of the one
+    /// that stands for the calling plain thread. Never waits for the scheduler.
     #[inline(never)]
-    pub(super) fn write(self) {
+    fn write(self) {
         let rt = Inside::enter();
-        let Some(m) = rt.m().filter(|m| m.g().is_some()) else {
-            drop(rt);
-            return outside::write(self);
-        };
-        m.emit(|emitter| {
-            let stack = m.stack_here(emitter);
-            self.emit(emitter, stack);
-        });
+        if let Some(m) = rt.m().filter(|m| m.g().is_some()) {
+            m.emit(|emitter| {
+                let stack = m.stack_here(emitter);
+                self.emit(emitter, stack);
+            });
+            return;
+        }
+        drop(rt);
+        if let Some(g) = tls::stand_in() {
+            stand_in::annotate(g, |emitter, stack| self.emit(emitter, stack));
+        }
     }
 
     fn emit(&self, e: &mut Emitter<'_>, stack: u32) {
@@ -57,6 +62,11 @@ impl Note {
     }
 }
 
+/// As much of a text as the format has room for.
+fn cut(text: &str) -> String {
+    encode::cut(text, Keep::Head).to_owned()
+}
+
 /// Begins a task, a part of the task that `ctx` belongs to, if any. The returned context carries
 /// it to whatever works for it: regions and logs made with that context belong to the task.
 ///
@@ -67,7 +77,7 @@ impl Note {
 pub fn new_task(ctx: &Context, name: &str) -> (Context, Task) {
     let task = NEXT_TASK.fetch_add(1, Ordering::Relaxed);
     if is_enabled() {
-        Note::TaskBegin { task, parent: ctx.task(), name: name.to_owned() }.write();
+        Note::TaskBegin { task, parent: ctx.task(), name: cut(name) }.write();
     }
     (Context::with_task(task), Task { task })
 }
@@ -94,24 +104,22 @@ impl Drop for Task {
 
 /// Begins a region of the current goroutine that ends when the returned value is dropped.
 ///
-/// Regions of a goroutine nest: end them in the reverse order, on the same goroutine.
+/// Regions of a goroutine nest. If one ends while others are open that began inside it, those end
+/// with it.
 ///
 /// # Go
-/// `trace.StartRegion`.
+/// `trace.StartRegion`; there, ends out of order are an error.
 pub fn start_region(ctx: &Context, name: &str) -> Region {
-    let open = is_enabled().then(|| {
-        Note::RegionBegin { task: ctx.task(), name: name.to_owned() }.write();
-        (ctx.task(), name.to_owned())
-    });
-    Region { open, not_send: std::marker::PhantomData }
+    let serial = if is_enabled() { begin_region(ctx.task(), cut(name)) } else { None };
+    Region { serial, not_send: std::marker::PhantomData }
 }
 
 /// An open region. It stays on its goroutine.
 #[derive(Debug)]
 #[must_use = "the region ends when this is dropped"]
 pub struct Region {
-    /// Task and name, if the region was opened in a trace.
-    open: Option<(u64, String)>,
+    /// Which of its goroutine's regions, if it began in a trace.
+    serial: Option<u64>,
     not_send: std::marker::PhantomData<*const ()>,
 }
 
@@ -122,10 +130,43 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        if let Some((task, name)) = self.open.take()
-            && is_enabled()
+        if let Some(serial) = self.serial
+            && let Some(g) = annotator()
         {
-            Note::RegionEnd { task, name }.write();
+            end_regions(g, serial);
+        }
+    }
+}
+
+/// The goroutine in whose name the caller annotates.
+fn annotator() -> Option<&'static G> {
+    if tls::current_m().is_null() { tls::stand_in() } else { current_g() }
+}
+
+fn begin_region(task: u64, name: String) -> Option<u64> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let g = annotator()?;
+    Note::RegionBegin { task, name: name.clone() }.write();
+    let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+    g.extras_or_new().regions.borrow_mut().push(OpenRegion { serial, task, name });
+    Some(serial)
+}
+
+/// Ends the region `serial` of the current goroutine and those inside it: Rust drops values in
+/// orders of its own (an assignment drops the old value last), and the format knows only nesting.
+fn end_regions(g: &G, serial: u64) {
+    let regions = &g.extras_or_new().regions;
+    if !regions.borrow().iter().any(|region| region.serial == serial) {
+        return; // ended with one around it
+    }
+    loop {
+        let Some(region) = regions.borrow_mut().pop() else { return };
+        let is_last = region.serial == serial;
+        if is_enabled() {
+            Note::RegionEnd { task: region.task, name: region.name }.write();
+        }
+        if is_last {
+            return;
         }
     }
 }
@@ -146,7 +187,7 @@ pub fn with_region<R>(ctx: &Context, name: &str, f: impl FnOnce() -> R) -> R {
 /// `trace.Log`.
 pub fn log(ctx: &Context, category: &str, message: &str) {
     if is_enabled() {
-        let (category, message) = (category.to_owned(), message.to_owned());
+        let (category, message) = (cut(category), cut(message));
         Note::Log { task: ctx.task(), category, message }.write();
     }
 }

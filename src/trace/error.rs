@@ -93,6 +93,7 @@ impl From<Failure> for StopError {
         match failure {
             Failure::Write(error) => StopError::Write(error),
             Failure::Overflow => StopError::Overflow,
+            Failure::Died => StopError::WriterDied,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Execution traces in Go's format, and annotations in them.
 //!
 //! [`start`] and [`stop`] take a trace of everything the scheduler does; `go tool trace` opens it.
-//! [`new_task`], [`start_region`], [`with_region`] and [`log`] say in the trace what the program
+//! [`new_task`], [`start_region`], [`with_region`] and [`log()`] say in the trace what the program
 //! is about: a *task* is a logical piece of work that may span goroutines, a *region* a stretch of
 //! time of one goroutine, a *log* a message at one moment. While no trace is taken they cost a
 //! load and a branch.
@@ -11,7 +11,6 @@
 
 mod annotate;
 mod error;
-pub(crate) mod outside;
 
 use std::collections::BTreeMap;
 use std::io::Write;

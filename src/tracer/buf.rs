@@ -7,6 +7,10 @@
 //! segment ends in place, and the next M opens its own behind it. A segment carries the number it
 //! has in its M's stream; the writer orders an M's segments by that number, never by time, since
 //! equal times are routine.
+//!
+//! Across threads, time does matter: an event that could only happen because of another one carries
+//! a strictly later time (Lamport, "Time, clocks, and the ordering of events", CACM 1978). Go's
+//! reader may fail to find the one event it can go on with among several of the same time.
 
 use crate::wire::event::EventType;
 use crate::wire::varint;
@@ -19,13 +23,16 @@ const CHUNK_BYTES: usize = 64 << 10;
 const EVENT_BYTES: usize = 64;
 /// The batch owner that means "no thread".
 pub(crate) const NO_THREAD: u64 = u64::MAX;
+/// How far, in units of the clock, a cause may be ahead of its consequence's thread: 4 ms. What
+/// seems further ahead is a time of long ago whose low bits came round.
+const LEAP: u32 = 1 << 16;
 
 /// A thread's side of its event stream.
 pub(crate) struct Stream {
     /// The kernel's thread id, or [`NO_THREAD`].
-    thread: u64,
+    pub(super) thread: u64,
     /// The number of the next segment.
-    next_segment: u32,
+    pub(super) next_segment: u64,
     /// The time of the last event: a stream never goes backwards.
     last: u64,
 }
@@ -39,17 +46,31 @@ impl Stream {
         self.thread
     }
 
+    /// The time of the next event, which is later than `cause`, the low bits of the time of the
+    /// event that it follows from, possibly on another thread.
     #[inline]
-    fn time(&mut self) -> u64 {
-        self.last = self.last.max(clock::now());
-        self.last
+    pub(super) fn time(&mut self, cause: Option<u32>) -> u64 {
+        let mut time = self.last.max(clock::now());
+        if let Some(cause) = cause {
+            let ahead = cause.wrapping_sub(time as u32);
+            if ahead < LEAP {
+                time += u64::from(ahead) + 1;
+            }
+        }
+        self.last = time;
+        time
+    }
+
+    /// Later events are later than `time`.
+    pub(super) fn skip_past(&mut self, time: u64) {
+        self.last = self.last.max(time + 1);
     }
 }
 
 /// One thread's run of events within a chunk: a batch of the file.
 pub(crate) struct Segment {
     pub(crate) thread: u64,
-    pub(crate) number: u32,
+    pub(crate) number: u64,
     pub(crate) time: u64,
     start: usize,
     end: usize,
@@ -94,16 +115,16 @@ impl Buf {
         Buf { chunk: None, at: 0, open: false, thread: 0, last: 0, ship }
     }
 
-    /// Writes one event of `stream`'s thread, stamped with the time.
+    /// Writes one event of `stream`'s thread at `time`, which does not go back.
     #[inline]
     pub(crate) fn event<const N: usize>(
         &mut self,
         stream: &mut Stream,
+        time: u64,
         event: EventType,
         args: [u64; N],
     ) {
-        const { assert!(1 + 10 * (N + 1) <= EVENT_BYTES) };
-        let time = stream.time();
+        const { assert!(10 * (N + 1) < EVENT_BYTES) };
         if !self.open || self.thread != stream.thread || self.at + EVENT_BYTES > CHUNK_BYTES {
             self.open_segment(stream, time);
         }

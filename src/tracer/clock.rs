@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::sys::clock;
+use crate::wire::encode::Clocks;
 
 /// Units a second, as the trace states it.
 pub(crate) const FREQUENCY: u64 = 1_000_000_000 / UNIT_NS;
@@ -35,17 +36,24 @@ pub(crate) fn now() -> u64 {
     UNIT_ZERO.load(Ordering::Relaxed) + units as u64
 }
 
+/// All clocks at this moment.
+pub(crate) fn snapshot() -> Clocks {
+    let (wall_s, wall_ns) = clock::wall();
+    let monotonic_ns = clock::monotonic_ns();
+    Clocks { frequency: FREQUENCY, time: now(), monotonic_ns, wall_s, wall_ns }
+}
+
 /// Calibrates the counter once, for about two milliseconds. Called while tracing is off.
 pub(crate) fn calibrate() {
     if MULT.load(Ordering::Relaxed) != 0 || !clock::tsc_is_clock() {
         return;
     }
-    let (ns0, tsc0) = (clock::monotonic_ns(), clock::tsc());
+    let (ns0, tsc0) = reading();
     let begin = Instant::now();
     while begin.elapsed() < CALIBRATION {
         std::hint::spin_loop();
     }
-    let (ns1, tsc1) = (clock::monotonic_ns(), clock::tsc());
+    let (ns1, tsc1) = reading();
     let (ns, ticks) = (ns1 - ns0, tsc1.wrapping_sub(tsc0));
     if ticks == 0 || ticks > u64::MAX / 2 {
         return;
@@ -54,6 +62,16 @@ pub(crate) fn calibrate() {
     UNIT_ZERO.store(ns0 / UNIT_NS, Ordering::Relaxed);
     let mult = (u128::from(ns) << SHIFT) / (u128::from(UNIT_NS) * u128::from(ticks));
     MULT.store(mult as u64, Ordering::Relaxed);
+}
+
+/// Both clocks at one moment: the reading, of some, that took the least time.
+fn reading() -> (u64, u64) {
+    let read = |_| {
+        let (before, tsc, after) = (clock::monotonic_ns(), clock::tsc(), clock::monotonic_ns());
+        (after - before, before + (after - before) / 2, tsc)
+    };
+    let (_, ns, tsc) = (0..16).map(read).min().expect("there are some");
+    (ns, tsc)
 }
 
 #[cfg(test)]

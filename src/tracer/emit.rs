@@ -4,13 +4,17 @@
 //! breath, so that no generation can end between the two. The caller is inside the runtime (see
 //! `sched::door`), where the generation stands still.
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::wire::encode::{Clocks, NONE};
 use crate::wire::event::EventType;
 use crate::wire::reason::WaitReason;
 
-use super::buf::{Buf, NO_THREAD, Ship, Stream};
+use super::buf::{Buf, Chunk, NO_THREAD, Ship, Stream};
 use super::stack_table::{self, Cache, Site};
 use super::status::{Entered, StateWord, Status};
 use super::string_table::reason_id;
+use super::{clock, generation};
 
 /// How many event types there are, 0 included.
 pub(crate) const EVENT_TYPES: usize = 53;
@@ -36,45 +40,72 @@ pub(crate) trait Traced {
     fn state(&self) -> &StateWord;
     /// Who it is. Only while it lives, as its state says.
     fn identity(&self) -> Identity;
+    /// Its name, if it has one and this was not asked in `generation` yet. Its owner's.
+    fn new_label(&self, generation: u32) -> Option<&str>;
+    /// The low bits of the time of its last event that others may follow from. Its owner's.
+    fn last_event(&self) -> &AtomicU32;
 }
+
+/// Numbers of processors in traces: dense from 0, as viewers draw a row for each up to the last.
+static NEXT_PROC: AtomicU64 = AtomicU64::new(0);
 
 /// A processor's trace data, or the data of those without a processor.
 pub(crate) struct ProcTrace {
+    /// The processor's number in traces.
+    id: u64,
     buf: Buf,
     stacks: Cache,
     /// The generation that knows this processor's status.
     known_in: u32,
     /// The processor's own sequence number in that generation.
     seq: u64,
+    /// When its last thread parted with it, or the generation began.
+    parted: u64,
     /// Events emitted, by type: a count kept beside the buffers, for tests and summaries.
     pub(crate) counts: [u64; EVENT_TYPES],
 }
 
 impl ProcTrace {
+    /// The data of a processor.
     pub(crate) fn new(ship: Ship) -> ProcTrace {
+        ProcTrace { id: NEXT_PROC.fetch_add(1, Ordering::Relaxed), ..ProcTrace::of_none(ship) }
+    }
+
+    /// The data of those without a processor.
+    fn of_none(ship: Ship) -> ProcTrace {
         ProcTrace {
+            id: NONE,
             buf: Buf::new(ship),
             stacks: Cache::new(),
             known_in: 0,
             seq: 0,
+            parted: 0,
             counts: [0; EVENT_TYPES],
         }
     }
 
-    /// The thread parts with the processor.
-    pub(crate) fn part(&mut self) {
-        self.buf.close_segment();
+    #[inline]
+    fn event<const N: usize>(
+        &mut self,
+        stream: &mut Stream,
+        time: u64,
+        event: EventType,
+        args: [u64; N],
+    ) {
+        self.counts[event as usize] += 1;
+        self.buf.event(stream, time, event, args);
     }
 
     /// The generation is over: what is left of it.
-    pub(crate) fn take(&mut self) -> Option<super::buf::Chunk> {
+    pub(crate) fn take(&mut self) -> Option<Chunk> {
         self.buf.take()
     }
 
-    /// The processor's status in `generation` is being written.
-    fn enter_generation(&mut self, generation: u32) {
+    /// The processor's status in `generation`, since `began`, is being written.
+    fn enter_generation(&mut self, generation: u32, began: u64) {
         self.known_in = generation;
         self.seq = 0;
+        self.parted = began;
     }
 }
 
@@ -101,10 +132,20 @@ impl<'a> Emitter<'a> {
         self.proc.stacks.intern(site, pcs, self.generation)
     }
 
+    /// Writes an event that follows from what this thread did before.
     #[inline]
-    fn event<const N: usize>(&mut self, event: EventType, args: [u64; N]) {
-        self.proc.counts[event as usize] += 1;
-        self.proc.buf.event(self.stream, event, args);
+    fn event<const N: usize>(&mut self, event: EventType, args: [u64; N]) -> u64 {
+        let time = self.stream.time(None);
+        self.proc.event(self.stream, time, event, args);
+        time
+    }
+
+    /// Writes an event that follows from the event at `cause`, perhaps another thread's.
+    #[inline]
+    fn event_after<const N: usize>(&mut self, cause: u32, event: EventType, args: [u64; N]) -> u64 {
+        let time = self.stream.time(Some(cause));
+        self.proc.event(self.stream, time, event, args);
+        time
     }
 
     /// Writes the goroutine's status, if this generation has none yet.
@@ -117,32 +158,27 @@ impl<'a> Emitter<'a> {
 
     #[cold]
     fn write_status(&mut self, g: Identity, status: Status) {
-        let stack = match g.parked_stack {
-            0 => stack_table::intern(g.site, &[], self.generation),
-            parked => {
-                stack_table::mark(parked, self.generation);
-                parked
-            }
-        };
         let thread = if status == Status::Running { self.stream.thread() } else { NO_THREAD };
-        self.event(EventType::GoStatusStack, [g.id, thread, status as u64, stack.into()]);
+        self.event(EventType::GoStatusStack, status_args(g, status, thread, self.generation));
     }
 
-    /// The processor `p`, idle until now, runs on this thread.
-    pub(crate) fn proc_start(&mut self, p: u32) {
+    /// The processor, idle until now, runs on this thread.
+    pub(crate) fn proc_start(&mut self) {
+        let p = self.proc.id;
         if self.proc.known_in != self.generation {
             // A processor younger than the generation.
-            self.proc.enter_generation(self.generation);
-            self.event(EventType::ProcStatus, [p.into(), PROC_IDLE]);
+            self.proc.enter_generation(self.generation, 0);
+            self.event(EventType::ProcStatus, [p, PROC_IDLE]);
         }
+        self.stream.skip_past(self.proc.parted);
         self.proc.seq += 1;
-        self.event(EventType::ProcStart, [p.into(), self.proc.seq]);
+        self.event(EventType::ProcStart, [p, self.proc.seq]);
     }
 
     /// This thread's processor goes idle.
     pub(crate) fn proc_stop(&mut self) {
-        self.event(EventType::ProcStop, []);
-        self.proc.part();
+        self.proc.parted = self.event(EventType::ProcStop, []);
+        self.proc.buf.close_segment();
     }
 
     /// The number of processors changed, or a generation begins. Needs a running goroutine.
@@ -155,7 +191,8 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_create(&mut self, g: &impl Traced, creator_stack: u32) {
         let start = self.stack(g.identity().site, &[]);
         g.state().born(Status::Runnable, self.generation);
-        self.event(EventType::GoCreate, [g.identity().id, start.into(), creator_stack.into()]);
+        let args = [g.identity().id, start.into(), creator_stack.into()];
+        note_time(g, self.event(EventType::GoCreate, args));
     }
 
     /// A goroutine starts to run on this thread.
@@ -163,21 +200,22 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_start(&mut self, g: &impl Traced) {
         self.status(g);
         let seq = g.state().set_numbered(Status::Running);
-        self.event(EventType::GoStart, [g.identity().id, seq.into()]);
+        let cause = g.last_event().load(Ordering::Relaxed);
+        self.event_after(cause, EventType::GoStart, [g.identity().id, seq.into()]);
     }
 
     /// The current goroutine gives way.
     #[inline]
     pub(crate) fn go_stop(&mut self, g: &impl Traced, reason: WaitReason, stack: u32) {
         g.state().set(Status::Runnable);
-        self.event(EventType::GoStop, [reason_id(reason), stack.into()]);
+        note_time(g, self.event(EventType::GoStop, [reason_id(reason), stack.into()]));
     }
 
     /// The current goroutine blocks.
     #[inline]
     pub(crate) fn go_block(&mut self, g: &impl Traced, reason: WaitReason, stack: u32) {
         g.state().set(Status::Waiting);
-        self.event(EventType::GoBlock, [reason_id(reason), stack.into()]);
+        note_time(g, self.event(EventType::GoBlock, [reason_id(reason), stack.into()]));
     }
 
     /// A blocked goroutine becomes runnable; `stack` is the waker's.
@@ -185,7 +223,9 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_unblock(&mut self, g: &impl Traced, stack: u32) {
         self.status(g);
         let seq = g.state().set_numbered(Status::Runnable);
-        self.event(EventType::GoUnblock, [g.identity().id, seq.into(), stack.into()]);
+        let cause = g.last_event().load(Ordering::Relaxed);
+        let args = [g.identity().id, seq.into(), stack.into()];
+        note_time(g, self.event_after(cause, EventType::GoUnblock, args));
     }
 
     /// The current goroutine ends.
@@ -193,11 +233,6 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_destroy(&mut self, g: &impl Traced) {
         g.state().set(Status::Dead);
         self.event(EventType::GoDestroy, []);
-    }
-
-    /// The current goroutine's label.
-    pub(crate) fn go_label(&mut self, label: u64) {
-        self.event(EventType::GoLabel, [label]);
     }
 
     /// A task begins.
@@ -225,53 +260,162 @@ impl<'a> Emitter<'a> {
         self.event(EventType::UserLog, [task, category, message, stack.into()]);
     }
 
-    /// BORROW: a new generation begins while this thread runs processor `p` and perhaps `g`.
-    pub(crate) fn still_running(&mut self, p: u32, g: Option<&dyn Traced>) {
-        self.proc.enter_generation(self.generation);
-        self.event(EventType::ProcStatus, [p.into(), PROC_RUNNING]);
+    /// BORROW: a new generation begins while this thread runs the processor and perhaps `g`.
+    pub(crate) fn still_running(&mut self, g: Option<&dyn Traced>, began: u64) {
+        self.proc.enter_generation(self.generation, began);
+        self.stream.skip_past(began);
+        self.event(EventType::ProcStatus, [self.proc.id, PROC_RUNNING]);
         let Some(g) = g else { return };
         if let Entered::WriteStatus(status) = g.state().enter_generation(self.generation) {
             self.write_status(g.identity(), status);
         }
+        self.label(g);
+    }
+
+    /// Writes the current goroutine's name, if it has one that this generation lacks.
+    pub(crate) fn label(&mut self, g: &dyn Traced) {
+        if let Some(name) = g.new_label(self.generation) {
+            let label = generation::strings(|s| s.id(name));
+            self.event(EventType::GoLabel, [label]);
+        }
     }
 }
 
+/// The arguments of a goroutine's status.
+fn status_args(g: Identity, status: Status, thread: u64, generation: u32) -> [u64; 4] {
+    // Where a running goroutine is, nobody knows; where it last waited, it is not.
+    let parked_stack = if status == Status::Running { 0 } else { g.parked_stack };
+    let stack = match parked_stack {
+        0 => stack_table::intern(g.site, &[], generation),
+        parked => {
+            stack_table::mark(parked, generation);
+            parked
+        }
+    };
+    [g.id, thread, status as u64, stack.into()]
+}
+
+/// Keeps the time of the goroutine's last event for those that follow from it.
+#[inline]
+fn note_time(g: &(impl Traced + ?Sized), time: u64) {
+    g.last_event().store(time as u32, Ordering::Relaxed);
+}
+
+/// The number of the first segment of the side's events. All that [`Side::swept`] writes has
+/// smaller numbers and so comes first in the one stream that the file has for both.
+const FIRST_EVENT_SEGMENT: u64 = 1 << 63;
+
 /// Events of those without a processor: no thread of the trace, under a lock of the tracer's.
 pub(crate) struct Side {
-    proc: ProcTrace,
-    stream: Stream,
+    events: (ProcTrace, Stream),
+    /// Statuses, all as of the generation's beginning, at whatever time they are written.
+    statuses: (ProcTrace, Stream),
+    /// Annotations of plain threads. The format wants a processor for them, so they have one in
+    /// the trace that does not exist otherwise, and the stream is each thread's in turn.
+    outside: Option<(ProcTrace, Stream)>,
+    ship: Ship,
+    /// The clocks when the generation began.
+    clocks: Clocks,
 }
 
 impl Side {
     pub(crate) fn new(ship: Ship) -> Side {
-        Side { proc: ProcTrace::new(ship), stream: Stream::new(NO_THREAD) }
+        let mut events = Stream::new(NO_THREAD);
+        events.next_segment = FIRST_EVENT_SEGMENT;
+        Side {
+            events: (ProcTrace::of_none(ship), events),
+            statuses: (ProcTrace::of_none(ship), Stream::new(NO_THREAD)),
+            outside: None,
+            ship,
+            clocks: clock::snapshot(),
+        }
     }
 
-    fn emitter(&mut self, generation: u32) -> Emitter<'_> {
-        Emitter::new(&mut self.proc, &mut self.stream, generation)
+    /// Generation `generation` begins, or none if it is 0, and the one before ends, which began at
+    /// the clocks returned.
+    pub(crate) fn begin(&mut self, generation: u32, clocks: Clocks) -> Clocks {
+        self.events.1.skip_past(clocks.time);
+        let before = std::mem::replace(&mut self.clocks, clocks);
+        if generation != 0
+            && let Some((mut proc, stream)) = self.outside.take()
+        {
+            self.still_idle(&mut proc, generation);
+            self.outside = Some((proc, stream));
+        }
+        before
+    }
+
+    /// When the generation began.
+    pub(crate) fn began(&self) -> u64 {
+        self.clocks.time
+    }
+
+    fn status<const N: usize>(&mut self, event: EventType, args: [u64; N]) {
+        let (proc, stream) = &mut self.statuses;
+        proc.event(stream, self.clocks.time, event, args);
     }
 
     /// A plain thread makes a goroutine runnable.
     pub(crate) fn go_unblock(&mut self, g: &impl Traced, generation: u32) {
-        self.emitter(generation).go_unblock(g, 0);
+        let (proc, stream) = &mut self.events;
+        Emitter::new(proc, stream, generation).go_unblock(g, 0);
     }
 
-    /// A new generation begins while processor `p` is idle.
-    pub(crate) fn still_idle(&mut self, p: u32, proc: &mut ProcTrace, generation: u32) {
-        proc.enter_generation(generation);
-        self.emitter(generation).event(EventType::ProcStatus, [p.into(), PROC_IDLE]);
+    /// Writes what plain thread `thread` annotates, as the goroutine `g` that stands for it: `f`
+    /// gets the emitter while that runs, and whether it ends then.
+    pub(crate) fn annotate(
+        &mut self,
+        thread: u64,
+        g: &impl Traced,
+        generation: u32,
+        ends: bool,
+        f: impl FnOnce(&mut Emitter<'_>),
+    ) {
+        let ship = self.ship;
+        let new = || (ProcTrace::new(ship), Stream::new(thread));
+        let (proc, stream) = self.outside.get_or_insert_with(new);
+        stream.thread = thread;
+        let mut e = Emitter::new(proc, stream, generation);
+        e.proc_start();
+        if g.state().status() == Status::Created {
+            e.go_create(g, 0);
+        } else {
+            e.go_unblock(g, 0);
+        }
+        e.go_start(g);
+        e.label(g);
+        f(&mut e);
+        if ends {
+            e.go_destroy(g);
+        } else {
+            e.go_block(g, WaitReason::Outside, 0);
+        }
+        e.proc_stop();
+    }
+
+    /// A new generation begins while a processor is idle.
+    pub(crate) fn still_idle(&mut self, proc: &mut ProcTrace, generation: u32) {
+        proc.enter_generation(generation, self.clocks.time);
+        self.status(EventType::ProcStatus, [proc.id, PROC_IDLE]);
     }
 
     /// The sweep found a goroutine that nobody touched in this generation.
     pub(crate) fn swept(&mut self, g: Identity, status: Status, generation: u32) {
-        self.emitter(generation).write_status(g, status);
+        let args = status_args(g, status, NO_THREAD, generation);
+        self.status(EventType::GoStatusStack, args);
     }
 
-    pub(crate) fn take(&mut self) -> Option<super::buf::Chunk> {
-        self.proc.take()
+    /// The generation is over: what is left of it.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Chunk> {
+        self.procs().filter_map(ProcTrace::take)
     }
 
-    pub(crate) fn counts(&mut self) -> &mut [u64; EVENT_TYPES] {
-        &mut self.proc.counts
+    fn procs(&mut self) -> impl Iterator<Item = &mut ProcTrace> {
+        let outside = self.outside.iter_mut().map(|(proc, _)| proc);
+        [&mut self.statuses.0, &mut self.events.0].into_iter().chain(outside)
+    }
+
+    pub(crate) fn counts(&mut self) -> impl Iterator<Item = &mut [u64; EVENT_TYPES]> {
+        self.procs().map(|proc| &mut proc.counts)
     }
 }

@@ -12,8 +12,10 @@ use parking_lot::Mutex;
 
 use super::buf::Chunk;
 use super::emit::{EVENT_TYPES, Emitter, Side, Traced};
+use super::status::Status;
 use super::string_table::StringTable;
 use super::{GENERATION, ProcView, World, clock, session};
+use crate::wire::encode::Clocks;
 
 /// Events of those without a processor.
 static SIDE: Mutex<Option<Side>> = Mutex::new(None);
@@ -29,12 +31,14 @@ pub(crate) struct Leftovers {
     pub(super) generation: u32,
     pub(super) chunks: Vec<Chunk>,
     pub(super) strings: StringTable,
-    /// When it began and ended, in the clock's units.
-    pub(super) began: u64,
+    /// The clocks when it began.
+    pub(super) clocks: Clocks,
+    /// Nothing of it had to be dropped.
+    pub(super) whole: bool,
 }
 
 /// Ends the current generation and begins generation `next`, or none if it is 0.
-pub(super) fn cut(world: &dyn World, next: u32, began: u64) -> (Leftovers, u64) {
+pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
     let mut result = None;
     world.stopped(&mut |procs| {
         let mut side = SIDE.lock();
@@ -42,15 +46,15 @@ pub(super) fn cut(world: &dyn World, next: u32, began: u64) -> (Leftovers, u64) 
         let generation = super::generation();
         let mut chunks: Vec<Chunk> = procs.iter_mut().filter_map(|p| p.trace.take()).collect();
         chunks.extend(side.take());
-        chunks.append(&mut session::take_shipped());
+        let whole = session::take_shipped(&mut chunks);
         let strings = STRINGS.lock().replace(StringTable::new());
-        let now = clock::now();
+        let clocks = side.begin(next, clock::snapshot());
         GENERATION.store(next, Ordering::Relaxed);
         if next != 0 {
             begin(procs, side, next, world.procs());
         }
         let strings = strings.unwrap_or_else(StringTable::new);
-        result = Some((Leftovers { generation, chunks, strings, began }, now));
+        result = Some(Leftovers { generation, chunks, strings, clocks, whole });
     });
     result.expect("the world was stopped")
 }
@@ -62,12 +66,12 @@ fn begin(procs: &mut [ProcView<'_>], side: &mut Side, generation: u32, count: u3
         match &mut p.running {
             Some((stream, g)) => {
                 let mut emitter = Emitter::new(p.trace, stream, generation);
-                emitter.still_running(p.id, *g);
+                emitter.still_running(*g, side.began());
                 if g.is_some() && std::mem::take(&mut due) {
                     emitter.procs_change(count);
                 }
             }
-            None => side.still_idle(p.id, p.trace, generation),
+            None => side.still_idle(p.trace, generation),
         }
     }
     PROCS_CHANGE_DUE.store(due, Ordering::Relaxed);
@@ -88,12 +92,18 @@ pub(crate) fn procs_changed() {
 
 /// Writes the status of every goroutine that nobody has touched in this generation.
 ///
-/// Runs beside the goroutines; the caller sees to it that no cut happens meanwhile.
+/// Runs beside the goroutines; the caller sees to it that no cut happens meanwhile. The right to
+/// write a status is taken under the lock of the buffer that it goes to: what the goroutine does
+/// afterwards may lead to an event in the same stream, which must come behind the status.
 pub(super) fn sweep(world: &dyn World) {
     let generation = super::generation();
     world.each_goroutine(&mut |g: &dyn Traced| {
-        if let Some((status, identity)) = g.state().sweep(generation, || g.identity())
-            && let Some(side) = &mut *SIDE.lock()
+        if !g.state().is_behind(generation) {
+            return;
+        }
+        let mut side = SIDE.lock();
+        if let Some(side) = &mut *side
+            && let Some((status, identity)) = g.state().sweep(generation, || g.identity())
         {
             side.swept(identity, status, generation);
         }
@@ -105,15 +115,37 @@ pub(super) fn sweep(world: &dyn World) {
 pub(crate) fn go_unblock_outside(g: &impl Traced, publish: impl FnOnce()) {
     let mut side = SIDE.lock();
     match (super::generation(), &mut *side) {
-        (0, _) | (_, None) => g.state().set(super::status::Status::Runnable),
+        (0, _) | (_, None) => g.state().set(Status::Runnable),
         (generation, Some(side)) => side.go_unblock(g, generation),
     }
     publish();
 }
 
-/// Runs `f` on the strings of the current generation. The caller is inside the runtime.
+/// Writes what a plain thread annotates, as the goroutine that stands for it; nothing if tracing is
+/// off by now. With `ends`, the goroutine is no more afterwards.
+pub(crate) fn annotate_outside(
+    thread: u64,
+    g: &impl Traced,
+    ends: bool,
+    f: impl FnOnce(&mut Emitter<'_>),
+) {
+    let mut side = SIDE.lock();
+    match (super::generation(), &mut *side) {
+        (0, _) | (_, None) if ends => g.state().set(Status::Dead),
+        (0, _) | (_, None) => {}
+        (generation, Some(side)) => side.annotate(thread, g, generation, ends, f),
+    }
+}
+
+/// Runs `f` on the strings of the current generation. The caller is inside the runtime, or holds
+/// the lock of the side.
 pub(crate) fn strings<R>(f: impl FnOnce(&mut StringTable) -> R) -> R {
-    f(STRINGS.lock().get_or_insert_with(StringTable::new))
+    let mut strings = STRINGS.lock();
+    let strings = strings.get_or_insert_with(StringTable::new);
+    let before = strings.bytes();
+    let result = f(strings);
+    session::note_bytes(strings.bytes() - before);
+    result
 }
 
 /// Adds up the counters beside the buffers, and clears them.
@@ -125,7 +157,7 @@ pub(super) fn take_counts(world: &dyn World) -> [u64; EVENT_TYPES] {
     world.stopped(&mut |procs| {
         procs.iter_mut().for_each(|p| add(&mut p.trace.counts));
         if let Some(side) = &mut *SIDE.lock() {
-            add(side.counts());
+            side.counts().for_each(&mut add);
         }
     });
     sum

@@ -40,8 +40,6 @@ pub(crate) fn generation() -> u32 {
 
 /// A processor during a stop.
 pub(crate) struct ProcView<'a> {
-    /// Its number.
-    pub(crate) id: u32,
     /// Its trace data.
     pub(crate) trace: &'a mut ProcTrace,
     /// The stream of the thread that runs it, and that thread's goroutine; `None`: it is idle.

@@ -1,21 +1,22 @@
 //! One trace from start to stop: the thread that cuts generations and writes them.
 
 use std::io::{self, Write};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::buf::Chunk;
-use super::generation::{self, Leftovers};
+use super::generation;
 use super::writer::GenerationWriter;
 use super::{World, clock};
 use crate::wire::event::EventType;
 use crate::wire::version::Version;
 
-/// A generation lasts this long, as Go's...
-const GENERATION: Duration = Duration::from_secs(1);
+/// Nanoseconds that a generation lasts: a second, as Go's...
+static GENERATION_NS: AtomicU64 = AtomicU64::new(1_000_000_000);
 /// ...or until this many bytes of events are there.
 const GENERATION_BYTES: usize = 32 << 20;
 /// The most bytes of events held in memory, should the writing not keep up.
@@ -23,6 +24,11 @@ const HARD_CAP_BYTES: usize = 1 << 30;
 /// Above this many goroutines, those nobody touched are listed in every so many generations only.
 const SWEEP_ALWAYS: usize = 20_000;
 const SWEEP_EVERY: u32 = 8;
+
+/// Makes generations last `ns` nanoseconds, for tests of the cuts between them.
+pub(crate) fn set_generation_ns(ns: u64) {
+    GENERATION_NS.store(ns, Ordering::Relaxed);
+}
 
 static WORLD: OnceLock<&'static dyn World> = OnceLock::new();
 
@@ -50,6 +56,8 @@ pub(crate) enum Failure {
     Write(io::Error),
     /// Events came faster than they could be written; what was written is whole.
     Overflow,
+    /// The thread that writes panicked.
+    Died,
 }
 
 /// What a trace was.
@@ -77,7 +85,10 @@ struct Session {
     phase: Mutex<Phase>,
     wake: Condvar,
     shipped: Mutex<Vec<Chunk>>,
-    shipped_bytes: AtomicUsize,
+    /// Bytes of the current generation held in memory: full chunks and strings.
+    held_bytes: AtomicUsize,
+    /// A chunk of the current generation had to be dropped.
+    dropped: AtomicBool,
     last_generation: Mutex<u32>,
 }
 
@@ -85,46 +96,78 @@ static SESSION: Session = Session {
     phase: Mutex::new(Phase::Off),
     wake: Condvar::new(),
     shipped: Mutex::new(Vec::new()),
-    shipped_bytes: AtomicUsize::new(0),
+    held_bytes: AtomicUsize::new(0),
+    dropped: AtomicBool::new(false),
     last_generation: Mutex::new(0),
 };
 
 /// A processor's full chunk. Called inside the runtime.
 pub(super) fn ship(chunk: Chunk) {
-    let bytes = SESSION.shipped_bytes.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
-    if bytes < HARD_CAP_BYTES {
+    note_bytes(chunk.len());
+    if SESSION.held_bytes.load(Ordering::Relaxed) < HARD_CAP_BYTES {
         SESSION.shipped.lock().push(chunk);
+    } else {
+        SESSION.dropped.store(true, Ordering::Relaxed);
     }
-    if bytes >= GENERATION_BYTES {
+}
+
+/// The current generation holds so many bytes more. Called inside the runtime.
+pub(super) fn note_bytes(bytes: usize) {
+    let before = SESSION.held_bytes.fetch_add(bytes, Ordering::Relaxed);
+    if before < GENERATION_BYTES && before + bytes >= GENERATION_BYTES {
         SESSION.wake.notify_one();
     }
 }
 
-/// The full chunks of the generation that just ended. Called while the world is stopped.
-pub(super) fn take_shipped() -> Vec<Chunk> {
-    std::mem::take(&mut SESSION.shipped.lock())
+/// Adds the full chunks of the generation that just ended, and says whether there are all. Called
+/// while the world is stopped.
+pub(super) fn take_shipped(chunks: &mut Vec<Chunk>) -> bool {
+    chunks.append(&mut SESSION.shipped.lock());
+    SESSION.held_bytes.store(0, Ordering::Relaxed);
+    !SESSION.dropped.swap(false, Ordering::Relaxed)
 }
 
 /// Starts a trace.
 pub(crate) fn start(out: Box<dyn Write + Send>, version: Version) -> Result<(), StartFailure> {
     let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
-    let mut phase = SESSION.phase.lock();
-    match &*phase {
-        Phase::Off => {}
-        Phase::On | Phase::Stopping(_) => return Err(StartFailure::AlreadyEnabled),
-        Phase::Failed(earlier) => log::error!("gort: the trace before ended early: {earlier:?}"),
+    // What is the user's (the writer, the log) is used after the lock is free again only.
+    let out = Arc::new(Mutex::new(Some(out)));
+    let earlier = start_locked(&mut SESSION.phase.lock(), world, &out, version)?;
+    if let Some(Err(failure)) = earlier {
+        log::error!("gort: the trace before ended early: {failure:?}");
+    }
+    Ok(())
+}
+
+/// Where the user's writer is on its way to the thread that uses it.
+type Handed = Arc<Mutex<Option<Box<dyn Write + Send>>>>;
+
+/// Returns how the trace before ended, if that was early and nobody asked.
+fn start_locked(
+    phase: &mut Phase,
+    world: &'static dyn World,
+    out: &Handed,
+    version: Version,
+) -> Result<Option<Result<Report, Failure>>, StartFailure> {
+    if matches!(phase, Phase::On | Phase::Stopping(_)) {
+        return Err(StartFailure::AlreadyEnabled);
     }
     clock::calibrate();
-    SESSION.shipped_bytes.store(0, Ordering::Relaxed);
     let builder = std::thread::Builder::new().name("gort-trace".into());
-    let generation = next_generation();
+    let handed = Arc::clone(out);
     // The thread waits for the phase's lock, so it begins when the first generation has.
-    builder
-        .spawn(move || Tracer::new(world, out, version, generation).run())
-        .map_err(StartFailure::Thread)?;
-    generation::cut(world, generation, 0);
-    *phase = Phase::On;
-    Ok(())
+    let run = move || {
+        drop(SESSION.phase.lock());
+        let out = handed.lock().take();
+        let out = out.expect("it was put there before the thread was started");
+        Tracer::new(world, out, version).run();
+    };
+    builder.spawn(run).map_err(StartFailure::Thread)?;
+    drop(generation::cut(world, next_generation()));
+    match std::mem::replace(phase, Phase::On) {
+        Phase::Failed(earlier) => Ok(Some(earlier)),
+        _ => Ok(None),
+    }
 }
 
 fn next_generation() -> u32 {
@@ -159,43 +202,40 @@ pub(crate) fn stop(done: Done) -> bool {
 struct Tracer {
     world: &'static dyn World,
     writer: GenerationWriter,
-    generation: u32,
-    began: u64,
     since_sweep: u32,
 }
 
 impl Tracer {
-    fn new(
-        world: &'static dyn World,
-        out: Box<dyn Write + Send>,
-        version: Version,
-        generation: u32,
-    ) -> Tracer {
+    fn new(world: &'static dyn World, out: Box<dyn Write + Send>, version: Version) -> Tracer {
         let writer = GenerationWriter::new(out, version);
-        Tracer { world, writer, generation, began: clock::now(), since_sweep: 0 }
+        Tracer { world, writer, since_sweep: 0 }
     }
 
+    /// Whatever happens, the trace ends and `stop` gets its answer.
     fn run(mut self) {
-        drop(SESSION.phase.lock());
-        let result = loop {
+        let result = catch_unwind(AssertUnwindSafe(|| self.trace()));
+        let result = result.unwrap_or(Err(Failure::Died));
+        if result.is_err() {
+            // Tracing ends here and the current generation is lost; those written are whole.
+            drop(generation::cut(self.world, 0));
+        }
+        self.finish(result);
+    }
+
+    fn trace(&mut self) -> Result<(), Failure> {
+        loop {
             self.sweep();
-            if let Err(failure) = self.writer.header_if_first() {
-                break self.abandon(failure);
-            }
+            self.writer.header_if_first()?;
             let last = wait_for_the_end();
-            if SESSION.shipped_bytes.load(Ordering::Relaxed) >= HARD_CAP_BYTES {
-                break self.abandon(Failure::Overflow);
+            if SESSION.held_bytes.load(Ordering::Relaxed) >= HARD_CAP_BYTES {
+                return Err(Failure::Overflow);
             }
             let next = if last { 0 } else { next_generation() };
-            let leftovers = self.cut(next);
-            if let Err(failure) = self.writer.write(leftovers) {
-                break if last { Err(failure) } else { self.abandon(failure) };
-            }
+            self.writer.write(generation::cut(self.world, next))?;
             if last {
-                break Ok(());
+                return Ok(());
             }
-        };
-        self.finish(result);
+        }
     }
 
     fn sweep(&mut self) {
@@ -203,20 +243,6 @@ impl Tracer {
             generation::sweep(self.world);
         }
         self.since_sweep = (self.since_sweep + 1) % SWEEP_EVERY;
-    }
-
-    fn cut(&mut self, next: u32) -> Leftovers {
-        let (leftovers, now) = generation::cut(self.world, next, self.began);
-        SESSION.shipped_bytes.store(0, Ordering::Relaxed);
-        self.began = now;
-        self.generation = next;
-        leftovers
-    }
-
-    /// Tracing ends here and the current generation is lost; those written are whole.
-    fn abandon(&mut self, failure: Failure) -> Result<(), Failure> {
-        drop(self.cut(0));
-        Err(failure)
     }
 
     fn finish(self, result: Result<(), Failure>) {
@@ -227,7 +253,7 @@ impl Tracer {
             .collect();
         let (bytes, generations) = self.writer.totals();
         let result = result.map(|()| Report { bytes, generations, counts });
-        drop(self.writer);
+        self.writer.finish();
         let mut phase = SESSION.phase.lock();
         match std::mem::replace(&mut *phase, Phase::Off) {
             Phase::Stopping(done) => {
@@ -241,13 +267,13 @@ impl Tracer {
 
 /// Waits until the generation is over. True: so is the trace.
 fn wait_for_the_end() -> bool {
-    let end = Instant::now() + GENERATION;
+    let end = Instant::now() + Duration::from_nanos(GENERATION_NS.load(Ordering::Relaxed));
     let mut phase = SESSION.phase.lock();
     loop {
         if matches!(*phase, Phase::Stopping(_)) {
             return true;
         }
-        let full = SESSION.shipped_bytes.load(Ordering::Relaxed) >= GENERATION_BYTES;
+        let full = SESSION.held_bytes.load(Ordering::Relaxed) >= GENERATION_BYTES;
         if full || SESSION.wake.wait_until(&mut phase, end).timed_out() {
             return matches!(*phase, Phase::Stopping(_));
         }

@@ -24,8 +24,9 @@ impl Site {
     }
 }
 
-/// Different stacks kept before new ones are written as "no stack": 64 MiB or so of addresses.
-const MAX_STACKS: usize = 1 << 18;
+/// Addresses kept, 64 MiB of them, before what is new is written as a stack of its goroutine's
+/// entry function alone.
+const MAX_PCS: usize = 8 << 20;
 
 /// One interned stack.
 pub(crate) struct Stack {
@@ -60,6 +61,8 @@ impl Stack {
 struct Table {
     by_hash: HashMap<u64, Vec<&'static Stack>>,
     by_id: Vec<&'static Stack>,
+    /// Addresses in all of them.
+    pcs: usize,
 }
 
 static TABLE: Mutex<Option<Table>> = Mutex::new(None);
@@ -82,7 +85,7 @@ impl Cache {
         Cache([None; Cache::SLOTS])
     }
 
-    /// The number of a stack, marked as used in `generation`; 0 when the table is full.
+    /// The number of a stack, marked as used in `generation`.
     #[inline]
     pub(crate) fn intern(&mut self, site: Site, pcs: &[usize], generation: u32) -> u32 {
         let hash = hash(site, pcs);
@@ -93,7 +96,7 @@ impl Cache {
             stack.mark(generation);
             return stack.id;
         }
-        let Some(stack) = intern_slow(hash, site, pcs) else { return 0 };
+        let stack = intern_slow(hash, site, pcs);
         *slot = Some(stack);
         stack.mark(generation);
         stack.id
@@ -101,31 +104,40 @@ impl Cache {
 }
 
 #[cold]
-fn intern_slow(hash: u64, site: Site, pcs: &[usize]) -> Option<&'static Stack> {
-    let mut table = TABLE.lock();
-    let table = table.get_or_insert_default();
-    let bucket = table.by_hash.entry(hash).or_default();
-    if let Some(&found) = bucket.iter().find(|s| s.is(hash, site, pcs)) {
-        return Some(found);
+fn intern_slow(hash: u64, site: Site, pcs: &[usize]) -> &'static Stack {
+    TABLE.lock().get_or_insert_default().intern(hash, site, pcs)
+}
+
+impl Table {
+    fn intern(&mut self, hash: u64, site: Site, pcs: &[usize]) -> &'static Stack {
+        let bucket = self.by_hash.entry(hash).or_default();
+        if let Some(&found) = bucket.iter().find(|s| s.is(hash, site, pcs)) {
+            return found;
+        }
+        if !pcs.is_empty() && self.pcs + pcs.len() > MAX_PCS {
+            return self.intern(self::hash(site, &[]), site, &[]);
+        }
+        self.add(hash, site, pcs)
     }
-    if table.by_id.len() >= MAX_STACKS {
-        return None;
+
+    fn add(&mut self, hash: u64, site: Site, pcs: &[usize]) -> &'static Stack {
+        let stack: &'static Stack = Box::leak(Box::new(Stack {
+            id: self.by_id.len() as u32 + 1,
+            site,
+            pcs: pcs.into(),
+            hash,
+            used: [AtomicU32::new(0), AtomicU32::new(0)],
+        }));
+        self.pcs += pcs.len();
+        self.by_hash.entry(hash).or_default().push(stack);
+        self.by_id.push(stack);
+        stack
     }
-    let stack: &'static Stack = Box::leak(Box::new(Stack {
-        id: table.by_id.len() as u32 + 1,
-        site,
-        pcs: pcs.into(),
-        hash,
-        used: [AtomicU32::new(0), AtomicU32::new(0)],
-    }));
-    bucket.push(stack);
-    table.by_id.push(stack);
-    Some(stack)
 }
 
 /// The number of a stack without a processor's cache.
 pub(crate) fn intern(site: Site, pcs: &[usize], generation: u32) -> u32 {
-    let Some(stack) = intern_slow(hash(site, pcs), site, pcs) else { return 0 };
+    let stack = intern_slow(hash(site, pcs), site, pcs);
     stack.mark(generation);
     stack.id
 }

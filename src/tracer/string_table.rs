@@ -11,12 +11,14 @@ pub(crate) struct StringTable {
     /// Texts that are not worth looking up again: log messages.
     once: Vec<(u64, Box<str>)>,
     next: u64,
+    /// Bytes of all texts.
+    bytes: usize,
 }
 
 impl StringTable {
     /// A table that holds the reasons under [`reason_id`].
     pub(crate) fn new() -> StringTable {
-        let mut table = StringTable { ids: HashMap::new(), once: Vec::new(), next: 1 };
+        let mut table = StringTable { ids: HashMap::new(), once: Vec::new(), next: 1, bytes: 0 };
         for reason in WaitReason::ALL {
             assert_eq!(table.id(reason.text()), reason_id(reason));
         }
@@ -36,7 +38,7 @@ impl StringTable {
         if let Some(&(id, _)) = self.ids.get(text) {
             return id;
         }
-        let id = self.take();
+        let id = self.take(text);
         self.ids.insert(text.into(), (id, keep));
         id
     }
@@ -46,12 +48,18 @@ impl StringTable {
         if text.is_empty() {
             return 0;
         }
-        let id = self.take();
+        let id = self.take(text);
         self.once.push((id, text.into()));
         id
     }
 
-    fn take(&mut self) -> u64 {
+    /// Bytes of all texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn take(&mut self, text: &str) -> u64 {
+        self.bytes += text.len();
         self.next += 1;
         self.next - 1
     }

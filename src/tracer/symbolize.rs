@@ -24,7 +24,7 @@ use crate::sys::modules::{self, Module};
 const PROGRAM_FILE: &str = "/proc/self/exe";
 
 /// In the place of a file or function that is not known: the format wants a name.
-const UNKNOWN: &str = "??";
+pub(super) const UNKNOWN: &str = "??";
 
 /// In the place of a line that is not known: the format wants a number above 0.
 const UNKNOWN_LINE: u32 = 1;
@@ -296,7 +296,7 @@ fn is_mangled(name: &str) -> bool {
 ///
 /// Takes both of Rust's manglings, and leaves alone what is not mangled. Generic arguments and
 /// closures (`{{closure}}`, `{closure#0}`) stay.
-pub(crate) fn normalize(name: &str) -> String {
+fn normalize(name: &str) -> String {
     let mut name = format!("{:#}", rustc_demangle::demangle(name));
     if let Some((path, hash)) = name.rsplit_once("::")
         && is_hash(hash)

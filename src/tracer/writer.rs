@@ -5,19 +5,24 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
+use parking_lot::Mutex;
+
+use super::buf;
 use super::buf::Chunk;
 use super::generation::Leftovers;
 use super::session::Failure;
 use super::stack_table::{self, Stack};
 use super::string_table::StringTable;
-use super::symbolize::{Frame, Symbolizer};
-use super::{buf, clock};
-use crate::sys;
-use crate::wire::encode::{self, Clocks, Keep, StackFrame, StacksBuilder, StringsBuilder};
+use super::symbolize::{self, Frame, Symbolizer};
+use crate::sys::stderr::say;
+use crate::wire::encode::{self, Keep, StackFrame, StacksBuilder, StringsBuilder};
 use crate::wire::version::Version;
 
 /// Where gort's own code lies: frames from there are left out at both ends of a stack.
 const OWN_SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+
+/// What earlier traces learned of the program's symbols.
+static KNOWN_SYMBOLS: Mutex<Option<Symbols>> = Mutex::new(None);
 
 /// Writes generations to the user's writer.
 pub(super) struct GenerationWriter {
@@ -30,7 +35,17 @@ pub(super) struct GenerationWriter {
 
 impl GenerationWriter {
     pub(super) fn new(out: Box<dyn Write + Send>, version: Version) -> GenerationWriter {
-        GenerationWriter { out, version, symbols: Symbols::new(), bytes: 0, generations: 0 }
+        let symbols = KNOWN_SYMBOLS.lock().take().unwrap_or_else(Symbols::new);
+        GenerationWriter { out, version, symbols, bytes: 0, generations: 0 }
+    }
+
+    /// The trace is over: keeps what was learned of the program's symbols for the next one.
+    pub(super) fn finish(self) {
+        *KNOWN_SYMBOLS.lock() = Some(self.symbols);
+        // The user's destructor, whose panic tells nobody anything any more.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(self.out))) {
+            std::mem::forget(payload);
+        }
     }
 
     /// Bytes and generations written.
@@ -50,16 +65,13 @@ impl GenerationWriter {
 
     /// Writes a generation whole.
     pub(super) fn write(&mut self, leftovers: Leftovers) -> Result<(), Failure> {
-        let Leftovers { generation, chunks, mut strings, began } = leftovers;
+        let Leftovers { generation, chunks, mut strings, clocks, whole } = leftovers;
+        if !whole {
+            return Err(Failure::Overflow);
+        }
+        let began = clocks.time;
         let number = u64::from(generation);
         let mut bytes = Vec::with_capacity(chunks.iter().map(Chunk::len).sum::<usize>() + 4096);
-        let clocks = Clocks {
-            frequency: clock::FREQUENCY,
-            time: began,
-            monotonic_ns: sys::clock::monotonic_ns(),
-            wall_s: sys::clock::wall().0,
-            wall_ns: sys::clock::wall().1,
-        };
         encode::clock_batch(&mut bytes, self.version, number, &clocks);
         put_events(&mut bytes, number, &chunks);
         drop(chunks);
@@ -81,7 +93,10 @@ impl GenerationWriter {
         let out = &mut self.out;
         let write = AssertUnwindSafe(|| out.write_all(bytes).and_then(|()| out.flush()));
         catch_unwind(write)
-            .unwrap_or_else(|_| Err(io::Error::other("the trace's writer panicked")))
+            .unwrap_or_else(|payload| {
+                std::mem::forget(payload); // its destructor may panic as well
+                Err(io::Error::other("the trace's writer panicked"))
+            })
             .map_err(Failure::Write)?;
         self.bytes += bytes.len() as u64;
         Ok(())
@@ -110,37 +125,89 @@ fn put_strings(bytes: &mut Vec<u8>, generation: u64, time: u64, strings: &String
     builder.finish(bytes);
 }
 
-/// Addresses to frames, with what the format asks of a frame: a `pc` that is its alone.
+/// Addresses to frames, with what the format asks of a frame: a `pc` that is its alone. Frames are
+/// kept once each, and stacks as addresses only: there are many stacks and few places.
 struct Symbols {
     symbolizer: Symbolizer,
-    /// The invented `pc` of each (function, file, line).
-    pcs: HashMap<Frame, u64>,
-    resolved: HashMap<u32, Vec<Frame>>,
+    frames: Vec<Known>,
+    by_frame: HashMap<Frame, u32>,
+    /// The frames of an address, innermost first.
+    by_pc: HashMap<usize, Box<[u32]>>,
+}
+
+/// A frame, and what it is for the ends of a stack.
+struct Known {
+    frame: Frame,
+    is_own: bool,
+    is_std: bool,
 }
 
 impl Symbols {
     fn new() -> Symbols {
-        let symbolizer = Symbolizer::new();
-        Symbols { symbolizer, pcs: HashMap::new(), resolved: HashMap::new() }
+        Symbols {
+            symbolizer: Symbolizer::new(),
+            frames: Vec::new(),
+            by_frame: HashMap::new(),
+            by_pc: HashMap::new(),
+        }
     }
 
     fn resolve(&mut self, stack: &Stack, strings: &mut StringTable) -> Vec<StackFrame> {
-        let symbolizer = &mut self.symbolizer;
-        let frames = self.resolved.entry(stack.id).or_insert_with(|| frames(symbolizer, stack));
-        let pcs = &mut self.pcs;
-        frames
-            .iter()
-            .map(|frame| {
-                let new = 0x1000 + 0x10 * pcs.len() as u64;
-                let pc = match pcs.get(frame) {
-                    Some(&pc) => pc,
-                    None => *pcs.entry(frame.clone()).or_insert(new),
-                };
-                let func = strings.id_keeping(&frame.func, Keep::Tail);
-                let file = strings.id_keeping(&frame.file, Keep::Tail);
-                StackFrame { pc, func, file, line: frame.line.into() }
-            })
-            .collect()
+        let ids = self.frames_of(stack);
+        let frame = |id: u32| {
+            let Frame { func, file, line } = &self.frames[id as usize].frame;
+            StackFrame {
+                pc: 0x1000 + 0x10 * u64::from(id),
+                func: strings.id_keeping(func, Keep::Tail),
+                file: strings.id_keeping(file, Keep::Tail),
+                line: (*line).into(),
+            }
+        };
+        ids.into_iter().map(frame).collect()
+    }
+
+    /// The frames of a stack, innermost first: the user's, with the entry function as the root.
+    fn frames_of(&mut self, stack: &Stack) -> Vec<u32> {
+        let mut ids = Vec::new();
+        for &pc in &stack.pcs {
+            ids.extend_from_slice(self.frames_at(pc));
+        }
+        let known = |id: &u32| &self.frames[*id as usize];
+        let own_leaf = ids.iter().take_while(|id| known(id).is_own).count();
+        ids.drain(..own_leaf);
+        while ids.last().is_some_and(|id| known(id).is_own || known(id).is_std) {
+            ids.pop();
+        }
+        let mut entry = entry_frame(stack);
+        if let Some(outermost) = ids.last()
+            && is_body_of(&known(outermost).frame, stack)
+        {
+            entry.line = known(outermost).frame.line;
+            ids.pop();
+        }
+        ids.push(self.id(entry));
+        ids
+    }
+
+    fn frames_at(&mut self, pc: usize) -> &[u32] {
+        if !self.by_pc.contains_key(&pc) {
+            let mut frames = Vec::new();
+            self.symbolizer.frames(pc, &mut frames);
+            let ids = frames.into_iter().map(|frame| self.id(frame)).collect();
+            self.by_pc.insert(pc, ids);
+        }
+        &self.by_pc[&pc]
+    }
+
+    fn id(&mut self, frame: Frame) -> u32 {
+        if let Some(&id) = self.by_frame.get(&frame) {
+            return id;
+        }
+        let id = self.frames.len() as u32;
+        let (is_own, is_std) = (is_own(&frame), is_std(&frame));
+        self.frames.push(Known { frame: frame.clone(), is_own, is_std });
+        self.by_frame.insert(frame, id);
+        id
     }
 
     /// Says once what the program's build lacks for good stacks.
@@ -152,47 +219,29 @@ impl Symbols {
         }
         ONCE.call_once(|| {
             if !frame_pointers {
-                eprintln!(
+                say(format_args!(
                     "gort: stacks in the trace show the goroutine's function only; for whole \
                      stacks build with frame pointers, in .cargo/config.toml:\n\
-                     [build]\nrustflags = [\"-Cforce-frame-pointers=yes\"]"
-                );
+                     [build]\nrustflags = [\"-Cforce-frame-pointers=yes\"]\n"
+                ));
             }
             if !self.symbolizer.has_line_tables() {
-                eprintln!(
+                say(format_args!(
                     "gort: stacks in the trace have no line numbers; in Cargo.toml:\n\
-                     [profile.release]\ndebug = \"line-tables-only\""
-                );
+                     [profile.release]\ndebug = \"line-tables-only\"\n"
+                ));
             }
         });
     }
 }
 
-/// The frames of a stack, innermost first: the user's, with the entry function as the root.
-fn frames(symbolizer: &mut Symbolizer, stack: &Stack) -> Vec<Frame> {
-    let mut frames = Vec::new();
-    for &pc in &stack.pcs {
-        symbolizer.frames(pc, &mut frames);
-    }
-    let own_leaf = frames.iter().take_while(|f| is_own(f)).count();
-    frames.drain(..own_leaf);
-    while frames.last().is_some_and(|f| is_own(f) || is_std(f)) {
-        frames.pop();
-    }
-    let mut entry = entry_frame(stack);
-    if let Some(outermost) = frames.last()
-        && is_body_of(outermost, stack)
-    {
-        entry.line = outermost.line;
-        frames.pop();
-    }
-    frames.push(entry);
-    frames
-}
-
+/// Whether a frame is gort's own code. Where the file is known it decides: a user's method on one
+/// of gort's types has a name that begins with gort's.
 fn is_own(frame: &Frame) -> bool {
-    let func = frame.func.trim_start_matches('<').trim_start_matches('&');
-    frame.file.starts_with(OWN_SOURCE) || func.starts_with("gort::")
+    if frame.file == symbolize::UNKNOWN {
+        return frame.func.trim_start_matches(['<', '&']).starts_with("gort::");
+    }
+    frame.file.starts_with(OWN_SOURCE)
 }
 
 fn is_std(frame: &Frame) -> bool {

@@ -14,16 +14,19 @@ pub(crate) enum WaitReason {
     Sleep,
     /// Gave way by `gosched`.
     Gosched,
+    /// Stands for a plain thread, which is not annotating just now.
+    Outside,
 }
 
 impl WaitReason {
     /// All reasons; the position is the enum's number.
-    pub(crate) const ALL: [WaitReason; 5] = [
+    pub(crate) const ALL: [WaitReason; 6] = [
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
         WaitReason::Sync,
         WaitReason::Sleep,
         WaitReason::Gosched,
+        WaitReason::Outside,
     ];
 
     /// The text in Go's traces and dumps.
@@ -34,6 +37,7 @@ impl WaitReason {
             WaitReason::Sync => "sync",
             WaitReason::Sleep => "sleep",
             WaitReason::Gosched => "runtime.Gosched",
+            WaitReason::Outside => "system goroutine wait",
         }
     }
 }

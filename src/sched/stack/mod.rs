@@ -11,6 +11,7 @@
 //! Stacks are never unmapped: a goroutine that never ends keeps pointers into its own alive, and
 //! one that ended leaves its stack, warm, to the next.
 
+pub(crate) mod emergency;
 pub(crate) mod overflow;
 mod slab;
 

@@ -5,7 +5,7 @@ use std::io;
 
 use parking_lot::Mutex;
 
-use super::{GUARD_BYTES, Region};
+use super::{GUARD_BYTES, PAGE, Region};
 use crate::sched::coro::Coro;
 use crate::sys::memory;
 
@@ -40,7 +40,7 @@ pub(crate) fn take(usable: usize) -> io::Result<*mut Coro> {
     if let Some(coro) = class.idle.pop() {
         return Ok(coro);
     }
-    let (region, nth) = class.region(usable + GUARD_BYTES)?;
+    let (region, nth) = class.region(usable)?;
     drop(classes);
     // SAFETY: the region is fresh and given to this coroutine for ever.
     Ok(unsafe { Coro::new(region, nth) })
@@ -58,7 +58,7 @@ pub(crate) fn give(coro: *mut Coro) {
 pub(crate) fn is_guard(address: usize) -> bool {
     let Some(classes) = CLASSES.try_lock() else { return false };
     classes.iter().flatten().any(|(usable, class)| {
-        let stride = usable + GUARD_BYTES;
+        let stride = stride(*usable);
         class
             .slabs
             .iter()
@@ -67,19 +67,27 @@ pub(crate) fn is_guard(address: usize) -> bool {
     })
 }
 
+/// From one stack to the next: an odd number of pages. With a power of two, the tops of all stacks
+/// would share a few sets of the processor's address translation caches.
+fn stride(usable: usize) -> usize {
+    let bytes = usable + GUARD_BYTES;
+    if (bytes / PAGE).is_multiple_of(2) { bytes + PAGE } else { bytes }
+}
+
 impl Class {
     fn new() -> Class {
         Class { idle: Vec::new(), next: 0, end: 0, slab_bytes: 0, slabs: Vec::new(), made: 0 }
     }
 
-    /// Cuts the next stack of `stride` bytes from the slab.
-    fn region(&mut self, stride: usize) -> io::Result<(Region, usize)> {
+    /// Cuts the next stack from the slab.
+    fn region(&mut self, usable: usize) -> io::Result<(Region, usize)> {
+        let stride = stride(usable);
         if self.end - self.next < stride {
             self.map_slab(stride)?;
         }
         let start = self.next;
         // SAFETY: the range is a fresh part of the slab and handed out once.
-        let region = unsafe { Region::new(start, start + stride)? };
+        let region = unsafe { Region::new(start, start + GUARD_BYTES + usable)? };
         self.next += stride;
         self.made += 1;
         Ok((region, self.made))
@@ -123,6 +131,6 @@ mod tests {
 
     #[test]
     fn an_absurd_size_is_an_error() {
-        assert!(take(1 << 46).is_err());
+        assert!(take(1 << 47).is_err());
     }
 }
