@@ -1,0 +1,73 @@
+//! The rounds of one workload: every system once a round, in turns.
+
+use std::time::Duration;
+
+use crate::child::{self, Run};
+use crate::options::Options;
+use crate::statistics::Summary;
+use crate::system::System;
+use crate::workload::Workload;
+
+/// What came of one workload on one system.
+pub(crate) struct Cell {
+    pub(crate) workload: &'static str,
+    pub(crate) system: &'static str,
+    /// Operations of a run.
+    pub(crate) n: u64,
+    /// Of the runs that succeeded; `None` without any.
+    pub(crate) summary: Option<Summary>,
+    /// Why one did not; there were no more of this cell after it.
+    pub(crate) error: Option<String>,
+}
+
+/// Runs a workload on all systems.
+pub(crate) fn measure(workload: Workload, systems: &[System], options: &Options) -> Vec<Cell> {
+    let mut columns: Vec<Column> = systems.iter().map(Column::new).collect();
+    for round in 0..options.rounds {
+        // Each round begins with another system, so that none is always the first.
+        let (late, early) = columns.split_at_mut(round as usize % systems.len());
+        early.iter_mut().chain(late).for_each(|column| column.run(workload, options));
+    }
+    let n = workload.load(options.n_scale).n;
+    columns.into_iter().map(|column| column.finish(workload, n)).collect()
+}
+
+/// The rounds of one system.
+struct Column<'a> {
+    system: &'a System,
+    runs: Vec<Run>,
+    error: Option<String>,
+}
+
+impl<'a> Column<'a> {
+    fn new(system: &'a System) -> Column<'a> {
+        Column { system, runs: Vec::new(), error: None }
+    }
+
+    fn run(&mut self, workload: Workload, options: &Options) {
+        if self.error.is_some() {
+            return;
+        }
+        match run(self.system, workload, options) {
+            Ok(run) => self.runs.push(run),
+            Err(error) => self.error = Some(error),
+        }
+    }
+
+    fn finish(self, workload: Workload, n: u64) -> Cell {
+        let round = self.runs.len() + 1;
+        Cell {
+            workload: workload.name,
+            system: self.system.name,
+            n,
+            summary: Summary::of(&self.runs, n),
+            error: self.error.map(|error| format!("round {round}: {error}")),
+        }
+    }
+}
+
+fn run(system: &System, workload: Workload, options: &Options) -> Result<Run, String> {
+    let (warm_up, load) = (workload.warm_up(options.n_scale), workload.load(options.n_scale));
+    let mut command = system.command(options.procs, warm_up, load)?;
+    child::run(&mut command, Duration::from_secs(options.time_limit_s))
+}

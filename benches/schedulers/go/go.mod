@@ -1,0 +1,3 @@
+module schedulers
+
+go 1.25

@@ -1,0 +1,94 @@
+//! What a child process is told to do and how it reports. The harness, gort's child and the
+//! peers share this file; the Go twin has its own.
+
+use std::fmt;
+use std::fs;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What kind of work: see `benches/README.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    SpawnJoin,
+    Yield,
+    PingPong,
+    ProdCons,
+    ThreadRing,
+    Parked,
+}
+
+const KINDS: [(Kind, &str); 6] = [
+    (Kind::SpawnJoin, "spawn_join"),
+    (Kind::Yield, "yield"),
+    (Kind::PingPong, "pingpong"),
+    (Kind::ProdCons, "prodcons"),
+    (Kind::ThreadRing, "threadring"),
+    (Kind::Parked, "parked"),
+];
+
+/// A piece of work, on the command line `KIND:WIDTH:CAPACITY:N`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) kind: Kind,
+    /// Goroutines, pairs or producers at a time.
+    pub(crate) width: u64,
+    /// The channel's buffer, for `prodcons`.
+    pub(crate) capacity: usize,
+    /// Operations in all, a multiple of the width.
+    pub(crate) n: u64,
+}
+
+impl Load {
+    /// Operations of each goroutine, pair or producer.
+    pub(crate) fn share(&self) -> u64 {
+        self.n / self.width
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (_, kind) = KINDS.iter().find(|(kind, _)| *kind == self.kind).expect("all are listed");
+        write!(f, "{kind}:{}:{}:{}", self.width, self.capacity, self.n)
+    }
+}
+
+impl FromStr for Load {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Load, String> {
+        let wrong = || format!("{text}: not KIND:WIDTH:CAPACITY:N");
+        let fields: Vec<&str> = text.split(':').collect();
+        let [kind, width, capacity, n] = fields[..] else { return Err(wrong()) };
+        let (kind, _) = KINDS.iter().find(|(_, name)| *name == kind).ok_or_else(wrong)?;
+        Ok(Load {
+            kind: *kind,
+            width: width.parse().map_err(|_| wrong())?,
+            capacity: capacity.parse().map_err(|_| wrong())?,
+            n: n.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// The warm-up and the load to measure: a child's last two arguments.
+pub(crate) fn from_arguments() -> [Load; 2] {
+    let mut arguments = std::env::args().rev();
+    let mut load = || {
+        let text = arguments.next().expect("usage: WARM_UP LOAD, each KIND:WIDTH:CAPACITY:N");
+        text.parse::<Load>().unwrap_or_else(|wrong| panic!("{wrong}"))
+    };
+    let measured = load();
+    [load(), measured]
+}
+
+/// Prints a child's one line: nanoseconds and, where the system tells, the most memory it had.
+pub(crate) fn report(elapsed: Duration) {
+    let rss = rss_bytes_peak().map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
+    println!("{} {rss}", elapsed.as_nanos());
+}
+
+fn rss_bytes_peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
