@@ -1,0 +1,81 @@
+// Command gtv checks execution traces with Go's own reader and the strict validator of Go's own
+// tests. Both are internal to Go, so it is built as if it stood among Go's own commands.
+//
+//	gtv FILE...
+//
+// prints a line for each file, and exits with 1 if any was rejected.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"internal/trace"
+	"internal/trace/testtrace"
+	"internal/trace/version"
+	"io"
+	"os"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: gtv FILE...")
+		os.Exit(2)
+	}
+	out := bufio.NewWriter(os.Stdout)
+	rejected := 0
+	for _, file := range os.Args[1:] {
+		events, err := check(file)
+		if err != nil {
+			rejected++
+			fmt.Fprintf(out, "rejected %s after %d events: %v\n", file, events, err)
+			continue
+		}
+		fmt.Fprintf(out, "accepted %s with %d events\n", file, events)
+	}
+	if err := out.Flush(); err != nil || rejected > 0 {
+		os.Exit(1)
+	}
+}
+
+// check reads a whole trace and returns the number of its events and what is wrong with it.
+func check(file string) (events int, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("the reader panicked: %v", reason)
+		}
+	}()
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	validator := testtrace.NewValidator()
+	if validator.GoVersion, err = version.ReadHeader(f); err != nil {
+		return 0, err
+	}
+	if _, err = f.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	reader, err := trace.NewReader(bufio.NewReader(f))
+	if err != nil {
+		return 0, err
+	}
+	return validate(reader, validator)
+}
+
+// validate reads to the end, also past what is invalid: what cannot be read is the worse news.
+func validate(reader *trace.Reader, validator *testtrace.Validator) (events int, invalid error) {
+	for {
+		event, err := reader.ReadEvent()
+		if err == io.EOF {
+			return events, invalid
+		}
+		if err != nil {
+			return events, fmt.Errorf("reader: %w", err)
+		}
+		events++
+		if err := validator.Event(event); err != nil && invalid == nil {
+			invalid = fmt.Errorf("validator, event %d: %w", events, err)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+//! What several test programs share: Go's own tools, and the examples.
+
+#![allow(dead_code, unused_imports, reason = "each test program uses a part")]
+
+mod example;
+mod http;
+pub(crate) mod parsed;
+mod tools;
+mod viewer;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub(crate) use example::example;
+pub(crate) use viewer::{Page, Viewer, unescape};
+
+/// The first Go whose tools the checks are written for: 1.NN.
+const FIRST_MINOR: u32 = 27;
+
+/// Go's own tools for traces.
+#[derive(Clone, Debug)]
+pub(crate) struct Go {
+    /// The checker: Go's reader and its tests' validator.
+    gtv: PathBuf,
+    /// `go tool trace`.
+    trace: PathBuf,
+}
+
+impl Go {
+    /// Finds Go and builds its tools, or prints a line that `what` is skipped.
+    ///
+    /// `GORT_GO` in the environment names the `go` command, if it is not the one on `PATH`. With
+    /// `GORT_REQUIRE_GO=1` a missing Go is a failure.
+    pub(crate) fn find(what: &str) -> Option<Go> {
+        match Installation::find() {
+            Ok(installation) => Some(tools::built(&installation)),
+            Err(reason) if std::env::var("GORT_REQUIRE_GO").is_ok_and(|v| v == "1") => {
+                panic!("{what} needs Go (GORT_REQUIRE_GO=1): {reason}")
+            }
+            Err(reason) => {
+                // Not println, which a passing test swallows.
+                let _ = writeln!(io::stderr(), "skipped: {what}: {reason}");
+                None
+            }
+        }
+    }
+
+    /// Checks traces with Go's reader and strict validator. The error says which were rejected
+    /// and why.
+    pub(crate) fn check(&self, files: &[PathBuf]) -> Result<(), String> {
+        let output = Command::new(&self.gtv).args(files).output().unwrap();
+        let report = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() {
+            assert_eq!(report.lines().count(), files.len(), "a line for each file:\n{report}");
+            return Ok(());
+        }
+        let accepted = |line: &&str| line.starts_with("accepted ");
+        let rejected: Vec<&str> = report.lines().filter(|line| !accepted(line)).collect();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{}\n{complaint}", rejected.join("\n")))
+    }
+
+    /// What `go tool trace -d=parsed` prints; [`parsed::events`] reads it.
+    pub(crate) fn parsed(&self, file: &Path) -> Result<String, String> {
+        let output = Command::new(&self.trace).arg("-d=parsed").arg(file).output().unwrap();
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(String::from_utf8(output.stdout).expect("Go prints UTF-8"))
+    }
+
+    /// How often each event of the wire format occurs, by name.
+    ///
+    /// # Panics
+    /// When Go cannot read the file.
+    pub(crate) fn wire_counts(&self, file: &Path) -> BTreeMap<String, u64> {
+        let mut command = Command::new(&self.trace);
+        command.arg("-d=wire").arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let counts = count_events(BufReader::new(child.stdout.take().unwrap()));
+        // The tool says at most a line there, so it never waits for us to read it.
+        let mut complaint = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+        assert!(child.wait().unwrap().success(), "{}: {complaint}", file.display());
+        counts
+    }
+
+    /// Opens a trace in the web viewer, `go tool trace`.
+    pub(crate) fn viewer(&self, file: &Path) -> Result<Viewer, String> {
+        Viewer::open(&self.trace, file)
+    }
+
+    /// Every page that the web viewer has for a trace, by path.
+    pub(crate) fn pages(&self, file: &Path) -> Result<BTreeMap<String, Page>, String> {
+        self.viewer(file)?.pages()
+    }
+}
+
+/// Counts the events of `-d=wire`: a line each, and indented lines for what they carry.
+fn count_events(mut lines: impl BufRead) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line).unwrap() > 0 {
+        if line[0] != b'\t' {
+            let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+            let name = std::str::from_utf8(&line[..end]).expect("names are ASCII");
+            match counts.get_mut(name) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(name.to_owned(), 1)),
+            }
+        }
+        line.clear();
+    }
+    counts
+}
+
+/// Where Go is.
+struct Installation {
+    /// As in `go1.27.3`.
+    version: String,
+    root: PathBuf,
+    go: PathBuf,
+}
+
+impl Installation {
+    /// The error says why there is none that will do.
+    fn find() -> Result<Installation, String> {
+        let go = named().unwrap_or_else(|| OsString::from("go"));
+        let name = Path::new(&go).display().to_string();
+        let output = tools::go(&go)
+            .args(["env", "GOVERSION", "GOROOT"])
+            .output()
+            .map_err(|error| format!("no Go 1.{FIRST_MINOR}: {name}: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut lines = text.lines().map(str::to_owned);
+        let (Some(version), Some(root), true) =
+            (lines.next(), lines.next(), output.status.success())
+        else {
+            return Err(format!("no Go 1.{FIRST_MINOR}: `{name} env` fails: {}", output.status));
+        };
+        if minor(&version).is_none_or(|minor| minor < FIRST_MINOR) {
+            return Err(format!("no Go 1.{FIRST_MINOR}: {name} is {version}"));
+        }
+        let root = PathBuf::from(root);
+        for source in ["cmd/trace/main.go", "internal/trace/testtrace/validation.go"] {
+            if !root.join("src").join(source).exists() {
+                return Err(format!("{version} comes without the source of {source}"));
+            }
+        }
+        // Behind a wrapper or a version manager is the command itself.
+        let direct = root.join("bin/go");
+        let go = if direct.exists() { direct } else { PathBuf::from(go) };
+        Ok(Installation { version, root, go })
+    }
+}
+
+/// The command in the environment: a name to be found on `PATH` or a path.
+fn named() -> Option<OsString> {
+    let go = std::env::var_os("GORT_GO").filter(|go| !go.is_empty())?;
+    let is_path = Path::new(&go).components().count() > 1;
+    Some(if is_path { std::path::absolute(go).unwrap().into_os_string() } else { go })
+}
+
+/// The NN of `go1.NN.3`, also of `go1.NN-devel_…` and `devel go1.NN-…`.
+fn minor(version: &str) -> Option<u32> {
+    let (_, rest) = version.split_once("go1.")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
