@@ -1,0 +1,24 @@
+//! loom models of gort's lock-free protocols.
+//!
+//! Each module is one protocol. It includes the crate's own source file over loom's atomics
+//! (`sys/sync.rs` here stands in for `src/sys/sync.rs` there) and says where it has to imitate
+//! the rest. `mutations.rs` shows that the models see what they are for: it breaks the sources
+//! one line at a time and expects a model to fail.
+//!
+//! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
+
+mod door;
+mod explore;
+mod join;
+mod mutations;
+mod park;
+mod runnext;
+mod spinners;
+mod state_word;
+mod ticket;
+mod watch;
+
+/// Where the files under test look for `src/sys`.
+mod sys {
+    pub(crate) mod sync;
+}
