@@ -3,11 +3,13 @@
 //! Most of these run themselves again in a process of their own, see [`process`], since they end
 //! it, or need its first call of `run`.
 
+#[path = "support/process.rs"]
+mod process;
+
 use std::any::Any;
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -42,14 +44,7 @@ fn process(test: &str) -> Option<End> {
 }
 
 fn process_with(test: &str, environment: &[(&str, &str)]) -> Option<End> {
-    const CHILD: &str = "GORT_TEST_PROCESS";
-    if std::env::var_os(CHILD).is_some() {
-        // SAFETY: alarm has no preconditions.
-        unsafe { libc::alarm(PATIENCE.as_secs() as u32) };
-        return None;
-    }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    let mut again = process::again(test)?;
     again.env_remove("GOMAXPROCS").env_remove("GORTDEBUG").env("RUST_BACKTRACE", "0");
     again.envs(environment.iter().copied());
     let output = again.output().unwrap();

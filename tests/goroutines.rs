@@ -3,11 +3,13 @@
 //! Tests that need the whole runtime for themselves (its processors, its count of goroutines, the
 //! panic hook) run themselves again in a process of their own, see [`process`].
 
+#[path = "support/process.rs"]
+mod process;
+
 use std::any::Any;
 use std::collections::HashSet;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
-use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use gort::sync::WaitGroup;
 use gort::{Builder, GoBuilder, JoinHandle, RunError, chan, go, gosched, sleep};
+use process::{assert_success, process};
 
 /// For whatever is certain to happen, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,27 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
     unsafe { gort::run(f) }
-}
-
-/// Runs the test called `test` again in a process of its own: `None` in that process, and what
-/// became of it in this one. A process that hangs dies of SIGALRM.
-fn process(test: &str) -> Option<Output> {
-    const CHILD: &str = "GORT_TEST_PROCESS";
-    if std::env::var_os(CHILD).is_some() {
-        // SAFETY: alarm has no preconditions.
-        unsafe { libc::alarm(PATIENCE.as_secs() as u32) };
-        return None;
-    }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
-    Some(again.output().unwrap())
-}
-
-fn assert_success(output: &Output) {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("1 passed"), "no such test: {out}");
 }
 
 /// Waits for something that happens on its own.
@@ -395,7 +377,7 @@ fn stacks_keep_what_is_on_them_while_their_goroutine_waits() {
 
 #[test]
 fn those_who_yield_take_turns() {
-    let Some(output) = process("those_who_yield_take_turns") else {
+    let Some(output) = process("those_who_yield_take_turns", &[]) else {
         gort_on(1, || {
             let turns = Arc::new(Mutex::new(String::new()));
             let (gate, closed) = chan::<()>(0);
@@ -425,7 +407,7 @@ fn those_who_yield_take_turns() {
 
 #[test]
 fn one_who_yields_does_not_starve_a_new_one() {
-    let Some(output) = process("one_who_yields_does_not_starve_a_new_one") else {
+    let Some(output) = process("one_who_yields_does_not_starve_a_new_one", &[]) else {
         gort_on(1, || {
             for _ in 0..100 {
                 let ran = go(|| ());
@@ -447,7 +429,7 @@ fn gort_on(procs: usize, f: impl FnOnce() + Send) {
 
 #[test]
 fn a_pair_that_plays_ping_pong_does_not_starve_a_third() {
-    let Some(output) = process("a_pair_that_plays_ping_pong_does_not_starve_a_third") else {
+    let Some(output) = process("a_pair_that_plays_ping_pong_does_not_starve_a_third", &[]) else {
         gort_on(1, || {
             let stop = Arc::new(AtomicBool::new(false));
             let (ping, pinged) = chan(0);
@@ -480,7 +462,7 @@ fn a_pair_that_plays_ping_pong_does_not_starve_a_third() {
 
 #[test]
 fn num_goroutine_counts_those_that_have_not_ended() {
-    let Some(output) = process("num_goroutine_counts_those_that_have_not_ended") else {
+    let Some(output) = process("num_goroutine_counts_those_that_have_not_ended", &[]) else {
         assert_eq!(gort::num_goroutine(), 0);
         run(|| {
             assert_eq!(gort::num_goroutine(), 1);
@@ -507,7 +489,7 @@ fn num_goroutine_counts_those_that_have_not_ended() {
 
 #[test]
 fn gomaxprocs_changes_while_work_runs() {
-    let Some(output) = process("gomaxprocs_changes_while_work_runs") else {
+    let Some(output) = process("gomaxprocs_changes_while_work_runs", &[]) else {
         gort_on(2, || {
             let workers: Vec<_> = (0..50u64)
                 .map(|n| {
@@ -545,7 +527,7 @@ fn gomaxprocs_changes_while_work_runs() {
 
 #[test]
 fn processors_run_goroutines_at_the_same_time() {
-    let Some(output) = process("processors_run_goroutines_at_the_same_time") else {
+    let Some(output) = process("processors_run_goroutines_at_the_same_time", &[]) else {
         // Each spins until all are there: none of them ever blocks.
         gort_on(4, || {
             let there = Arc::new(AtomicUsize::new(0));

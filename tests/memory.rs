@@ -1,13 +1,17 @@
 //! How much memory goroutines take, and what happens where there is none. Each test has a process
 //! of its own.
 
-use std::process::{Command, Output};
+#[path = "support/process.rs"]
+mod process;
+
+use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gort::sync::WaitGroup;
 use gort::{Builder, GoBuilder, GoError, JoinHandle, RunError, chan, go, sleep};
+use process::process;
 
 /// For whatever is certain to happen, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -17,27 +21,10 @@ fn run_on(procs: usize, f: impl FnOnce() + Send) {
     unsafe { Builder::new().procs(procs).run(f) }.unwrap();
 }
 
-/// Runs the test called `test` again in a process of its own: `None` in that process, and what
-/// became of it in this one. A process that hangs dies of SIGALRM.
-fn process(test: &str) -> Option<Output> {
-    const CHILD: &str = "GORT_TEST_PROCESS";
-    if std::env::var_os(CHILD).is_some() {
-        // SAFETY: alarm has no preconditions.
-        unsafe { libc::alarm(PATIENCE.as_secs() as u32) };
-        return None;
-    }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
-    Some(again.output().unwrap())
-}
-
-/// Asserts that it did and prints what it measured.
+/// Asserts that it succeeded and prints what it measured.
 fn assert_success(output: &Output) {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("1 passed"), "no such test: {out}");
-    println!("{out}");
+    process::assert_success(output);
+    println!("{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// Waits for something that happens on its own.
@@ -92,7 +79,7 @@ const PARKED_BYTES: usize = if cfg!(debug_assertions) { 9_300 } else { 5_200 };
 
 #[test]
 fn parked_goroutines_are_small() {
-    let Some(output) = process("parked_goroutines_are_small") else {
+    let Some(output) = process("parked_goroutines_are_small", &[]) else {
         let count = parked_goroutines();
         run_on(2, || {
             go(|| ()).join().unwrap();
@@ -128,7 +115,7 @@ fn parked_goroutines_are_small() {
 
 #[test]
 fn a_storm_of_short_goroutines_is_small() {
-    let Some(output) = process("a_storm_of_short_goroutines_is_small") else {
+    let Some(output) = process("a_storm_of_short_goroutines_is_small", &[]) else {
         // Fewer where the code is ten times as slow.
         const STORM: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
         // With one processor none of them runs before all of them exist.
@@ -153,7 +140,7 @@ fn a_storm_of_short_goroutines_is_small() {
 
 #[test]
 fn what_ended_is_used_again() {
-    let Some(output) = process("what_ended_is_used_again") else {
+    let Some(output) = process("what_ended_is_used_again", &[]) else {
         run_on(2, || {
             let round = || {
                 let (tx, rx) = chan::<()>(0);
@@ -208,7 +195,7 @@ fn limit_address_space(more: Option<u64>) {
 
 #[test]
 fn without_room_for_a_stack_there_is_an_error() {
-    let Some(output) = process("without_room_for_a_stack_there_is_an_error") else {
+    let Some(output) = process("without_room_for_a_stack_there_is_an_error", &[]) else {
         const STACK: usize = 64 << 20;
         const COUNT: usize = 20;
         let crowd = || {
@@ -257,7 +244,7 @@ fn without_room_for_a_stack_there_is_an_error() {
 
 #[test]
 fn without_room_for_a_thread_there_is_an_error() {
-    let Some(output) = process("without_room_for_a_thread_there_is_an_error") else {
+    let Some(output) = process("without_room_for_a_thread_there_is_an_error", &[]) else {
         // Less than a thread's stack.
         limit_address_space(Some(1 << 20));
         // SAFETY: nothing here keeps a thread's own data over a blocking call.

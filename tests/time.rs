@@ -1,7 +1,9 @@
 //! Time: `sleep`.
 
+#[path = "support/process.rs"]
+mod process;
+
 use std::hint::black_box;
-use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use gort::sync::WaitGroup;
 use gort::{Builder, chan, go, gosched};
+use process::{assert_success, process};
 
 /// For whatever is certain to happen, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,27 +25,6 @@ fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 fn run_on(procs: usize, f: impl FnOnce() + Send) {
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
     unsafe { Builder::new().procs(procs).run(f) }.unwrap();
-}
-
-/// Runs the test called `test` again in a process of its own: `None` in that process, and what
-/// became of it in this one. A process that hangs dies of SIGALRM.
-fn process(test: &str) -> Option<Output> {
-    const CHILD: &str = "GORT_TEST_PROCESS";
-    if std::env::var_os(CHILD).is_some() {
-        // SAFETY: alarm has no preconditions.
-        unsafe { libc::alarm(PATIENCE.as_secs() as u32) };
-        return None;
-    }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
-    Some(again.output().unwrap())
-}
-
-fn assert_success(output: &Output) {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("1 passed"), "no such test: {out}");
 }
 
 /// Sleeps some times and returns by how much the best of them was too long.
@@ -124,7 +106,7 @@ fn huge_durations_are_for_ever() {
 #[test]
 fn ten_thousand_sleep() {
     const SLEEPERS: u64 = 10_000;
-    let Some(output) = process("ten_thousand_sleep") else {
+    let Some(output) = process("ten_thousand_sleep", &[]) else {
         run_on(2, || {
             let begin = Instant::now();
             let sleep = |n| {
@@ -151,7 +133,8 @@ fn ten_thousand_sleep() {
 
 #[test]
 fn sleeps_and_timeouts_end_while_another_processor_computes() {
-    let Some(output) = process("sleeps_and_timeouts_end_while_another_processor_computes") else {
+    let Some(output) = process("sleeps_and_timeouts_end_while_another_processor_computes", &[])
+    else {
         run_on(2, || {
             for round in 0..20 {
                 let stop = Arc::new(AtomicBool::new(false));
@@ -183,7 +166,7 @@ fn sleeps_and_timeouts_end_while_another_processor_computes() {
 
 #[test]
 fn sleepers_outlast_their_processor() {
-    let Some(output) = process("sleepers_outlast_their_processor") else {
+    let Some(output) = process("sleepers_outlast_their_processor", &[]) else {
         run_on(8, || {
             let woken = Arc::new(AtomicUsize::new(0));
             for round in 1..=10 {
@@ -217,7 +200,7 @@ fn sleepers_outlast_their_processor() {
 
 #[test]
 fn timers_are_cancelled_wherever_their_goroutine_is() {
-    let Some(output) = process("timers_are_cancelled_wherever_their_goroutine_is") else {
+    let Some(output) = process("timers_are_cancelled_wherever_their_goroutine_is", &[]) else {
         run_on(4, || {
             let all = WaitGroup::new();
             for n in 0..20 {

@@ -3,9 +3,11 @@
 //! That Go reads what is written is for other tests to say; these are about the interface. There
 //! is one trace in a process at a time, so they take turns, see [`turn`].
 
+#[path = "support/process.rs"]
+mod process;
+
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
-use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use gort::trace::{self, StartError, StopError, Summary};
 use gort::{Context, GoBuilder, chan, go, gosched, sleep};
+use process::{assert_success, process};
 
 /// For whatever is certain to happen, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,25 +33,6 @@ fn turn() -> MutexGuard<'static, ()> {
     run(|| ());
     assert!(!trace::is_enabled());
     turn
-}
-
-/// Runs the test called `test` again in a process of its own: `None` in that process, and what
-/// became of it in this one. A process that hangs dies of SIGALRM.
-fn process(test: &str, environment: &[(&str, &str)]) -> Option<Output> {
-    const CHILD: &str = "GORT_TEST_PROCESS";
-    if std::env::var_os(CHILD).is_some() {
-        // SAFETY: alarm has no preconditions.
-        unsafe { libc::alarm(PATIENCE.as_secs() as u32) };
-        return None;
-    }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
-    again.envs(environment.iter().copied());
-    Some(again.output().unwrap())
-}
-
-fn assert_success(output: &Output) {
-    assert!(output.status.success() && contains(&output.stdout, b"1 passed"), "{output:#?}");
 }
 
 /// Waits for something that happens on its own.
