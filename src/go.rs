@@ -212,7 +212,7 @@ impl<T> JoinHandle<T> {
         let parker = Parker::new();
         let wait = Joining { g: self.g, waiter: rt.waiter(&parker) };
         let argument = std::ptr::from_ref(&wait).cast_mut().cast();
-        let request = Wait { reason: WaitReason::Sync, commit: Joining::commit, argument };
+        let request = Wait { reason: WaitReason::Join, commit: Joining::commit, argument };
         // SAFETY: `wait` lies on this stack until the caller is woken.
         drop(unsafe { rt.block(wait.waiter, request, None) });
     }

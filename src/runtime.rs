@@ -179,7 +179,7 @@ fn wait(g: &'static sched::g::G) {
     let parker = Parker::new();
     let waiting = Waiting(g, rt.waiter(&parker));
     let argument = std::ptr::from_ref(&waiting).cast_mut().cast();
-    let request = Wait { reason: WaitReason::Sync, commit, argument };
+    let request = Wait { reason: WaitReason::Join, commit, argument };
     // SAFETY: `waiting` lies on this stack until the thread is woken.
     drop(unsafe { rt.block(waiting.1, request, None) });
 }

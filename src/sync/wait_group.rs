@@ -154,7 +154,7 @@ impl Inner {
         // the queue by then.
         unsafe { (*self.waiters.get()).push(&raw mut sudog) };
         let argument = std::ptr::from_ref(&self.lock).cast_mut().cast();
-        let wait = Wait { reason: WaitReason::Sync, commit: RawLock::commit, argument };
+        let wait = Wait { reason: WaitReason::WaitGroupWait, commit: RawLock::commit, argument };
         // SAFETY: `self` and the sudog outlive the wait.
         drop(unsafe { rt.block(waiter, wait, None) });
     }
