@@ -142,6 +142,34 @@ impl WaitQueue {
         self.tail = sudog;
     }
 
+    /// Puts a waiter before all others.
+    ///
+    /// # Safety
+    /// As for [`WaitQueue::push`].
+    pub(crate) unsafe fn push_front(&mut self, sudog: *mut Sudog) {
+        // SAFETY: as in `push`.
+        unsafe {
+            (*sudog).next = self.head;
+            (*sudog).prev = std::ptr::null_mut();
+            (*sudog).queued = true;
+            match self.head.as_mut() {
+                Some(head) => head.prev = sudog,
+                None => self.tail = sudog,
+            }
+        }
+        self.head = sudog;
+    }
+
+    /// The first waiter, null if there is none; it stays in the queue.
+    pub(crate) fn first(&self) -> *mut Sudog {
+        self.head
+    }
+
+    /// Whether there are two waiters or more.
+    pub(crate) fn has_second(&self) -> bool {
+        !std::ptr::eq(self.head, self.tail)
+    }
+
     /// Takes out the first waiter whom nobody else woke: it is the caller's to serve and wake.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<*mut Sudog> {
@@ -154,6 +182,30 @@ impl WaitQueue {
                     return Some(sudog);
                 }
             }
+        }
+        None
+    }
+
+    /// Takes out the first waiter and no other. `None`: there is none, or somebody else woke it.
+    pub(crate) fn take_first(&mut self) -> Option<*mut Sudog> {
+        let sudog = self.head;
+        // SAFETY: null, or as in `pop`.
+        unsafe {
+            sudog.as_ref()?;
+            self.remove(sudog);
+            (*sudog).claim().then_some(sudog)
+        }
+    }
+
+    /// The first waiter of whom `is_it` holds; it stays in the queue.
+    pub(crate) fn find(&self, mut is_it: impl FnMut(&Sudog) -> bool) -> Option<*mut Sudog> {
+        let mut next = self.head;
+        // SAFETY: members of the queue are alive and ours under the owner's lock.
+        while let Some(sudog) = unsafe { next.as_ref() } {
+            if is_it(sudog) {
+                return Some(next);
+            }
+            next = sudog.next;
         }
         None
     }
@@ -176,6 +228,39 @@ impl WaitQueue {
             match next.as_mut() {
                 Some(next) => next.prev = prev,
                 None => self.tail = prev,
+            }
+        }
+    }
+}
+
+/// Waiters that were taken out of their queue, to be woken when its lock is free. They are linked
+/// by their own sudogs, so that a list of any length costs no memory.
+pub(crate) struct WakeList {
+    queue: WaitQueue,
+}
+
+impl WakeList {
+    pub(crate) const fn new() -> WakeList {
+        WakeList { queue: WaitQueue::new() }
+    }
+
+    /// Appends a waiter.
+    ///
+    /// # Safety
+    /// [`WaitQueue::pop`] gave it to the caller.
+    pub(crate) unsafe fn push(&mut self, sudog: *mut Sudog) {
+        // SAFETY: it waits until it is woken.
+        unsafe { self.queue.push(sudog) };
+    }
+
+    /// Wakes all, in their order.
+    pub(crate) fn wake(mut self, rt: &Inside) {
+        while !self.queue.head.is_null() {
+            let sudog = self.queue.head;
+            // SAFETY: it waits for this call; its sudog is not used after that.
+            unsafe {
+                self.queue.remove(sudog);
+                (*sudog).waiter.wake(rt);
             }
         }
     }
