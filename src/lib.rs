@@ -94,6 +94,7 @@ mod context;
 mod go;
 mod runtime;
 mod sched;
+pub mod select;
 pub mod sync;
 mod sys;
 pub mod time;

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 
 use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, G, INLINE_BYTES};
 use super::join::Finished;
@@ -120,6 +121,24 @@ where
     F: FnOnce() -> T,
 {
     let rt = Inside::enter();
+    // SAFETY: by the caller's promise.
+    unsafe { spawn_inside::<F, T, N>(&rt, f, location, extras) }
+}
+
+/// [`spawn`] for those who are inside already.
+///
+/// # Safety
+/// As for [`spawn`].
+#[inline]
+pub(crate) unsafe fn spawn_inside<F, T, N>(
+    rt: &Inside,
+    f: F,
+    location: &'static Location<'static>,
+    extras: Option<Box<Extras>>,
+) -> &'static G
+where
+    F: FnOnce() -> T,
+{
     let worker = rt.m().and_then(|m| Some((m, m.p()?)));
     let (g, id) = match worker {
         Some((_, p)) => (p.take_slot(), p.next_id()),
@@ -150,6 +169,21 @@ where
         }
     }
     g
+}
+
+impl Inside {
+    /// Wakes a future on behalf of a goroutine that cannot leave before it parks: its waker is user
+    /// code, so a goroutine of its own runs it.
+    #[cold]
+    pub(crate) fn wake_task(&self, waker: Waker) {
+        let wake = move || waker.wake();
+        // SAFETY: the closure is 'static.
+        let g = unsafe { spawn_inside::<_, (), Waker>(self, wake, Location::caller(), None) };
+        if !g.join.detach() {
+            drop_result(g); // of a goroutine that has ended already
+        }
+        release(self, g);
+    }
 }
 
 #[cold]

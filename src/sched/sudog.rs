@@ -3,8 +3,12 @@
 //! A waiter is a goroutine or a plain thread; its sudog lies on its own stack while it waits. One
 //! waiter may stand in several queues, or race with a timer: then all of them share a [`Ticket`],
 //! and whoever claims it first wakes the waiter. A sudog whose ticket is lost is skipped.
+//!
+//! A future may stand in a queue as well: its sudog lies in the pinned future and carries the
+//! waker, which is taken out under the queue's lock, since a future does not wait to be woken.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 use super::Inside;
@@ -70,6 +74,36 @@ impl Waiter {
     }
 }
 
+/// Whom an operation has to wake once it has unlocked the queue: at most one.
+#[must_use]
+pub(crate) enum Woken {
+    /// Nobody.
+    Nobody,
+    /// A goroutine or thread that waits for it.
+    Waiter(Waiter),
+    /// A future.
+    Task(Waker),
+}
+
+impl Woken {
+    /// Wakes it and leaves: the waker of a future is user code.
+    ///
+    /// # Safety
+    /// As for [`Waiter::wake`]; the caller holds no lock.
+    #[inline]
+    pub(crate) unsafe fn wake_and_leave(self, rt: Inside) {
+        match self {
+            Woken::Nobody => drop(rt),
+            // SAFETY: by the caller's promise.
+            Woken::Waiter(waiter) => unsafe { waiter.wake(&rt) },
+            Woken::Task(waker) => {
+                drop(rt);
+                waker.wake();
+            }
+        }
+    }
+}
+
 /// How a wait in a queue ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
@@ -91,6 +125,8 @@ pub(crate) struct Sudog {
     /// Where the element is, or goes.
     pub(crate) element: *mut u8,
     pub(crate) outcome: Outcome,
+    /// The waiter is a future, if there is one.
+    pub(crate) task: Option<Waker>,
 }
 
 impl Sudog {
@@ -104,6 +140,26 @@ impl Sudog {
             waiter,
             element,
             outcome: Outcome::Waiting,
+            task: None,
+        }
+    }
+
+    /// The sudog of a future.
+    pub(crate) fn of_task() -> Sudog {
+        Sudog::new(Waiter::Thread(std::ptr::null()), std::ptr::null_mut(), std::ptr::null())
+    }
+
+    /// Whether it is in a queue. Under the queue's lock.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued
+    }
+
+    /// Whom to wake, now that it has been popped. Under the queue's lock.
+    #[inline]
+    pub(crate) fn woken(&mut self) -> Woken {
+        match self.task.take() {
+            None => Woken::Waiter(self.waiter),
+            Some(waker) => Woken::Task(waker),
         }
     }
 
@@ -122,6 +178,10 @@ pub(crate) struct WaitQueue {
 impl WaitQueue {
     pub(crate) const fn new() -> WaitQueue {
         WaitQueue { head: std::ptr::null_mut(), tail: std::ptr::null_mut() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_null()
     }
 
     /// Appends a waiter.
