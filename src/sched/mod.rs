@@ -25,6 +25,7 @@ mod sysmon;
 pub(crate) mod ticket;
 pub(crate) mod timers;
 pub(crate) mod tls;
+pub(crate) mod wait_queue;
 
 use std::io;
 use std::sync::Once;
