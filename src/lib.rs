@@ -91,6 +91,7 @@
 
 pub mod chan;
 mod context;
+pub mod future;
 mod go;
 mod runtime;
 mod sched;
@@ -104,6 +105,7 @@ mod wire;
 
 pub use chan::chan;
 pub use context::Context;
+pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
 pub use time::sleep;

@@ -10,6 +10,7 @@ use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, Woken};
 use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
+use crate::sched::waker::wake_from_inside;
 use crate::wire::reason::WaitReason;
 
 /// Which end of a channel.
@@ -218,7 +219,7 @@ pub(crate) unsafe fn block_and_tell(
     match waiter {
         // A goroutine cannot leave any more before it has parked.
         Waiter::Goroutine(_) => {
-            told.for_each(|waker| rt.wake_task(waker));
+            told.for_each(|waker| wake_from_inside(&rt, waker));
             // SAFETY: by the caller's promise.
             unsafe { rt.block(waiter, wait, deadline_ns) }
         }

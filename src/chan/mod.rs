@@ -219,6 +219,18 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// As [`Receiver::recv`].
+    ///
+    /// # Examples
+    /// ```
+    /// // SAFETY: nothing here keeps a thread's own data over a blocking call.
+    /// unsafe {
+    ///     gort::run(|| {
+    ///         let (tx, rx) = gort::chan(0);
+    ///         gort::go(move || tx.send(42).unwrap());
+    ///         assert_eq!(gort::block_on(rx.recv_async()), Ok(42));
+    ///     })
+    /// };
+    /// ```
     pub fn recv_async(&self) -> RecvFuture<'_, T> {
         RecvFuture::new(&self.core)
     }

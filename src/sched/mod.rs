@@ -15,6 +15,7 @@ pub(crate) mod park;
 mod runnext;
 mod runq;
 mod schedule;
+mod signal_word;
 pub(crate) mod spawn;
 pub(crate) mod spinners;
 pub(crate) mod stack;
@@ -26,6 +27,7 @@ pub(crate) mod ticket;
 pub(crate) mod timers;
 pub(crate) mod tls;
 pub(crate) mod wait_queue;
+pub(crate) mod waker;
 
 use std::io;
 use std::sync::Once;

@@ -4,10 +4,10 @@ use std::any::Any;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 
 use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, G, INLINE_BYTES};
 use super::join::Finished;
+use super::m::M;
 use super::park::{Goexit, Request};
 use super::sudog::Waiter;
 use super::{Inside, SCHED, p, stack, tls};
@@ -122,15 +122,29 @@ where
 {
     let rt = Inside::enter();
     // SAFETY: by the caller's promise.
-    unsafe { spawn_inside::<F, T, N>(&rt, f, location, extras) }
+    let g = unsafe { make::<F, T, N>(&rt, f, location, extras) };
+    start(&rt, g);
+    g
 }
 
-/// [`spawn`] for those who are inside already.
+/// Makes a goroutine without a handle, from inside the runtime.
 ///
 /// # Safety
 /// As for [`spawn`].
+pub(crate) unsafe fn spawn_detached<F, N>(rt: &Inside, f: F, location: &'static Location<'static>)
+where
+    F: FnOnce(),
+{
+    // SAFETY: by the caller's promise.
+    let g = unsafe { make::<F, (), N>(rt, f, location, None) };
+    let (running, last) = (g.join.detach(), g.release());
+    debug_assert!(running && !last);
+    start(rt, g);
+}
+
+/// A goroutine in its slot, known to nobody yet.
 #[inline]
-pub(crate) unsafe fn spawn_inside<F, T, N>(
+unsafe fn make<F, T, N>(
     rt: &Inside,
     f: F,
     location: &'static Location<'static>,
@@ -139,9 +153,8 @@ pub(crate) unsafe fn spawn_inside<F, T, N>(
 where
     F: FnOnce() -> T,
 {
-    let worker = rt.m().and_then(|m| Some((m, m.p()?)));
-    let (g, id) = match worker {
-        Some((_, p)) => (p.take_slot(), p.next_id()),
+    let (g, id) = match rt.m().and_then(M::p) {
+        Some(p) => (p.take_slot(), p.next_id()),
         None => (take_slot_outside(), p::new_id()),
     };
     // SAFETY: the slot is free and ours; the storage of a free slot is empty.
@@ -149,41 +162,33 @@ where
         g.revive(id, Typed::<F, T, N>::ENTRY, location, extras);
         put(g.storage(), f);
     }
-    match worker {
-        Some((m, p)) => {
-            p.shared.born.store(p.shared.born.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-            let traced = m.emit(|e| {
-                let stack = m.stack_here(e);
-                e.go_create(g, stack);
-            });
-            if traced.is_none() {
-                g.state.born(Status::Runnable, 0);
-            }
-            SCHED.run_fresh(p, g);
-        }
-        None => {
-            SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
-            g.state.born(Status::Created, 0);
-            SCHED.injector.push_one(g);
-            SCHED.wake_one();
-        }
-    }
     g
 }
 
-impl Inside {
-    /// Wakes a future on behalf of a goroutine that cannot leave before it parks: its waker is user
-    /// code, so a goroutine of its own runs it.
-    #[cold]
-    pub(crate) fn wake_task(&self, waker: Waker) {
-        let wake = move || waker.wake();
-        // SAFETY: the closure is 'static.
-        let g = unsafe { spawn_inside::<_, (), Waker>(self, wake, Location::caller(), None) };
-        if !g.join.detach() {
-            drop_result(g); // of a goroutine that has ended already
-        }
-        release(self, g);
+/// Makes a new goroutine runnable.
+#[inline]
+fn start(rt: &Inside, g: &'static G) {
+    let Some((m, p)) = rt.m().and_then(|m| Some((m, m.p()?))) else {
+        return start_outside(g);
+    };
+    p.shared.born.store(p.shared.born.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    let traced = m.emit(|e| {
+        let stack = m.stack_here(e);
+        e.go_create(g, stack);
+    });
+    if traced.is_none() {
+        g.state.born(Status::Runnable, 0);
     }
+    SCHED.run_fresh(p, g);
+}
+
+/// As [`start`], on a thread without a processor.
+#[cold]
+fn start_outside(g: &'static G) {
+    SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
+    g.state.born(Status::Created, 0);
+    SCHED.injector.push_one(g);
+    SCHED.wake_one();
 }
 
 #[cold]
