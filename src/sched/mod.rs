@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+pub(crate) mod coarse;
 pub(crate) mod coro;
 pub(crate) mod door;
 mod fatal;
@@ -85,6 +86,7 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
         SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));
         stack::emergency::prepare();
         tracer::session::set_world(&stop::WORLD);
+        coarse::advance();
         sysmon::start();
         stack::overflow::start_helper();
         // ORDERING: Release, pairs with the Acquire in `is_started`.

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, G, INLINE_BYTES};
+use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, FLAGS_INHERITED, G, INLINE_BYTES};
 use super::join::Finished;
 use super::m::M;
 use super::park::{Goexit, Request};
@@ -157,9 +157,14 @@ where
         Some(p) => (p.take_slot(), p.next_id()),
         None => (take_slot_outside(), p::new_id()),
     };
+    let creator = rt.g();
+    let extras = match creator {
+        Some(creator) if creator.has_flag(FLAGS_INHERITED) => inherit(creator, extras),
+        _ => extras,
+    };
     // SAFETY: the slot is free and ours; the storage of a free slot is empty.
     unsafe {
-        g.revive(id, Typed::<F, T, N>::ENTRY, location, extras);
+        g.revive(id, creator, Typed::<F, T, N>::ENTRY, location, extras);
         put(g.storage(), f);
     }
     g
@@ -189,6 +194,16 @@ fn start_outside(g: &'static G) {
     g.state.born(Status::Created, 0);
     SCHED.injector.push_one(g);
     SCHED.wake_one();
+}
+
+/// What the goroutine gets from its creator.
+#[cold]
+fn inherit(creator: &G, extras: Option<Box<Extras>>) -> Option<Box<Extras>> {
+    let extras = extras.unwrap_or_default();
+    if let Some(from) = creator.extras() {
+        extras.inherit(from);
+    }
+    Some(extras)
 }
 
 #[cold]
