@@ -91,9 +91,11 @@
 
 pub mod chan;
 mod context;
+pub mod future;
 mod go;
 mod runtime;
 mod sched;
+pub mod select;
 pub mod sync;
 mod sys;
 pub mod time;
@@ -103,6 +105,7 @@ mod wire;
 
 pub use chan::chan;
 pub use context::Context;
+pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
 pub use time::sleep;

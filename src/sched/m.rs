@@ -168,7 +168,7 @@ impl M {
     }
 
     /// A cheap pseudo-random number: Marsaglia's xorshift64, "Xorshift RNGs", 2003.
-    pub(super) fn random(&self) -> u64 {
+    pub(crate) fn random(&self) -> u64 {
         let mut x = self.rng.get();
         x ^= x << 13;
         x ^= x >> 7;

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+pub(crate) mod coarse;
 pub(crate) mod coro;
 pub(crate) mod door;
 mod fatal;
@@ -15,6 +16,7 @@ pub(crate) mod park;
 mod runnext;
 mod runq;
 mod schedule;
+mod signal_word;
 pub(crate) mod spawn;
 pub(crate) mod spinners;
 pub(crate) mod stack;
@@ -25,6 +27,8 @@ mod sysmon;
 pub(crate) mod ticket;
 pub(crate) mod timers;
 pub(crate) mod tls;
+pub(crate) mod wait_queue;
+pub(crate) mod waker;
 
 use std::io;
 use std::sync::Once;
@@ -82,6 +86,7 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
         SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));
         stack::emergency::prepare();
         tracer::session::set_world(&stop::WORLD);
+        coarse::advance();
         sysmon::start();
         stack::overflow::start_helper();
         // ORDERING: Release, pairs with the Acquire in `is_started`.

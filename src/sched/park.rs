@@ -8,7 +8,7 @@ use super::g::{FLAG_EXITING, FLAG_LOCKED, G};
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
-use super::{Inside, SCHED, tls};
+use super::{Inside, SCHED, coarse, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
@@ -191,6 +191,7 @@ fn ready_outside(g: &'static G) {
 #[inline]
 pub(super) fn go_block(m: &M, g: &'static G, reason: WaitReason, stack: u32) {
     g.keep_stack(stack);
+    g.note_wait(reason, coarse::now());
     if m.emit(|e| e.go_block(g, reason, stack)).is_none() {
         g.state.set(Status::Waiting);
     }

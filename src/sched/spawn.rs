@@ -5,8 +5,9 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, G, INLINE_BYTES};
+use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, FLAGS_INHERITED, G, INLINE_BYTES};
 use super::join::Finished;
+use super::m::M;
 use super::park::{Goexit, Request};
 use super::sudog::Waiter;
 use super::{Inside, SCHED, p, stack, tls};
@@ -120,36 +121,89 @@ where
     F: FnOnce() -> T,
 {
     let rt = Inside::enter();
-    let worker = rt.m().and_then(|m| Some((m, m.p()?)));
-    let (g, id) = match worker {
-        Some((_, p)) => (p.take_slot(), p.next_id()),
+    // SAFETY: by the caller's promise.
+    let g = unsafe { make::<F, T, N>(&rt, f, location, extras) };
+    start(&rt, g);
+    g
+}
+
+/// Makes a goroutine without a handle, from inside the runtime.
+///
+/// # Safety
+/// As for [`spawn`].
+pub(crate) unsafe fn spawn_detached<F, N>(rt: &Inside, f: F, location: &'static Location<'static>)
+where
+    F: FnOnce(),
+{
+    // SAFETY: by the caller's promise.
+    let g = unsafe { make::<F, (), N>(rt, f, location, None) };
+    let (running, last) = (g.join.detach(), g.release());
+    debug_assert!(running && !last);
+    start(rt, g);
+}
+
+/// A goroutine in its slot, known to nobody yet.
+#[inline]
+unsafe fn make<F, T, N>(
+    rt: &Inside,
+    f: F,
+    location: &'static Location<'static>,
+    extras: Option<Box<Extras>>,
+) -> &'static G
+where
+    F: FnOnce() -> T,
+{
+    let (g, id) = match rt.m().and_then(M::p) {
+        Some(p) => (p.take_slot(), p.next_id()),
         None => (take_slot_outside(), p::new_id()),
+    };
+    let creator = rt.g();
+    let extras = match creator {
+        Some(creator) if creator.has_flag(FLAGS_INHERITED) => inherit(creator, extras),
+        _ => extras,
     };
     // SAFETY: the slot is free and ours; the storage of a free slot is empty.
     unsafe {
-        g.revive(id, Typed::<F, T, N>::ENTRY, location, extras);
+        g.revive(id, creator, Typed::<F, T, N>::ENTRY, location, extras);
         put(g.storage(), f);
     }
-    match worker {
-        Some((m, p)) => {
-            p.shared.born.store(p.shared.born.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-            let traced = m.emit(|e| {
-                let stack = m.stack_here(e);
-                e.go_create(g, stack);
-            });
-            if traced.is_none() {
-                g.state.born(Status::Runnable, 0);
-            }
-            SCHED.run_fresh(p, g);
-        }
-        None => {
-            SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
-            g.state.born(Status::Created, 0);
-            SCHED.injector.push_one(g);
-            SCHED.wake_one();
-        }
-    }
     g
+}
+
+/// Makes a new goroutine runnable.
+#[inline]
+fn start(rt: &Inside, g: &'static G) {
+    let Some((m, p)) = rt.m().and_then(|m| Some((m, m.p()?))) else {
+        return start_outside(g);
+    };
+    p.shared.born.store(p.shared.born.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    let traced = m.emit(|e| {
+        let stack = m.stack_here(e);
+        e.go_create(g, stack);
+    });
+    if traced.is_none() {
+        g.state.born(Status::Runnable, 0);
+    }
+    SCHED.run_fresh(p, g);
+}
+
+/// As [`start`], on a thread without a processor.
+#[cold]
+fn start_outside(g: &'static G) {
+    SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
+    g.state.born(Status::Created, 0);
+    SCHED.injector.push_one(g);
+    SCHED.wake_one();
+}
+
+/// What the goroutine gets from its creator.
+#[cold]
+fn inherit(creator: &G, extras: Option<Box<Extras>>) -> Option<Box<Extras>> {
+    let extras = extras.unwrap_or_default();
+    if let Some(from) = creator.extras() {
+        extras.inherit(from);
+    }
+    Some(extras)
 }
 
 #[cold]

@@ -27,7 +27,7 @@ impl StandIn {
         let extras = Extras { name, ..Extras::default() };
         let g = spawn::take_slot_outside();
         // SAFETY: the slot is free and ours.
-        unsafe { g.revive(p::new_id(), &ENTRY, Location::caller(), Some(Box::new(extras))) };
+        unsafe { g.revive(p::new_id(), None, &ENTRY, Location::caller(), Some(Box::new(extras))) };
         g.state.born(Status::Created, 0);
         StandIn(g)
     }

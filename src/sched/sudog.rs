@@ -1,16 +1,24 @@
 //! Sudog: a waiter in a queue. Named after Go's, which stands for "pseudo-g".
 //!
-//! A waiter is a goroutine or a plain thread; its sudog lies on its own stack while it waits. One
-//! waiter may stand in several queues, or race with a timer: then all of them share a [`Ticket`],
-//! and whoever claims it first wakes the waiter. A sudog whose ticket is lost is skipped.
+//! A waiter is a goroutine or a plain thread. A future may stand in a queue as well: its sudog
+//! carries the waker, which is taken out under the queue's lock, since a future does not wait to be
+//! woken. The queues are in `wait_queue.rs`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 use super::Inside;
 use super::g::G;
-use super::ticket::Ticket;
+use super::wait_queue;
 use crate::sys::{clock, futex};
+
+pub(crate) use super::wait_queue::Outcome;
+
+/// A waiter's place in a queue.
+pub(crate) type Sudog = wait_queue::Sudog<Waiter>;
+/// A queue of waiters.
+pub(crate) type WaitQueue = wait_queue::WaitQueue<Waiter>;
 
 /// Where a plain thread sleeps: a word on its own stack.
 pub(crate) struct Parker(AtomicU32);
@@ -70,165 +78,48 @@ impl Waiter {
     }
 }
 
-/// How a wait in a queue ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Outcome {
-    /// Not yet.
-    Waiting,
-    /// A partner came: the element has been moved.
-    Served,
-    /// The channel was closed: the element has not been moved.
-    Closed,
+/// Whom an operation has to wake once it has unlocked the queue: at most one.
+#[must_use]
+pub(crate) enum Woken {
+    /// Nobody.
+    Nobody,
+    /// A goroutine or thread that waits for it.
+    Waiter(Waiter),
+    /// A future.
+    Task(Waker),
 }
 
-/// A waiter's place in a queue.
-pub(crate) struct Sudog {
-    next: *mut Sudog,
-    prev: *mut Sudog,
-    queued: bool,
-    ticket: *const Ticket,
-    pub(crate) waiter: Waiter,
-    /// Where the element is, or goes.
-    pub(crate) element: *mut u8,
-    pub(crate) outcome: Outcome,
+impl Woken {
+    /// Wakes it and leaves: the waker of a future is user code.
+    ///
+    /// # Safety
+    /// As for [`Waiter::wake`]; the caller holds no lock.
+    #[inline]
+    pub(crate) unsafe fn wake_and_leave(self, rt: Inside) {
+        match self {
+            Woken::Nobody => drop(rt),
+            // SAFETY: by the caller's promise.
+            Woken::Waiter(waiter) => unsafe { waiter.wake(&rt) },
+            Woken::Task(waker) => {
+                drop(rt);
+                waker.wake();
+            }
+        }
+    }
 }
 
 impl Sudog {
-    /// `ticket`: shared with whoever else may wake the waiter; null if nobody else may.
-    pub(crate) fn new(waiter: Waiter, element: *mut u8, ticket: *const Ticket) -> Sudog {
-        Sudog {
-            next: std::ptr::null_mut(),
-            prev: std::ptr::null_mut(),
-            queued: false,
-            ticket,
-            waiter,
-            element,
-            outcome: Outcome::Waiting,
-        }
+    /// The sudog of a future.
+    pub(crate) fn of_task() -> Sudog {
+        Sudog::new(Waiter::Thread(std::ptr::null()), std::ptr::null_mut(), std::ptr::null())
     }
 
-    fn claim(&self) -> bool {
-        // SAFETY: null or a ticket beside the sudog.
-        unsafe { self.ticket.as_ref() }.is_none_or(|t| t.claim(Ticket::SERVED))
-    }
-}
-
-/// A queue of waiters, first come, first served. Its owner's lock protects it and its members.
-pub(crate) struct WaitQueue {
-    head: *mut Sudog,
-    tail: *mut Sudog,
-}
-
-impl WaitQueue {
-    pub(crate) const fn new() -> WaitQueue {
-        WaitQueue { head: std::ptr::null_mut(), tail: std::ptr::null_mut() }
-    }
-
-    /// Appends a waiter.
-    ///
-    /// # Safety
-    /// The sudog stays in place until it is out of the queue.
-    pub(crate) unsafe fn push(&mut self, sudog: *mut Sudog) {
-        // SAFETY: members of the queue are alive and ours under the owner's lock.
-        unsafe {
-            (*sudog).next = std::ptr::null_mut();
-            (*sudog).prev = self.tail;
-            (*sudog).queued = true;
-            match self.tail.as_mut() {
-                Some(tail) => tail.next = sudog,
-                None => self.head = sudog,
-            }
-        }
-        self.tail = sudog;
-    }
-
-    /// Puts a waiter before all others.
-    ///
-    /// # Safety
-    /// As for [`WaitQueue::push`].
-    pub(crate) unsafe fn push_front(&mut self, sudog: *mut Sudog) {
-        // SAFETY: as in `push`.
-        unsafe {
-            (*sudog).next = self.head;
-            (*sudog).prev = std::ptr::null_mut();
-            (*sudog).queued = true;
-            match self.head.as_mut() {
-                Some(head) => head.prev = sudog,
-                None => self.tail = sudog,
-            }
-        }
-        self.head = sudog;
-    }
-
-    /// The first waiter, null if there is none; it stays in the queue.
-    pub(crate) fn first(&self) -> *mut Sudog {
-        self.head
-    }
-
-    /// Whether there are two waiters or more.
-    pub(crate) fn has_second(&self) -> bool {
-        !std::ptr::eq(self.head, self.tail)
-    }
-
-    /// Takes out the first waiter whom nobody else woke: it is the caller's to serve and wake.
+    /// Whom to wake, now that it has been popped. Under the queue's lock.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<*mut Sudog> {
-        while !self.head.is_null() {
-            let sudog = self.head;
-            // SAFETY: as in `push`; the waiter cannot leave before it is out of the queue.
-            unsafe {
-                self.remove(sudog);
-                if (*sudog).claim() {
-                    return Some(sudog);
-                }
-            }
-        }
-        None
-    }
-
-    /// Takes out the first waiter and no other. `None`: there is none, or somebody else woke it.
-    pub(crate) fn take_first(&mut self) -> Option<*mut Sudog> {
-        let sudog = self.head;
-        // SAFETY: null, or as in `pop`.
-        unsafe {
-            sudog.as_ref()?;
-            self.remove(sudog);
-            (*sudog).claim().then_some(sudog)
-        }
-    }
-
-    /// The first waiter of whom `is_it` holds; it stays in the queue.
-    pub(crate) fn find(&self, mut is_it: impl FnMut(&Sudog) -> bool) -> Option<*mut Sudog> {
-        let mut next = self.head;
-        // SAFETY: members of the queue are alive and ours under the owner's lock.
-        while let Some(sudog) = unsafe { next.as_ref() } {
-            if is_it(sudog) {
-                return Some(next);
-            }
-            next = sudog.next;
-        }
-        None
-    }
-
-    /// Takes a waiter out, if it still is in.
-    ///
-    /// # Safety
-    /// The sudog was pushed to this queue.
-    pub(crate) unsafe fn remove(&mut self, sudog: *mut Sudog) {
-        // SAFETY: as in `push`.
-        unsafe {
-            if !std::mem::replace(&mut (*sudog).queued, false) {
-                return;
-            }
-            let (prev, next) = ((*sudog).prev, (*sudog).next);
-            match prev.as_mut() {
-                Some(prev) => prev.next = next,
-                None => self.head = next,
-            }
-            match next.as_mut() {
-                Some(next) => next.prev = prev,
-                None => self.tail = prev,
-            }
+    pub(crate) fn woken(&mut self) -> Woken {
+        match self.task.take() {
+            None => Woken::Waiter(self.waiter),
+            Some(waker) => Woken::Task(waker),
         }
     }
 }
@@ -244,10 +135,10 @@ impl WakeList {
         WakeList { queue: WaitQueue::new() }
     }
 
-    /// Appends a waiter.
+    /// Appends a waiter, which is no future.
     ///
     /// # Safety
-    /// [`WaitQueue::pop`] gave it to the caller.
+    /// The caller popped it from a queue.
     pub(crate) unsafe fn push(&mut self, sudog: *mut Sudog) {
         // SAFETY: it waits until it is woken.
         unsafe { self.queue.push(sudog) };
@@ -255,13 +146,9 @@ impl WakeList {
 
     /// Wakes all, in their order.
     pub(crate) fn wake(mut self, rt: &Inside) {
-        while !self.queue.head.is_null() {
-            let sudog = self.queue.head;
+        while let Some(sudog) = self.queue.take_first() {
             // SAFETY: it waits for this call; its sudog is not used after that.
-            unsafe {
-                self.queue.remove(sudog);
-                (*sudog).waiter.wake(rt);
-            }
+            unsafe { (*sudog).waiter.wake(rt) };
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{SCHED, p};
+use super::{SCHED, coarse, p};
 use crate::sys::futex;
 use crate::sys::stderr::say;
 
@@ -37,6 +37,7 @@ fn run() {
     let mut seen: Vec<u32> = Vec::new();
     loop {
         std::thread::sleep(SLICE);
+        coarse::advance();
         end_slices(&mut seen);
         start_missing_threads();
         sleep_while_idle();
@@ -74,5 +75,6 @@ fn sleep_while_idle() {
     }
     // Looks again now and then in any case.
     futex::wait(&WAKE, 0, Some(Duration::from_secs(1)));
+    coarse::advance();
     SCHED.idle.all_idle.store(false, Ordering::Relaxed);
 }

@@ -77,7 +77,7 @@ impl Locked<'_> {
     }
 
     pub(super) fn is_empty(&mut self) -> bool {
-        self.waiters().first().is_null()
+        self.waiters().is_empty()
     }
 
     /// Whether two or more wait.
@@ -98,7 +98,8 @@ impl Locked<'_> {
     /// Takes out the first waiter and no other, tells it that it is served, and puts it on the
     /// list. False: its time is over, or nobody waits.
     pub(super) fn take_first_to(&mut self, list: &mut WakeList) -> bool {
-        let first = self.waiters().take_first();
+        // SAFETY: a member of the queue until now, so it has not left.
+        let first = self.waiters().take_first().filter(|&sudog| unsafe { (*sudog).claim() });
         first.map(|sudog| serve(sudog, list)).is_some()
     }
 

@@ -16,6 +16,7 @@ const SOURCES: &[&str] = &[
     "src/sched/spinners.rs",
     "src/tracer/status.rs",
     "src/sched/ticket.rs",
+    "src/sched/wait_queue.rs",
 ];
 
 /// A package being made.

@@ -1,0 +1,120 @@
+//! A signal that a goroutine or a thread waits for, and the `Waker` that gives it.
+//!
+//! The waker may outlive the wait and even the waiter: it owns a share of the signal, and finds in
+//! the signal's word whether anybody waits.
+
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::park::Wait;
+use super::signal_word::SignalWord;
+use super::sudog::{Parker, Waiter};
+use super::{Inside, spawn};
+use crate::wire::reason::WaitReason;
+
+/// See the module documentation.
+pub(crate) struct Signal(SignalWord);
+
+impl Signal {
+    pub(crate) fn new() -> Signal {
+        Signal(SignalWord::new())
+    }
+
+    /// Takes the signal, if it has been given. By its owner.
+    pub(crate) fn take(&self) -> bool {
+        self.0.take()
+    }
+
+    /// Whether the signal has been given and not yet taken.
+    pub(crate) fn is_given(&self) -> bool {
+        self.0.is_given()
+    }
+
+    /// Gives the signal.
+    pub(crate) fn give(&self, rt: &Inside) {
+        if let Some(waiter) = self.0.notify() {
+            // SAFETY: its owner's, in place until it is woken, whose park is complete; nobody else
+            // has found it.
+            unsafe { (*(waiter as *const Waiter)).wake(rt) };
+        }
+    }
+
+    /// Blocks the caller, the signal's owner, until it has been given. Then it is to be taken.
+    pub(crate) fn wait(&self, rt: Inside, reason: WaitReason) -> Inside {
+        let parker = Parker::new();
+        let waiting = Waiting { word: &self.0, waiter: rt.waiter(&parker) };
+        let argument = std::ptr::from_ref(&waiting).cast_mut().cast();
+        let request = Wait { reason, commit: Waiting::commit, argument };
+        // SAFETY: `waiting` lies on this stack until the caller is woken.
+        unsafe { rt.block(waiting.waiter, request, None) }.0
+    }
+
+    /// A waker that gives the signal.
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
+        let data = Arc::into_raw(Arc::clone(self)).cast();
+        // SAFETY: the table's functions take the data for what it is, a share of a signal.
+        unsafe { Waker::from_raw(RawWaker::new(data, &WAKER)) }
+    }
+}
+
+/// The owner, who waits on its own stack.
+struct Waiting<'a> {
+    word: &'a SignalWord,
+    waiter: Waiter,
+}
+
+impl Waiting<'_> {
+    /// The commit: from here on the signal wakes the owner.
+    unsafe fn commit(argument: *mut ()) -> bool {
+        // SAFETY: the argument of `Signal::wait`.
+        let this = unsafe { &*argument.cast::<Waiting<'_>>() };
+        this.word.wait(std::ptr::from_ref(&this.waiter) as usize)
+    }
+}
+
+/// By this table's address a waker is known to be a signal's.
+static WAKER: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, forget);
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: the waker owns a share.
+    unsafe { Arc::increment_strong_count(data.cast::<Signal>()) };
+    RawWaker::new(data, &WAKER)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: the waker's share is ours now.
+    let signal = unsafe { Arc::from_raw(data.cast::<Signal>()) };
+    signal.give(&Inside::enter());
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: the waker keeps its share meanwhile.
+    unsafe { (*data.cast::<Signal>()).give(&Inside::enter()) };
+}
+
+unsafe fn forget(data: *const ()) {
+    // SAFETY: the waker's share is ours now.
+    drop(unsafe { Arc::from_raw(data.cast::<Signal>()) });
+}
+
+/// Wakes from inside the runtime, where no user code may run.
+///
+/// A signal's waker readies its goroutine at once. Another one is user code: a goroutine is started
+/// that calls it. On a plain thread, where inside is nowhere, it is called in place; there the
+/// caller must hold no lock.
+pub(crate) fn wake_from_inside(rt: &Inside, waker: Waker) {
+    if std::ptr::eq(waker.vtable(), &WAKER) {
+        let waker = ManuallyDrop::new(waker);
+        // SAFETY: by its table the waker is a signal's, and its share is ours now.
+        let signal = unsafe { Arc::from_raw(waker.data().cast::<Signal>()) };
+        signal.give(rt);
+    } else if rt.m().is_none() {
+        waker.wake();
+    } else {
+        let call = move || waker.wake();
+        // SAFETY: closure and result are 'static.
+        unsafe { spawn::spawn_detached::<_, Waker>(rt, call, Location::caller()) };
+    }
+}
