@@ -20,24 +20,30 @@ mod barrier;
 mod cond;
 mod cond_word;
 mod count;
+mod errgroup;
 mod mutex;
 mod mutex_word;
 mod once;
 mod once_value;
+mod pool;
 mod queue;
 mod raw_mutex;
 mod rw_mutex;
 mod rw_word;
 mod semaphore;
+mod singleflight;
 mod wait_group;
 
 pub use barrier::Barrier;
 pub use cond::Cond;
+pub use errgroup::ErrGroup;
 pub use mutex::{Mutex, MutexGuard};
 pub use once::Once;
 pub use once_value::OnceValue;
+pub use pool::{Lent, Pool};
 pub use rw_mutex::{RwMutex, RwReadGuard, RwWriteGuard};
 pub use semaphore::{Permit, Semaphore};
+pub use singleflight::SingleFlight;
 pub use wait_group::WaitGroup;
 
 /// The moment `timeout` from now on the monotonic clock; `None`: beyond its range, never.

@@ -80,6 +80,12 @@ impl<T: ?Sized> Mutex<T> {
         MutexGuard { mutex: self, data: PhantomData }
     }
 
+    /// Locks; also in a goroutine that ends by `goexit`, whose unwinding is not begun anew here.
+    pub(super) fn lock_to_finish(&self) -> MutexGuard<'_, T> {
+        self.raw.lock_again();
+        MutexGuard { mutex: self, data: PhantomData }
+    }
+
     /// Locks if that is possible at once.
     ///
     /// # Go

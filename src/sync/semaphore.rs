@@ -3,9 +3,11 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::queue::{Locked, Queue, Waiting};
+use crate::context::{Context, ContextError};
 use crate::sched::Inside;
 use crate::sched::sudog::{Outcome, WakeList};
 use crate::wire::reason::WaitReason;
@@ -55,7 +57,11 @@ unsafe impl Sync for Inner {}
 /// What a waiter wants, on its stack.
 struct Request {
     units: usize,
+    /// What its context knows it by; 0: it has none.
+    number: u64,
 }
+
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
 impl Semaphore {
     /// A semaphore of so many units.
@@ -71,13 +77,50 @@ impl Semaphore {
     pub fn acquire(&self, n: usize) -> Permit {
         let size = self.inner.size;
         assert!(n <= size, "gort: {n} units of a semaphore that has {size}");
-        self.inner.acquire(n, None);
+        self.inner.acquire(n, None, None);
         self.permit(n)
     }
 
-    /// Takes `n` units, waiting for at most `timeout`. `None`: the time is up.
+    /// Takes `n` units, waiting for at most `timeout`. `None`: the time is up. It always is in the
+    /// end where the semaphore has not so many units; nobody waits for that.
     pub fn acquire_timeout(&self, n: usize, timeout: Duration) -> Option<Permit> {
-        self.inner.acquire(n, super::deadline(timeout)).then(|| self.permit(n))
+        if n > self.inner.size {
+            crate::sleep(timeout);
+            return None;
+        }
+        self.inner.acquire(n, super::deadline(timeout), None).then(|| self.permit(n))
+    }
+
+    /// Takes `n` units, waiting as long as `ctx` has not ended. Where the semaphore has not so many
+    /// units, it waits for that end; nobody waits for that.
+    ///
+    /// # Errors
+    /// When the context ends first, or has ended, even if the units are free.
+    ///
+    /// # Panics
+    /// If the semaphore has not so many units and `ctx` cannot end: the wait would never end.
+    pub fn acquire_with(&self, ctx: &Context, n: usize) -> Result<Permit, ContextError> {
+        if let Some(error) = ctx.err() {
+            return Err(error);
+        }
+        if n > self.inner.size {
+            let size = self.inner.size;
+            assert!(ctx.can_end(), "gort: {n} units of a semaphore that has {size}");
+            let _ = ctx.done().recv();
+        } else if let Some(permit) = self.try_acquire(n) {
+            return Ok(permit);
+        } else if self.wait_with(ctx, n) {
+            return Ok(self.permit(n));
+        }
+        Err(ctx.err().unwrap_or(ContextError::Canceled))
+    }
+
+    /// False: the context ended first.
+    fn wait_with(&self, ctx: &Context, n: usize) -> bool {
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let inner = Arc::clone(&self.inner);
+        let Some(_registered) = ctx.on_end(move || inner.give_up(number)) else { return false };
+        self.inner.acquire(n, None, Some((ctx, number)))
     }
 
     /// Takes `n` units if they are free and nobody waits.
@@ -121,13 +164,19 @@ impl Inner {
         can
     }
 
-    fn acquire(&self, n: usize, deadline_ns: Option<u64>) -> bool {
+    /// `ctx`: a context that calls [`Inner::give_up`] with this number when it ends. False: the
+    /// time is up, or the context has ended.
+    fn acquire(&self, n: usize, deadline_ns: Option<u64>, ctx: Option<(&Context, u64)>) -> bool {
         let rt = Inside::enter_to_block();
         let mut queue = self.queue.lock(&rt);
         if self.take(&mut queue, n) {
             return true;
         }
-        let mut request = Request { units: n };
+        // It has ended: now, or whoever ends it finds us in the queue.
+        if ctx.is_some_and(|(ctx, _)| ctx.has_ended()) {
+            return false;
+        }
+        let mut request = Request { units: n, number: ctx.map_or(0, |(_, number)| number) };
         let place = (&raw mut request).cast();
         let waiting = Waiting { place, deadline_ns, ..Waiting::new(WaitReason::Semacquire) };
         let (rt, outcome) = queue.wait(rt, waiting, |_| ());
@@ -136,6 +185,18 @@ impl Inner {
             self.serve(&rt, 0);
         }
         outcome == Outcome::Served
+    }
+
+    /// The context of the request with this number has ended.
+    fn give_up(&self, number: u64) {
+        let rt = Inside::enter();
+        // SAFETY: a waiter's place is its request.
+        let is_it = |place: *mut u8| unsafe { (*place.cast::<Request>()).number == number };
+        let waiter = self.queue.lock(&rt).take_out(is_it);
+        if let Some(waiter) = waiter {
+            // SAFETY: taken out once, and its park was complete when we got the lock.
+            unsafe { waiter.wake(&rt) };
+        }
     }
 
     fn release(&self, n: usize) -> bool {
