@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gort::sync::{Mutex, MutexGuard, WaitGroup};
 use gort::{chan, go, goexit, gosched, sleep};
 
-use crate::{WHILE, run, settle, until};
+use crate::{WHILE, joined, run, settle, until};
 
 /// Adds in two steps, with `pause` between: without exclusion, sums get lost.
 fn add(mutex: &Mutex<u32>, pause: impl FnOnce()) {
@@ -49,7 +49,11 @@ fn goroutines_and_threads() {
     let work = |mutex: Arc<Mutex<u32>>| {
         move || {
             for turn in 0..300 {
-                add(&mutex, || if turn % 16 == 0 { gosched() });
+                add(&mutex, || {
+                    if turn % 16 == 0 {
+                        gosched()
+                    }
+                });
             }
         }
     };
@@ -57,7 +61,7 @@ fn goroutines_and_threads() {
         all.go(work(Arc::clone(&mutex)));
     }
     let threads: Vec<_> = (0..4).map(|_| thread::spawn(work(Arc::clone(&mutex)))).collect();
-    threads.into_iter().for_each(|t| t.join().unwrap());
+    threads.into_iter().for_each(|t| joined(t).unwrap());
     all.wait();
     assert_eq!(*mutex.lock(), 12 * 300);
 }
@@ -92,8 +96,7 @@ fn try_lock_among_contenders() {
             let (mutex, got) = (Arc::clone(&mutex), Arc::clone(&got));
             all.go(move || {
                 for turn in 0..200 {
-                    let guard =
-                        if n % 2 == 0 { Some(mutex.lock()) } else { mutex.try_lock() };
+                    let guard = if n % 2 == 0 { Some(mutex.lock()) } else { mutex.try_lock() };
                     if let Some(mut guard) = guard {
                         let old = *guard;
                         if turn % 10 == 0 {
@@ -248,7 +251,7 @@ fn a_guard_may_be_dropped_elsewhere() {
             other.join().unwrap();
         }
         let guard = MUTEX.lock();
-        thread::spawn(move || drop(guard)).join().unwrap();
+        joined(thread::spawn(move || drop(guard))).unwrap();
         assert_eq!(*MUTEX.lock(), 100);
     });
 }

@@ -8,7 +8,7 @@ use std::thread;
 use gort::sync::{Once, OnceValue, WaitGroup};
 use gort::{Goexit, go, goexit, gosched};
 
-use crate::{WHILE, panic_of, run, text_of};
+use crate::{WHILE, joined, panic_of, run, text_of};
 
 #[test]
 fn once_for_all_who_come() {
@@ -53,7 +53,7 @@ fn others_wait_for_the_first() {
         drop(tx);
         first.join().unwrap();
         others.into_iter().for_each(|h| h.join().unwrap());
-        thread.join().unwrap();
+        joined(thread).unwrap();
         assert_eq!(format!("{ONCE:?}"), "Once(done)");
     });
 }
@@ -129,7 +129,10 @@ fn a_value_not_made_panics_each_time() {
         let value = OnceValue::new(|| -> u32 { panic_any(5) });
         let first = catch_unwind(AssertUnwindSafe(|| *value.get())).unwrap_err();
         assert_eq!(first.downcast_ref(), Some(&5));
-        assert_eq!(panic_of(|| *value), "gort: the function panicked, with something that is no text");
+        assert_eq!(
+            panic_of(|| *value),
+            "gort: the function panicked, with something that is no text"
+        );
     });
 }
 

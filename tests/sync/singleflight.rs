@@ -9,7 +9,7 @@ use std::time::Duration;
 use gort::sync::{SingleFlight, WaitGroup};
 use gort::{Goexit, chan, go, goexit, sleep};
 
-use crate::{WHILE, panic_of, run, text_of};
+use crate::{WHILE, joined, panic_of, run, text_of};
 
 #[path = "../support/process.rs"]
 mod process;
@@ -55,7 +55,7 @@ fn who_comes_meanwhile_gets_the_same() {
         assert!(on_chan.is_empty());
         drop(leave);
         all.wait();
-        thread.join().unwrap();
+        joined(thread).unwrap();
         assert_eq!(on_chan.recv(), Ok((Ok(1), true)));
         assert!(calls.load(Ordering::Relaxed) <= 1);
     });
@@ -149,7 +149,7 @@ fn a_panic_reaches_all() {
         for handle in handles {
             assert_eq!(text_of(&*handle.join().unwrap_err()), "no tea");
         }
-        assert_eq!(text_of(&*thread.join().unwrap_err()), "no tea");
+        assert_eq!(text_of(&*joined(thread).unwrap_err()), "no tea");
         // It is over.
         assert_eq!(flight.run(1, || 2), (2, false));
         // Its caller gets what was thrown itself.
@@ -182,7 +182,7 @@ fn goexit_reaches_all() {
         for handle in handles {
             assert!(handle.join().unwrap_err().is::<Goexit>());
         }
-        assert_eq!(thread.join().unwrap(), "gort: the function of a SingleFlight called goexit");
+        assert_eq!(joined(thread).unwrap(), "gort: the function of a SingleFlight called goexit");
         assert_eq!(flight.run(1, || 2), (2, false));
     });
 }
