@@ -185,13 +185,15 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     won
 }
 
-/// Puts a sudog into every queue. Returns futures to be told that there is something to receive.
+/// Puts a sudog into every queue, in the random order, since a channel may occur twice. Returns
+/// futures to be told that there is something to receive.
 ///
 /// # Safety
 /// All channels are locked, and the cases stay where they are until the sudogs have left.
 unsafe fn line_up(cases: &[Case], waiter: Waiter, ticket: &Ticket) -> Vec<Waker> {
     let mut told = Vec::new();
-    for case in cases {
+    for turn in cases {
+        let case = &cases[turn.poll_order as usize];
         let sudog = case.sudog();
         // SAFETY: the sudog is in no queue yet; locked, by the caller's promise.
         unsafe {
