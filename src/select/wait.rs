@@ -171,7 +171,12 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     let argument = std::ptr::from_ref(&commit).cast_mut().cast();
     let wait = Wait { reason: reason(cases, deadline_ns), commit: Commit::run, argument };
     // SAFETY: all of it lies on this stack until the wait is over.
-    let (rt, woken) = unsafe { block_and_tell(rt, waiter, wait, deadline_ns, told) };
+    let (rt, woken) = unsafe {
+        match told.is_empty() {
+            true => rt.block(waiter, wait, deadline_ns),
+            false => block_and_tell(rt, waiter, wait, deadline_ns, told),
+        }
+    };
     if deadline_ns.is_some() {
         settle(&ticket, timer.as_ref(), woken, &parker);
     }
