@@ -94,6 +94,7 @@ mod context;
 mod go;
 mod runtime;
 mod sched;
+pub mod stacks;
 pub mod sync;
 mod sys;
 pub mod time;
@@ -105,6 +106,7 @@ pub use chan::chan;
 pub use context::Context;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
+pub use stacks::{goroutines, stacks};
 pub use time::sleep;
 
 /// The README's example compiles.
