@@ -90,7 +90,7 @@
 //! ```
 
 pub mod chan;
-mod context;
+pub mod context;
 pub mod future;
 mod go;
 mod runtime;

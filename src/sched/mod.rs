@@ -202,6 +202,17 @@ impl Inside {
         unsafe { self.m.as_ref() }
     }
 
+    /// Whether it may pay to spin for what somebody else is about to release: others are running
+    /// who could release it, and nothing else waits for this processor. Go's rule.
+    pub(crate) fn may_spin(&self) -> bool {
+        let Some(m) = self.m() else { return true };
+        let busy = SCHED.procs().saturating_sub(SCHED.spinners.idle() + SCHED.spinners.spinning());
+        busy > 1
+            && m.p().is_some_and(|p| {
+                p.shared.queue.is_empty() && p.shared.queue.peek_next().is_null()
+            })
+    }
+
     /// The current goroutine.
     #[inline(always)]
     pub(crate) fn g(&self) -> Option<&'static G> {
