@@ -96,6 +96,7 @@ mod go;
 mod runtime;
 mod sched;
 pub mod select;
+pub mod stacks;
 pub mod sync;
 mod sys;
 pub mod time;
@@ -108,6 +109,7 @@ pub use context::Context;
 pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
+pub use stacks::{goroutines, stacks};
 pub use time::sleep;
 
 /// The README's example compiles.

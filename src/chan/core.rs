@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use super::head::{Attempt, Head, Side};
 use crate::sched::Inside;
-use crate::sched::sudog::{Outcome, Woken};
+use crate::sched::sudog::{Outcome, Sudog, Woken};
 
 /// Bytes of a buffer made at once; a larger one grows as it fills.
 const EAGER_BYTES: usize = 16 << 10;
@@ -118,26 +118,14 @@ impl<T> Core<T> {
     pub(crate) unsafe fn recv_locked(&self, place: *mut T) -> Attempt {
         // SAFETY: the lock is the caller's.
         let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
-        let first = buffer.pop_front();
         if let Some(sender) = queues.sendq.pop() {
-            // SAFETY: the sender waits until we wake it, or is a future that looks under the lock;
-            // it gives its value up and is told so.
-            let (sent, woken) = unsafe {
-                (*sender).outcome = Outcome::Served;
-                ((*sender).element.cast::<T>().read(), (*sender).woken())
-            };
-            let value = match first {
-                Some(first) => {
-                    buffer.push_back(sent);
-                    first
-                }
-                None => sent,
-            };
-            // SAFETY: by the caller's promise.
-            unsafe { place.write(value) };
-            return Attempt::Done(woken);
+            // SAFETY: the lock is the caller's, and so is the place; popped once.
+            unsafe {
+                place.write(take_from(sender, buffer));
+                return Attempt::Done((*sender).woken());
+            }
         }
-        match first {
+        match buffer.pop_front() {
             Some(first) => {
                 // SAFETY: by the caller's promise.
                 unsafe { place.write(first) };
@@ -180,6 +168,7 @@ impl<T> Core<T> {
         Err(error(unsafe { ManuallyDrop::take(&mut value) }))
     }
 
+    /// Sends. What does not wait and has nothing to do with futures is done here.
     #[inline]
     pub(super) fn send(
         &self,
@@ -187,28 +176,64 @@ impl<T> Core<T> {
         deadline_ns: Option<u64>,
     ) -> Result<(), SendTimeoutError<T>> {
         let rt = Inside::enter_to_block();
-        let mut value = ManuallyDrop::new(value);
-        let place: *mut T = (&raw mut value).cast();
         self.head.lock();
-        // SAFETY: locked just now; the value is not used as a T again once it is sent.
-        let outcome = match unsafe { self.send_locked(place) } {
-            Attempt::Done(woken) => {
+        // SAFETY: locked just now.
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if !queues.closed {
+            if let Some(receiver) = queues.recvq.pop() {
+                // SAFETY: it waits until we wake it; its place takes one T. No future is in here.
+                let waiter = unsafe {
+                    (*receiver).element.cast::<T>().write(value);
+                    (*receiver).outcome = Outcome::Served;
+                    (*receiver).waiter
+                };
                 // SAFETY: locked above; popped once.
                 unsafe {
                     self.head.unlock();
-                    woken.wake_and_leave(rt);
+                    waiter.wake(&rt);
                 }
                 return Ok(());
             }
-            Attempt::Closed => {
+            if buffer.len() < self.capacity && queues.recv_tasks.is_empty() {
+                buffer.push_back(value);
                 // SAFETY: locked above.
                 unsafe { self.head.unlock() };
-                drop(rt);
-                Outcome::Closed
+                return Ok(());
             }
-            // SAFETY: locked above; the place is this type's.
-            Attempt::Wait => unsafe { self.head.wait(rt, Side::Send, place.cast(), deadline_ns) },
-        };
+        }
+        self.send_slow(rt, value, deadline_ns)
+    }
+
+    /// No receiver waits but futures, or the channel is closed. Comes with the lock, returns without.
+    #[inline(never)]
+    fn send_slow(
+        &self,
+        rt: Inside,
+        value: T,
+        deadline_ns: Option<u64>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        // SAFETY: locked by the caller.
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if queues.closed {
+            // SAFETY: locked by the caller.
+            unsafe { self.head.unlock() };
+            drop(rt);
+            return Err(SendTimeoutError::Closed(value));
+        }
+        if buffer.len() < self.capacity {
+            buffer.push_back(value);
+            let woken = queues.tell_task().map_or(Woken::Nobody, Woken::Task);
+            // SAFETY: locked by the caller; popped once.
+            unsafe {
+                self.head.unlock();
+                woken.wake_and_leave(rt);
+            }
+            return Ok(());
+        }
+        let mut value = ManuallyDrop::new(value);
+        let place = (&raw mut value).cast();
+        // SAFETY: locked by the caller; the place is this type's.
+        let outcome = unsafe { self.head.wait(rt, Side::Send, place, deadline_ns) };
         if outcome == Outcome::Served {
             return Ok(());
         }
@@ -240,32 +265,45 @@ impl<T> Core<T> {
         }
     }
 
+    /// Receives. What does not wait is done here.
     #[inline]
     pub(super) fn recv(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
         let rt = Inside::enter_to_block();
-        let mut place = MaybeUninit::<T>::uninit();
         self.head.lock();
         // SAFETY: locked just now.
-        let outcome = match unsafe { self.recv_locked(place.as_mut_ptr()) } {
-            Attempt::Done(woken) => {
-                // SAFETY: locked above; popped once.
-                unsafe {
-                    self.head.unlock();
-                    woken.wake_and_leave(rt);
-                }
-                Outcome::Served
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if let Some(sender) = queues.sendq.pop() {
+            // SAFETY: the lock is ours; popped once.
+            unsafe {
+                let value = take_from(sender, buffer);
+                let woken = (*sender).woken();
+                self.head.unlock();
+                woken.wake_and_leave(rt);
+                return Ok(value);
             }
-            Attempt::Closed => {
-                // SAFETY: locked above.
-                unsafe { self.head.unlock() };
-                Outcome::Closed
-            }
-            // SAFETY: locked above; the place is this type's.
-            Attempt::Wait => unsafe {
-                self.head.wait(rt, Side::Receive, place.as_mut_ptr().cast(), deadline_ns)
-            },
-        };
-        match outcome {
+        }
+        if let Some(value) = buffer.pop_front() {
+            // SAFETY: locked above.
+            unsafe { self.head.unlock() };
+            return Ok(value);
+        }
+        self.recv_slow(rt, deadline_ns)
+    }
+
+    /// There is no value. Comes with the lock, returns without.
+    #[inline(never)]
+    fn recv_slow(&self, rt: Inside, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+        // SAFETY: locked by the caller.
+        if unsafe { self.head.queues() }.closed {
+            // SAFETY: as above.
+            unsafe { self.head.unlock() };
+            drop(rt);
+            return Err(RecvTimeoutError::Closed);
+        }
+        let mut place = MaybeUninit::<T>::uninit();
+        let element = place.as_mut_ptr().cast();
+        // SAFETY: locked by the caller; the place is this type's.
+        match unsafe { self.head.wait(rt, Side::Receive, element, deadline_ns) } {
             // SAFETY: a value was moved in.
             Outcome::Served => Ok(unsafe { place.assume_init() }),
             Outcome::Closed => Err(RecvTimeoutError::Closed),
@@ -298,5 +336,26 @@ impl<T> Core<T> {
         let unreceived = self.locked(std::mem::take);
         drop(rt);
         drop(unreceived);
+    }
+}
+
+/// The oldest value of a channel where a sender waits; the sender's goes into the buffer behind.
+///
+/// # Safety
+/// The channel is locked, and the sender was popped from its queue.
+#[inline]
+unsafe fn take_from<T>(sender: *mut Sudog, buffer: &mut VecDeque<T>) -> T {
+    // SAFETY: the sender waits until it is woken, or is a future that looks under the lock; it
+    // gives its value up and is told so.
+    let sent = unsafe {
+        (*sender).outcome = Outcome::Served;
+        (*sender).element.cast::<T>().read()
+    };
+    match buffer.pop_front() {
+        Some(first) => {
+            buffer.push_back(sent);
+            first
+        }
+        None => sent,
     }
 }

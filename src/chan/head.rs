@@ -140,7 +140,12 @@ impl Head {
         let argument = std::ptr::from_ref(&commit).cast_mut().cast();
         let wait = Wait { reason: self.reason(side), commit: Commit::run, argument };
         // SAFETY: all of it lies on this stack until the wait is over.
-        let (rt, woken) = unsafe { block_and_tell(rt, waiter, wait, deadline_ns, told) };
+        let (rt, woken) = unsafe {
+            match told {
+                None => rt.block(waiter, wait, deadline_ns),
+                told => block_and_tell(rt, waiter, wait, deadline_ns, told),
+            }
+        };
         if deadline_ns.is_some() {
             settle(&ticket, timer.as_ref(), woken, &parker);
             if ticket.is_expired() {
@@ -204,6 +209,7 @@ impl Head {
 ///
 /// # Safety
 /// As for [`Inside::block`].
+#[cold]
 pub(crate) unsafe fn block_and_tell(
     rt: Inside,
     waiter: Waiter,
@@ -211,11 +217,7 @@ pub(crate) unsafe fn block_and_tell(
     deadline_ns: Option<u64>,
     told: impl IntoIterator<Item = Waker>,
 ) -> (Inside, bool) {
-    let mut told = told.into_iter().peekable();
-    if told.peek().is_none() {
-        // SAFETY: by the caller's promise.
-        return unsafe { rt.block(waiter, wait, deadline_ns) };
-    }
+    let told = told.into_iter();
     match waiter {
         // A goroutine cannot leave any more before it has parked.
         Waiter::Goroutine(_) => {

@@ -3,6 +3,7 @@
 pub(crate) mod coarse;
 pub(crate) mod coro;
 pub(crate) mod door;
+pub(crate) mod dump;
 mod fatal;
 mod find;
 pub(crate) mod g;
@@ -83,6 +84,7 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
     ONCE.call_once(|| {
         barrier::init();
         signal::on_overflow(stack::overflow::report);
+        dump::init();
         SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));
         stack::emergency::prepare();
         tracer::session::set_world(&stop::WORLD);

@@ -171,7 +171,12 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     let argument = std::ptr::from_ref(&commit).cast_mut().cast();
     let wait = Wait { reason: reason(cases, deadline_ns), commit: Commit::run, argument };
     // SAFETY: all of it lies on this stack until the wait is over.
-    let (rt, woken) = unsafe { block_and_tell(rt, waiter, wait, deadline_ns, told) };
+    let (rt, woken) = unsafe {
+        match told.is_empty() {
+            true => rt.block(waiter, wait, deadline_ns),
+            false => block_and_tell(rt, waiter, wait, deadline_ns, told),
+        }
+    };
     if deadline_ns.is_some() {
         settle(&ticket, timer.as_ref(), woken, &parker);
     }
@@ -185,13 +190,15 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     won
 }
 
-/// Puts a sudog into every queue. Returns futures to be told that there is something to receive.
+/// Puts a sudog into every queue, in the random order, since a channel may occur twice. Returns
+/// futures to be told that there is something to receive.
 ///
 /// # Safety
 /// All channels are locked, and the cases stay where they are until the sudogs have left.
 unsafe fn line_up(cases: &[Case], waiter: Waiter, ticket: &Ticket) -> Vec<Waker> {
     let mut told = Vec::new();
-    for case in cases {
+    for turn in cases {
+        let case = &cases[turn.poll_order as usize];
         let sudog = case.sudog();
         // SAFETY: the sudog is in no queue yet; locked, by the caller's promise.
         unsafe {
