@@ -124,7 +124,7 @@ fn two_readers_and_a_writer() {
     });
 }
 
-/// A writer that goes on as a reader, with a second writer behind it.
+/// A writer that goes on as a reader, while another reads and then writes.
 #[test]
 fn a_writer_reads_on() {
     check_pair(
@@ -134,7 +134,10 @@ fn a_writer_reads_on() {
             lock.data.with(|_| ());
             lock.end_read();
         },
-        |lock| lock.write(0),
+        |lock| {
+            assert!(lock.read() <= 1);
+            lock.write(0);
+        },
         |lock| lock.assert_sum(2),
     );
 }

@@ -69,11 +69,15 @@ fn on_a_channel() {
         assert_eq!(receiver.recv(), Ok((Ok(3), false)));
         assert!(receiver.recv().is_err());
         // Nobody needs to receive.
-        drop(flight.run_chan("key", || Ok(4)));
-        let exits = flight.run_chan("key", || goexit());
-        let followers = [flight.run_chan("key", || Ok(1)), exits];
-        let ends: Vec<_> = followers.iter().map(|end| end.recv()).collect();
-        assert!(ends.iter().all(|end| end.is_err() || *end == Ok((Ok(4), true))));
+        drop(flight.run_chan("nobody's", || Ok(4)));
+        let (leave, may_leave) = chan::<()>(0);
+        let exits = flight.run_chan("exits", move || {
+            let _ = may_leave.recv();
+            goexit()
+        });
+        let follower = flight.run_chan("exits", || unreachable!("there is a call"));
+        drop(leave);
+        assert!(exits.recv().is_err() && follower.recv().is_err());
     });
 }
 

@@ -595,7 +595,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok()",
         "Release",
         "Relaxed",
-        ALONE,
+        FORGOTTEN,
     ),
     // A condition: no signal passes by who waits.
     instead(COND, "is_zero(", "self.0.load(Ordering::Relaxed) == 0", "== 0", "<= 1", SIGNAL),
