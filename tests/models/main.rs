@@ -11,6 +11,7 @@ mod cond;
 mod door;
 mod explore;
 mod join;
+mod lock;
 mod mutations;
 mod mutex;
 mod park;

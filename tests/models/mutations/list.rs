@@ -4,6 +4,7 @@ use super::{Edit, Mutation};
 
 const DOOR: &str = "src/sched/door.rs";
 const JOIN: &str = "src/sched/join.rs";
+const LOCK: &str = "src/sched/lock.rs";
 const RUNNEXT: &str = "src/sched/runnext.rs";
 const SPINNERS: &str = "src/sched/spinners.rs";
 const STATUS: &str = "src/tracer/status.rs";
@@ -51,6 +52,8 @@ const PARTNER: (&str, &str) = ("ticket", "a_partner_or_the_clock_wakes_a_gorouti
 const UNWATCHED: (&str, &str) = ("watch", "readied_while_nobody_watches");
 const WATCHER_LEAVES: (&str, &str) = ("watch", "readied_as_the_watcher_leaves_by_itself");
 const TIMED_OUT: (&str, &str) = ("ticket", "a_thread_whose_sleep_ends_settles_with_its_partner");
+const LOCK_PAIR: (&str, &str) = ("lock", "one_at_a_time");
+const LOCK_THREE: (&str, &str) = ("lock", "nobody_sleeps_for_ever");
 const ALONE: (&str, &str) = ("mutex", "one_at_a_time");
 const HANDED: (&str, &str) = ("mutex", "handed_over");
 const FORGOTTEN: (&str, &str) = ("mutex", "nobody_who_waits_is_forgotten");
@@ -507,6 +510,47 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         WATCHER_LEAVES,
     ),
     without(WATCH_MODEL, "end_watch(", "self.wake_one();", WATCHER_LEAVES),
+    // The lock of a queue.
+    instead(
+        LOCK,
+        "try_lock(",
+        "self.0.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()",
+        "Acquire",
+        "Relaxed",
+        LOCK_PAIR,
+    ),
+    instead(
+        LOCK,
+        "lock_slow(",
+        "while self.0.swap(AWAITED, Ordering::Acquire) != FREE {",
+        "Acquire",
+        "Relaxed",
+        LOCK_PAIR,
+    ),
+    instead(
+        LOCK,
+        "lock_slow(",
+        "while self.0.swap(AWAITED, Ordering::Acquire) != FREE {",
+        "AWAITED",
+        "LOCKED",
+        LOCK_PAIR,
+    ),
+    instead(
+        LOCK,
+        "unlock(",
+        "if self.0.swap(FREE, Ordering::Release) == AWAITED {",
+        "Release",
+        "Relaxed",
+        LOCK_PAIR,
+    ),
+    instead(
+        LOCK,
+        "unlock(",
+        "if self.0.swap(FREE, Ordering::Release) == AWAITED {",
+        "== AWAITED",
+        "== FREE",
+        LOCK_THREE,
+    ),
     // A mutex: who gets it sees what was done, and nobody is forgotten.
     instead(
         MUTEX,

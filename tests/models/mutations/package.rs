@@ -12,6 +12,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SOURCES: &[&str] = &[
     "src/sched/door.rs",
     "src/sched/join.rs",
+    "src/sched/lock.rs",
     "src/sched/runnext.rs",
     "src/sched/spinners.rs",
     "src/tracer/status.rs",
