@@ -20,9 +20,8 @@ fn bridge() -> (u64, String) {
 
     // A goroutine is a future itself: its handle can be awaited.
     let (hello, world) = (gort::go(|| "hello"), gort::go(|| "world"));
-    let words = gort::block_on(async {
-        format!("{} {}", hello.await.unwrap(), world.await.unwrap())
-    });
+    let words =
+        gort::block_on(async { format!("{} {}", hello.await.unwrap(), world.await.unwrap()) });
     (sum, words)
 }
 

@@ -102,7 +102,8 @@ impl Cancel {
     pub(super) fn error_when_told(&self) -> Option<ContextError> {
         let error = self.error()?;
         // ORDERING: Acquire, pairs with the Release in `set`.
-        while !self.told.load(Ordering::Acquire) && self.done.try_recv() != Err(TryRecvError::Closed)
+        while !self.told.load(Ordering::Acquire)
+            && self.done.try_recv() != Err(TryRecvError::Closed)
         {
             // Whoever ends it is just about to close the channel.
             std::thread::yield_now();

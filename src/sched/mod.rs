@@ -208,9 +208,8 @@ impl Inside {
         let Some(m) = self.m() else { return true };
         let busy = SCHED.procs().saturating_sub(SCHED.spinners.idle() + SCHED.spinners.spinning());
         busy > 1
-            && m.p().is_some_and(|p| {
-                p.shared.queue.is_empty() && p.shared.queue.peek_next().is_null()
-            })
+            && m.p()
+                .is_some_and(|p| p.shared.queue.is_empty() && p.shared.queue.peek_next().is_null())
     }
 
     /// The current goroutine.

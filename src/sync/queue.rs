@@ -139,7 +139,8 @@ impl Locked<'_> {
         let queue = this.queue;
         let parker = Parker::new();
         let waiter = rt.waiter(&parker);
-        let deadline = waiting.deadline_ns.map(|when_ns| Deadline { when_ns, ticket: Ticket::new() });
+        let deadline =
+            waiting.deadline_ns.map(|when_ns| Deadline { when_ns, ticket: Ticket::new() });
         let ticket = deadline.as_ref().map_or(std::ptr::null(), |d| &raw const d.ticket);
         let mut sudog = Sudog::new(waiter, waiting.place, ticket);
         let sudog_ptr = &raw mut sudog;

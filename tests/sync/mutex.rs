@@ -49,7 +49,11 @@ fn goroutines_and_threads() {
     let work = |mutex: Arc<Mutex<u32>>| {
         move || {
             for turn in 0..300 {
-                add(&mutex, || if turn % 16 == 0 { gosched() });
+                add(&mutex, || {
+                    if turn % 16 == 0 {
+                        gosched()
+                    }
+                });
             }
         }
     };
@@ -92,8 +96,7 @@ fn try_lock_among_contenders() {
             let (mutex, got) = (Arc::clone(&mutex), Arc::clone(&got));
             all.go(move || {
                 for turn in 0..200 {
-                    let guard =
-                        if n % 2 == 0 { Some(mutex.lock()) } else { mutex.try_lock() };
+                    let guard = if n % 2 == 0 { Some(mutex.lock()) } else { mutex.try_lock() };
                     if let Some(mut guard) = guard {
                         let old = *guard;
                         if turn % 10 == 0 {

@@ -129,7 +129,10 @@ fn a_value_not_made_panics_each_time() {
         let value = OnceValue::new(|| -> u32 { panic_any(5) });
         let first = catch_unwind(AssertUnwindSafe(|| *value.get())).unwrap_err();
         assert_eq!(first.downcast_ref(), Some(&5));
-        assert_eq!(panic_of(|| *value), "gort: the function panicked, with something that is no text");
+        assert_eq!(
+            panic_of(|| *value),
+            "gort: the function panicked, with something that is no text"
+        );
     });
 }
 
