@@ -7,7 +7,7 @@ use std::thread;
 use gort::sync::{Barrier, WaitGroup};
 use gort::{go, sleep};
 
-use crate::{WHILE, run};
+use crate::{WHILE, joined, run};
 
 #[test]
 fn nobody_goes_on_before_all_are_here() {
@@ -21,7 +21,7 @@ fn nobody_goes_on_before_all_are_here() {
         let thread = thread::spawn(wait());
         sleep(WHILE);
         assert!(!goroutine.is_finished() && !thread.is_finished());
-        let last = [barrier.wait(), goroutine.join().unwrap(), thread.join().unwrap()];
+        let last = [barrier.wait(), goroutine.join().unwrap(), joined(thread).unwrap()];
         assert_eq!(last.iter().filter(|&&is_last| is_last).count(), 1);
         assert_eq!(format!("{barrier:?}"), "Barrier(3)");
     });

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gort::sync::{Cond, Mutex, WaitGroup};
 use gort::{chan, go, gosched, sleep};
 
-use crate::{WHILE, run, settle, until};
+use crate::{WHILE, joined, run, settle, until};
 
 type Shared<T> = Arc<(Mutex<T>, Cond)>;
 
@@ -98,7 +98,7 @@ fn a_broadcast_wakes_all() {
         pair.0.lock().1 = true;
         pair.1.broadcast();
         all.wait();
-        threads.into_iter().for_each(|t| t.join().unwrap());
+        threads.into_iter().for_each(|t| joined(t).unwrap());
         assert_eq!(pair.0.lock().0, 0);
         pair.1.broadcast(); // nobody is there
     });
@@ -226,7 +226,7 @@ fn a_wait_with_a_limit() {
         });
         assert!(pair.1.wait_timeout(&mut guard, Duration::from_secs(60)));
         drop(guard);
-        signal.join().unwrap();
+        joined(signal).unwrap();
         pair.1.signal(); // those who timed out are not there any more
     };
     run(|| ());

@@ -10,7 +10,7 @@ use gort::context::{self, ContextError};
 use gort::sync::ErrGroup;
 use gort::{Goexit, go, goexit, gosched, sleep};
 
-use crate::{WHILE, panic_of, run, settle};
+use crate::{WHILE, joined, panic_of, run, settle};
 
 #[test]
 fn a_group_of_nobody() {
@@ -217,7 +217,7 @@ fn goexit_comes_out_of_wait() {
         let group: ErrGroup<()> = ErrGroup::new();
         group.go(|| goexit());
         let thread = thread::spawn(move || panic_of(|| group.wait()));
-        assert_eq!(thread.join().unwrap(), "gort: a member of an ErrGroup called goexit");
+        assert_eq!(joined(thread).unwrap(), "gort: a member of an ErrGroup called goexit");
     });
 }
 

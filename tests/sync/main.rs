@@ -50,3 +50,9 @@ fn settle() {
         gort::sleep(Duration::from_micros(500));
     }
 }
+
+/// Joins a thread as a goroutine may: without blocking the thread that it runs on.
+fn joined<T>(thread: std::thread::JoinHandle<T>) -> std::thread::Result<T> {
+    until(|| thread.is_finished());
+    thread.join()
+}

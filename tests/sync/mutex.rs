@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gort::sync::{Mutex, MutexGuard, WaitGroup};
 use gort::{chan, go, goexit, gosched, sleep};
 
-use crate::{WHILE, run, settle, until};
+use crate::{WHILE, joined, run, settle, until};
 
 /// Adds in two steps, with `pause` between: without exclusion, sums get lost.
 fn add(mutex: &Mutex<u32>, pause: impl FnOnce()) {
@@ -61,7 +61,7 @@ fn goroutines_and_threads() {
         all.go(work(Arc::clone(&mutex)));
     }
     let threads: Vec<_> = (0..4).map(|_| thread::spawn(work(Arc::clone(&mutex)))).collect();
-    threads.into_iter().for_each(|t| t.join().unwrap());
+    threads.into_iter().for_each(|t| joined(t).unwrap());
     all.wait();
     assert_eq!(*mutex.lock(), 12 * 300);
 }
@@ -251,7 +251,7 @@ fn a_guard_may_be_dropped_elsewhere() {
             other.join().unwrap();
         }
         let guard = MUTEX.lock();
-        thread::spawn(move || drop(guard)).join().unwrap();
+        joined(thread::spawn(move || drop(guard))).unwrap();
         assert_eq!(*MUTEX.lock(), 100);
     });
 }

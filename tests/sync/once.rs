@@ -8,7 +8,7 @@ use std::thread;
 use gort::sync::{Once, OnceValue, WaitGroup};
 use gort::{Goexit, go, goexit, gosched};
 
-use crate::{WHILE, panic_of, run, text_of};
+use crate::{WHILE, joined, panic_of, run, text_of};
 
 #[test]
 fn once_for_all_who_come() {
@@ -53,7 +53,7 @@ fn others_wait_for_the_first() {
         drop(tx);
         first.join().unwrap();
         others.into_iter().for_each(|h| h.join().unwrap());
-        thread.join().unwrap();
+        joined(thread).unwrap();
         assert_eq!(format!("{ONCE:?}"), "Once(done)");
     });
 }

@@ -7,7 +7,7 @@ use std::thread;
 use gort::gosched;
 use gort::sync::{Pool, WaitGroup};
 
-use crate::{panic_of, run};
+use crate::{joined, panic_of, run};
 
 #[test]
 fn what_is_put_back_is_used_again() {
@@ -77,7 +77,7 @@ fn nobody_has_what_another_has() {
         };
         (0..16).for_each(|_| drop(all.go(work(Arc::clone(&pool)))));
         let threads: Vec<_> = (0..2).map(|_| thread::spawn(work(Arc::clone(&pool)))).collect();
-        threads.into_iter().for_each(|t| t.join().unwrap());
+        threads.into_iter().for_each(|t| joined(t).unwrap());
         all.wait();
     });
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gort::sync::{RwMutex, RwWriteGuard, WaitGroup};
 use gort::{chan, go, gosched, sleep};
 
-use crate::{WHILE, run, settle, until};
+use crate::{WHILE, joined, run, settle, until};
 
 #[test]
 fn readers_are_in_together() {
@@ -71,7 +71,7 @@ fn hammer(readers: u32, writers: u32, turns: u32, threads: bool) {
     (0..writers).for_each(|_| drop(all.go(writer(Arc::clone(&lock)))));
     if threads {
         let threads = [thread::spawn(reader(Arc::clone(&lock))), thread::spawn(writer(lock))];
-        threads.into_iter().for_each(|t| t.join().unwrap());
+        threads.into_iter().for_each(|t| joined(t).unwrap());
     }
     all.wait();
 }

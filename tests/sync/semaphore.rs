@@ -10,7 +10,7 @@ use gort::context::{self, ContextError};
 use gort::sync::{Mutex, Semaphore, WaitGroup};
 use gort::{JoinHandle, go, gosched, sleep};
 
-use crate::{WHILE, panic_of, run, settle, until};
+use crate::{WHILE, joined, panic_of, run, settle, until};
 
 #[test]
 fn never_more_than_there_are() {
@@ -35,7 +35,7 @@ fn never_more_than_there_are() {
             }
         };
         (0..10).for_each(|n| drop(all.go(work(n))));
-        thread::spawn(work(20)).join().unwrap();
+        joined(thread::spawn(work(20))).unwrap();
         all.wait();
         assert_eq!(semaphore.available(), UNITS);
     });
@@ -162,7 +162,7 @@ fn a_wait_with_a_limit() {
             drop(held);
         });
         assert!(semaphore.acquire_timeout(2, Duration::MAX).is_some());
-        releases.join().unwrap();
+        joined(releases).unwrap();
         assert_eq!(semaphore.available(), 2);
     };
     run(|| ());
@@ -225,7 +225,7 @@ fn with_a_context() {
         let thread = thread::spawn(move || other.acquire_with(&ctx, 1).unwrap_err());
         sleep(WHILE);
         cancel.cancel();
-        assert_eq!(thread.join().unwrap(), ContextError::Canceled);
+        assert_eq!(joined(thread).unwrap(), ContextError::Canceled);
         drop(held);
     });
 }

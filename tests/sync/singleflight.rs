@@ -9,7 +9,7 @@ use std::time::Duration;
 use gort::sync::{SingleFlight, WaitGroup};
 use gort::{Goexit, chan, go, goexit, sleep};
 
-use crate::{WHILE, panic_of, run, text_of};
+use crate::{WHILE, joined, panic_of, run, text_of};
 
 #[path = "../support/process.rs"]
 mod process;
@@ -55,7 +55,7 @@ fn who_comes_meanwhile_gets_the_same() {
         assert!(on_chan.is_empty());
         drop(leave);
         all.wait();
-        thread.join().unwrap();
+        joined(thread).unwrap();
         assert_eq!(on_chan.recv(), Ok((Ok(1), true)));
         assert!(calls.load(Ordering::Relaxed) <= 1);
     });
@@ -69,11 +69,15 @@ fn on_a_channel() {
         assert_eq!(receiver.recv(), Ok((Ok(3), false)));
         assert!(receiver.recv().is_err());
         // Nobody needs to receive.
-        drop(flight.run_chan("key", || Ok(4)));
-        let exits = flight.run_chan("key", || goexit());
-        let followers = [flight.run_chan("key", || Ok(1)), exits];
-        let ends: Vec<_> = followers.iter().map(|end| end.recv()).collect();
-        assert!(ends.iter().all(|end| end.is_err() || *end == Ok((Ok(4), true))));
+        drop(flight.run_chan("nobody's", || Ok(4)));
+        let (leave, may_leave) = chan::<()>(0);
+        let exits = flight.run_chan("exits", move || {
+            let _ = may_leave.recv();
+            goexit()
+        });
+        let follower = flight.run_chan("exits", || unreachable!("there is a call"));
+        drop(leave);
+        assert!(exits.recv().is_err() && follower.recv().is_err());
     });
 }
 
@@ -149,7 +153,7 @@ fn a_panic_reaches_all() {
         for handle in handles {
             assert_eq!(text_of(&*handle.join().unwrap_err()), "no tea");
         }
-        assert_eq!(text_of(&*thread.join().unwrap_err()), "no tea");
+        assert_eq!(text_of(&*joined(thread).unwrap_err()), "no tea");
         // It is over.
         assert_eq!(flight.run(1, || 2), (2, false));
         // Its caller gets what was thrown itself.
@@ -182,7 +186,7 @@ fn goexit_reaches_all() {
         for handle in handles {
             assert!(handle.join().unwrap_err().is::<Goexit>());
         }
-        assert_eq!(thread.join().unwrap(), "gort: the function of a SingleFlight called goexit");
+        assert_eq!(joined(thread).unwrap(), "gort: the function of a SingleFlight called goexit");
         assert_eq!(flight.run(1, || 2), (2, false));
     });
 }
