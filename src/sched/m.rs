@@ -11,7 +11,7 @@ use super::door::Door;
 use super::g::G;
 use super::p::P;
 use super::park::Request;
-use super::{schedule, tls};
+use super::{own_threads, schedule, tls};
 use crate::sys::{futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
@@ -82,6 +82,7 @@ pub(super) fn start(p: &'static P, spinning: bool) -> io::Result<()> {
 
 impl M {
     fn register() -> &'static M {
+        own_threads::count_me();
         signal::install_alternate_stack();
         let mut all = ALL.lock();
         let tid = thread::id();

@@ -2,6 +2,7 @@
 
 pub(crate) mod coarse;
 pub(crate) mod coro;
+pub(crate) mod deadlock;
 pub(crate) mod door;
 pub(crate) mod dump;
 mod fatal;
@@ -12,8 +13,11 @@ mod idle;
 pub(crate) mod join;
 pub(crate) mod lock;
 pub(crate) mod m;
+mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;
+mod parked_threads;
+mod quit;
 mod runnext;
 mod runq;
 mod schedule;
@@ -91,6 +95,7 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
         coarse::advance();
         sysmon::start();
         stack::overflow::start_helper();
+        quit::start();
         // ORDERING: Release, pairs with the Acquire in `is_started`.
         STARTED.store(true, Ordering::Release);
     });
