@@ -93,10 +93,13 @@ pub mod chan;
 mod context;
 pub mod future;
 mod go;
+pub mod local;
 mod runtime;
 mod sched;
+mod scope;
 pub mod sync;
 mod sys;
+pub mod test;
 pub mod time;
 pub mod trace;
 mod tracer;
@@ -106,7 +109,8 @@ pub use chan::chan;
 pub use context::Context;
 pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
-pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
+pub use runtime::{Builder, DetachedPanic, RunError, gomaxprocs, num_goroutine, run};
+pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use time::sleep;
 
 /// The README's example compiles.

@@ -8,14 +8,18 @@
 //! whose slot it is now, the owner knows (it holds a reference) or the state word tells.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use super::coro::Coro;
 use super::join::JoinSlot;
+use super::locals::Locals;
+use super::scope::ScopeState;
+use super::unseen::RunPanics;
 use crate::sys::memory;
 use crate::tracer::emit::{Identity, Traced};
 use crate::tracer::stack_table::Site;
@@ -30,8 +34,8 @@ pub(crate) struct Entry {
     pub(crate) run: unsafe fn(*mut G),
     /// Drops the closure, which never ran, and puts this panic payload in the result's place.
     pub(crate) refuse: unsafe fn(*mut G, Box<dyn std::any::Any + Send>),
-    /// Drops the result; false: it was a panic that nobody has seen.
-    pub(crate) drop_result: unsafe fn(*mut G) -> bool,
+    /// Drops the result, but returns a panic, which nobody has seen.
+    pub(crate) drop_result: unsafe fn(*mut G) -> Option<Box<dyn std::any::Any + Send>>,
     /// The name of the closure's type.
     pub(crate) name: fn() -> &'static str,
 }
@@ -47,6 +51,12 @@ pub(crate) struct Extras {
     pub(crate) labelled: Cell<u32>,
     /// The regions that are open in a trace, innermost last. Its owner's.
     pub(crate) regions: RefCell<Vec<OpenRegion>>,
+    /// The goroutine-locals. Its owner's.
+    pub(crate) locals: Locals,
+    /// The scope that waits for its end.
+    pub(crate) scope: Option<Arc<ScopeState>>,
+    /// The run that its unseen panic goes to. Set before it first runs.
+    pub(crate) panics: OnceCell<Arc<RunPanics>>,
 }
 
 /// A region that began in a trace and has not ended.
@@ -65,6 +75,8 @@ pub(crate) const FLAG_PASSED_ON: u32 = 4;
 
 /// There is no stack for the goroutine: on the emergency stack it drops its closure and ends.
 pub(crate) const FLAG_REFUSED: u32 = 8;
+/// Unseen panics, its own and its descendants', go to a run (`Extras::panics`).
+pub(crate) const FLAG_PANICS_TO_RUN: u32 = 16;
 
 /// A goroutine. See the module documentation.
 #[repr(C, align(128))]

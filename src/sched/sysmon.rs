@@ -37,7 +37,9 @@ fn run() {
     let mut seen: Vec<u32> = Vec::new();
     loop {
         std::thread::sleep(SLICE);
-        end_slices(&mut seen);
+        if !SCHED.is_seeded() {
+            end_slices(&mut seen);
+        }
         start_missing_threads();
         sleep_while_idle();
     }
