@@ -13,6 +13,7 @@ mod join;
 mod mutations;
 mod park;
 mod runnext;
+mod signal_word;
 mod spinners;
 mod state_word;
 mod ticket;

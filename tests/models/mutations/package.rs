@@ -13,6 +13,7 @@ const SOURCES: &[&str] = &[
     "src/sched/door.rs",
     "src/sched/join.rs",
     "src/sched/runnext.rs",
+    "src/sched/signal_word.rs",
     "src/sched/spinners.rs",
     "src/tracer/status.rs",
     "src/sched/ticket.rs",
