@@ -42,7 +42,9 @@ fn run() {
     loop {
         std::thread::sleep(SLICE);
         coarse::advance();
-        end_slices(&mut seen);
+        if !SCHED.is_seeded() {
+            end_slices(&mut seen);
+        }
         start_missing_threads();
         sleep_while_idle();
     }

@@ -19,8 +19,12 @@ pub fn sleep(duration: Duration) {
     if duration.is_zero() {
         return;
     }
-    let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    park::sleep_until(deadline_ns(duration));
+}
+
+/// The time of the monotonic clock after `timeout`.
+pub(crate) fn deadline_ns(timeout: Duration) -> u64 {
+    let timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
     // Some centuries at most: the clock counts from the machine's start.
-    let when_ns = clock::monotonic_ns().saturating_add(duration_ns).min(u64::MAX - 1);
-    park::sleep_until(when_ns);
+    clock::monotonic_ns().saturating_add(timeout_ns).min(u64::MAX - 1)
 }
