@@ -76,7 +76,9 @@ pub(crate) fn join_until(rt: Inside, g: &'static G, deadline_ns: u64) -> bool {
     timed.lock.lock();
     // SAFETY: locked just now.
     unsafe { timed.lock.unlock() };
-    timer.inspect(Timer::cancel);
+    if let Some(timer) = &timer {
+        timer.cancel();
+    }
     drop(rt);
     let expired = g.join.withdraw(Arc::as_ptr(&timed) as usize | TIMED);
     if expired {
