@@ -320,7 +320,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
         "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
         "self.0.swap(RUNNING, Ordering::AcqRel) == waiter",
-        DEADLINE,
+        POLLED,
     ),
     instead(
         JOIN,
