@@ -5,10 +5,6 @@
 //! cargo run --release --example async_bridge
 //! ```
 
-use std::future::{self, Future};
-use std::pin::pin;
-use std::task::Poll;
-
 use gort::chan::Receiver;
 
 fn main() {
@@ -23,12 +19,9 @@ fn bridge() -> (u64, String) {
     let sum = gort::block_on(async { sum(&squares(1..=50)).await + sum(&squares(51..=100)).await });
 
     // A goroutine is a future itself: its handle can be awaited.
-    let hello = gort::go(|| "hello");
-    let world = gort::go(|| "world");
-    let words = gort::block_on(async {
-        let (hello, world) = both(hello.into_future(), world.into_future()).await;
-        format!("{} {}", hello.unwrap(), world.unwrap())
-    });
+    let (hello, world) = (gort::go(|| "hello"), gort::go(|| "world"));
+    let words =
+        gort::block_on(async { format!("{} {}", hello.await.unwrap(), world.await.unwrap()) });
     (sum, words)
 }
 
@@ -49,27 +42,4 @@ async fn sum(values: &Receiver<u64>) -> u64 {
         sum += value;
     }
     sum
-}
-
-/// Both at once.
-async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
-    let (mut a, mut b) = (pin!(a), pin!(b));
-    let (mut from_a, mut from_b) = (None, None);
-    future::poll_fn(move |cx| {
-        if from_a.is_none()
-            && let Poll::Ready(value) = a.as_mut().poll(cx)
-        {
-            from_a = Some(value);
-        }
-        if from_b.is_none()
-            && let Poll::Ready(value) = b.as_mut().poll(cx)
-        {
-            from_b = Some(value);
-        }
-        if from_a.is_none() || from_b.is_none() {
-            return Poll::Pending;
-        }
-        Poll::Ready((from_a.take().expect("it is there"), from_b.take().expect("it is there")))
-    })
-    .await
 }

@@ -90,12 +90,13 @@
 //! ```
 
 pub mod chan;
-mod context;
+pub mod context;
 pub mod future;
 mod go;
 mod runtime;
 mod sched;
 pub mod select;
+pub mod stacks;
 pub mod sync;
 mod sys;
 pub mod test;
@@ -109,6 +110,7 @@ pub use context::Context;
 pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
+pub use stacks::{goroutines, stacks};
 pub use time::sleep;
 
 /// The README's example compiles.

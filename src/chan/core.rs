@@ -166,6 +166,7 @@ impl<T> Core<T> {
     }
 
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.head.check("send on a channel");
         let rt = Inside::enter();
         let mut value = ManuallyDrop::new(value);
         self.head.lock();
@@ -194,6 +195,7 @@ impl<T> Core<T> {
         value: T,
         deadline_ns: Option<u64>,
     ) -> Result<(), SendTimeoutError<T>> {
+        self.head.check("send on a channel");
         let rt = Inside::enter_to_block();
         self.head.lock();
         // SAFETY: locked just now.
@@ -265,6 +267,7 @@ impl<T> Core<T> {
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.head.check("receive from a channel");
         let rt = Inside::enter();
         let mut place = MaybeUninit::<T>::uninit();
         self.head.lock();
@@ -287,6 +290,7 @@ impl<T> Core<T> {
     /// Receives. What does not wait is done here.
     #[inline]
     pub(super) fn recv(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+        self.head.check("receive from a channel");
         let rt = Inside::enter_to_block();
         self.head.lock();
         // SAFETY: locked just now.

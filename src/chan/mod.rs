@@ -130,6 +130,7 @@ impl<T> Sender<T> {
     /// # Go
     /// `close(ch)`.
     pub fn close(&self) -> Result<(), CloseError> {
+        self.core.head.check("close of a channel");
         if self.core.head.close() { Ok(()) } else { Err(CloseError) }
     }
 

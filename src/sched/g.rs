@@ -51,21 +51,26 @@ pub(crate) struct Extras {
     pub(crate) coro: Option<super::stack::Reserved>,
     /// The generation whose trace has the name. Its owner's.
     pub(crate) labelled: Cell<u32>,
-    /// The leak check that watches it, with `FLAG_WATCHED`; 0: none. Its owner's.
-    pub(crate) watch: Cell<u32>,
     /// The bubble it belongs to, with `FLAG_BUBBLED`. Given at its birth.
     pub(crate) bubble: Option<Arc<Bubble>>,
+    /// The leak check that watches it, with `FLAG_WATCHED`; 0: none. Its owner sets it.
+    pub(crate) watch: AtomicU32,
     /// The regions that are open in a trace, innermost last. Its owner's.
     pub(crate) regions: RefCell<Vec<OpenRegion>>,
 }
 
 impl Extras {
+    /// The leak check that watches the goroutine, 0 for none.
+    pub(crate) fn watch(&self) -> u32 {
+        self.watch.load(Ordering::Relaxed)
+    }
+
     /// Takes over what a goroutine passes on to those it starts.
     pub(crate) fn inherit(&mut self, from: &Extras) {
         if self.bubble.is_none() {
             self.bubble.clone_from(&from.bubble);
         }
-        self.watch.set(from.watch.get());
+        self.watch.store(from.watch(), Ordering::Relaxed);
     }
 }
 
@@ -345,18 +350,16 @@ impl Slots {
     }
 }
 
-/// Calls `f` with every slot that ever lived.
-pub(crate) fn each_slot(mut f: impl FnMut(&'static G)) {
+/// Every slot that ever lived.
+pub(crate) fn all_slots() -> impl Iterator<Item = &'static G> {
     let (slabs, fresh) = {
         let slots = SLOTS.lock();
         (slots.slabs.clone(), slots.fresh)
     };
-    for slab in slabs {
+    slabs.into_iter().flat_map(move |slab| {
         let end = slab + SLAB_GS * size_of::<G>();
         let end = if (slab..end).contains(&fresh) { fresh } else { end };
-        for slot in (slab..end).step_by(size_of::<G>()) {
-            // SAFETY: as in `take_slots`.
-            f(unsafe { &*(slot as *const G) });
-        }
-    }
+        // SAFETY: as in `take_slots`.
+        (slab..end).step_by(size_of::<G>()).map(|slot| unsafe { &*(slot as *const G) })
+    })
 }

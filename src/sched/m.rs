@@ -23,6 +23,8 @@ const MAX_THREADS: usize = 10_000;
 /// A worker thread. All cells are its own thread's, or the door holder's.
 pub(crate) struct M {
     pub(crate) door: Door,
+    /// The kernel's number of the thread.
+    pub(crate) tid: u64,
     /// The processor it runs, null without one.
     p: Cell<*const P>,
     /// The goroutine it runs, null on the scheduler's stack.
@@ -85,6 +87,7 @@ impl M {
         let tid = thread::id();
         let m = Box::leak(Box::new(M {
             door: Door::new(),
+            tid,
             p: Cell::new(std::ptr::null()),
             g: Cell::new(std::ptr::null()),
             request: Cell::new(Request::None),

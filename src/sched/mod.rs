@@ -6,6 +6,7 @@ mod bubble_count;
 pub(crate) mod clock;
 pub(crate) mod coro;
 pub(crate) mod door;
+pub(crate) mod dump;
 mod fatal;
 mod find;
 pub(crate) mod g;
@@ -87,6 +88,7 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
     ONCE.call_once(|| {
         barrier::init();
         signal::on_overflow(stack::overflow::report);
+        dump::init();
         SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));
         stack::emergency::prepare();
         tracer::session::set_world(&stop::WORLD);
@@ -202,6 +204,16 @@ impl Inside {
     pub(crate) fn m(&self) -> Option<&'static M> {
         // SAFETY: null or a leaked worker.
         unsafe { self.m.as_ref() }
+    }
+
+    /// Whether it may pay to spin for what somebody else is about to release: others are running
+    /// who could release it, and nothing else waits for this processor. Go's rule.
+    pub(crate) fn may_spin(&self) -> bool {
+        let Some(m) = self.m() else { return true };
+        let busy = SCHED.procs().saturating_sub(SCHED.spinners.idle() + SCHED.spinners.spinning());
+        busy > 1
+            && m.p()
+                .is_some_and(|p| p.shared.queue.is_empty() && p.shared.queue.peek_next().is_null())
     }
 
     /// The current goroutine.

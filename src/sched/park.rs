@@ -12,6 +12,7 @@ use super::{Inside, SCHED, bubble, coarse, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
+use crate::tracer::unwind;
 use crate::wire::reason::WaitReason;
 
 /// What a goroutine that suspends wants of the scheduler.
@@ -127,7 +128,11 @@ impl Inside {
         // The door stays inside; the thread that resumes the goroutine is inside as well.
         std::mem::forget(self);
         // SAFETY: a running goroutine has its coroutine, whose stack this is.
-        unsafe { (*g.coro.get()).suspend() };
+        unsafe {
+            let coro = &*g.coro.get();
+            coro.note_frame(unwind::frame_address());
+            coro.suspend();
+        }
         Inside::already(tls::current_m())
     }
 
@@ -137,6 +142,8 @@ impl Inside {
     fn park_in_place(self, m: &'static M, g: &'static G, wait: Wait, stack: u32) -> Inside {
         let was_locked = g.has_flag(FLAG_LOCKED);
         g.set_flag(FLAG_LOCKED);
+        // SAFETY: a running goroutine has its coroutine, whose stack this is.
+        unsafe { (*g.coro.get()).note_frame(unwind::frame_address()) };
         go_block(m, g, wait.reason, stack);
         m.set_g(None);
         if let Some(p) = m.part() {

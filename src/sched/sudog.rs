@@ -139,3 +139,32 @@ impl Sudog {
         }
     }
 }
+
+/// Waiters that were taken out of their queue, to be woken when its lock is free. They are linked
+/// by their own sudogs, so that a list of any length costs no memory.
+pub(crate) struct WakeList {
+    queue: WaitQueue,
+}
+
+impl WakeList {
+    pub(crate) const fn new() -> WakeList {
+        WakeList { queue: WaitQueue::new() }
+    }
+
+    /// Appends a waiter, which is no future.
+    ///
+    /// # Safety
+    /// The caller popped it from a queue.
+    pub(crate) unsafe fn push(&mut self, sudog: *mut Sudog) {
+        // SAFETY: it waits until it is woken.
+        unsafe { self.queue.push(sudog) };
+    }
+
+    /// Wakes all, in their order.
+    pub(crate) fn wake(mut self, rt: &Inside) {
+        while let Some(sudog) = self.queue.take_first() {
+            // SAFETY: it waits for this call; its sudog is not used after that.
+            unsafe { (*sudog).waiter.wake(rt) };
+        }
+    }
+}

@@ -56,7 +56,8 @@ impl<W> Sudog<W> {
         self.queued
     }
 
-    fn claim(&self) -> bool {
+    /// Takes the waiter for the caller to serve and wake. False: somebody else woke it.
+    pub(crate) fn claim(&self) -> bool {
         // SAFETY: null or a ticket beside the sudog.
         unsafe { self.ticket.as_ref() }.is_none_or(|t| t.claim(Ticket::SERVED))
     }
@@ -93,6 +94,58 @@ impl<W> WaitQueue<W> {
             }
         }
         self.tail = sudog;
+    }
+
+    /// Puts a waiter before all others.
+    ///
+    /// # Safety
+    /// As for [`WaitQueue::push`].
+    pub(crate) unsafe fn push_front(&mut self, sudog: *mut Sudog<W>) {
+        // SAFETY: as in `push`.
+        unsafe {
+            (*sudog).next = self.head;
+            (*sudog).prev = std::ptr::null_mut();
+            (*sudog).queued = true;
+            match self.head.as_mut() {
+                Some(head) => head.prev = sudog,
+                None => self.tail = sudog,
+            }
+        }
+        self.head = sudog;
+    }
+
+    /// The first waiter, null if there is none; it stays in the queue.
+    pub(crate) fn first(&self) -> *mut Sudog<W> {
+        self.head
+    }
+
+    /// Whether there are two waiters or more.
+    pub(crate) fn has_second(&self) -> bool {
+        !std::ptr::eq(self.head, self.tail)
+    }
+
+    /// The first waiter of whom `is_it` holds; it stays in the queue.
+    pub(crate) fn find(&self, is_it: impl Fn(&Sudog<W>) -> bool) -> Option<*mut Sudog<W>> {
+        let mut next = self.head;
+        // SAFETY: as in `push`.
+        while let Some(sudog) = unsafe { next.as_ref() } {
+            if is_it(sudog) {
+                return Some(next);
+            }
+            next = sudog.next;
+        }
+        None
+    }
+
+    /// Takes out the first waiter and no other, without a look at its ticket.
+    pub(crate) fn take_first(&mut self) -> Option<*mut Sudog<W>> {
+        let first = self.head;
+        if first.is_null() {
+            return None;
+        }
+        // SAFETY: as in `push`.
+        unsafe { self.remove(first) };
+        Some(first)
     }
 
     /// Takes out the first waiter whom nobody else woke: it is the caller's to serve and wake.
