@@ -11,7 +11,7 @@ use std::panic::Location;
 use crate::sched::g::{Extras, FLAG_EXITING, G};
 use crate::sched::park::Wait;
 use crate::sched::sudog::{Parker, Waiter};
-use crate::sched::{self, Inside, current_g, spawn, stack};
+use crate::sched::{self, Inside, bubble, current_g, spawn, stack};
 use crate::wire::reason::WaitReason;
 
 /// The payload with which [`goexit`] unwinds, and the `Err` that joining such a goroutine gives.
@@ -213,6 +213,7 @@ impl<T> JoinHandle<T> {
         let wait = Joining { g: self.g, waiter: rt.waiter(&parker) };
         let argument = std::ptr::from_ref(&wait).cast_mut().cast();
         let request = Wait { reason: WaitReason::Join, commit: Joining::commit, argument };
+        rt.durable_in(bubble::of(self.g).map(|bubble| bubble.id()));
         // SAFETY: `wait` lies on this stack until the caller is woken.
         drop(unsafe { rt.block(wait.waiter, request, None) });
     }

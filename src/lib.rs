@@ -105,6 +105,7 @@ pub mod select;
 pub mod stacks;
 pub mod sync;
 mod sys;
+pub mod test;
 pub mod time;
 pub mod trace;
 mod tracer;

@@ -11,12 +11,14 @@
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{
     AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
 
 use parking_lot::Mutex;
 
+use super::bubble::Bubble;
 use super::coro::Coro;
 use super::join::JoinSlot;
 use crate::sys::memory;
@@ -34,8 +36,8 @@ pub(crate) struct Entry {
     pub(crate) run: unsafe fn(*mut G),
     /// Drops the closure, which never ran, and puts this panic payload in the result's place.
     pub(crate) refuse: unsafe fn(*mut G, Box<dyn std::any::Any + Send>),
-    /// Drops the result; false: it was a panic that nobody has seen.
-    pub(crate) drop_result: unsafe fn(*mut G) -> bool,
+    /// Drops the result, or gives the panic back that nobody has seen.
+    pub(crate) drop_result: unsafe fn(*mut G) -> Result<(), Box<dyn std::any::Any + Send>>,
     /// The name of the closure's type.
     pub(crate) name: fn() -> &'static str,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Extras {
     pub(crate) coro: Option<super::stack::Reserved>,
     /// The generation whose trace has the name. Its owner's.
     pub(crate) labelled: Cell<u32>,
+    /// The bubble it belongs to, with `FLAG_BUBBLED`. Given at its birth.
+    pub(crate) bubble: Option<Arc<Bubble>>,
     /// The leak check that watches it, with `FLAG_WATCHED`; 0: none. Its owner sets it.
     pub(crate) watch: AtomicU32,
     /// The regions that are open in a trace, innermost last. Its owner's.
@@ -62,7 +66,10 @@ impl Extras {
     }
 
     /// Takes over what a goroutine passes on to those it starts.
-    pub(crate) fn inherit(&self, from: &Extras) {
+    pub(crate) fn inherit(&mut self, from: &Extras) {
+        if self.bubble.is_none() {
+            self.bubble.clone_from(&from.bubble);
+        }
         self.watch.store(from.watch(), Ordering::Relaxed);
     }
 }
@@ -84,9 +91,13 @@ pub(crate) const FLAG_PASSED_ON: u16 = 4;
 pub(crate) const FLAG_REFUSED: u16 = 8;
 /// A leak check watches the goroutine and all it starts: `Extras::watch` says which.
 pub(crate) const FLAG_WATCHED: u16 = 16;
+/// It belongs to a bubble: `Extras::bubble` says to which.
+pub(crate) const FLAG_BUBBLED: u16 = 32;
+/// It waits, or is about to, for something that only its bubble can bring about.
+pub(crate) const FLAG_DURABLE: u16 = 64;
 
 /// What a goroutine passes on to those it starts, by way of [`Extras::inherit`].
-pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED;
+pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_BUBBLED;
 
 /// A goroutine. See the module documentation.
 #[repr(C, align(128))]

@@ -1,6 +1,9 @@
 #![doc = include_str!("README.md")]
 
 pub(crate) mod coarse;
+pub(crate) mod bubble;
+mod bubble_count;
+pub(crate) mod clock;
 pub(crate) mod coro;
 pub(crate) mod door;
 pub(crate) mod dump;
@@ -26,6 +29,7 @@ pub(crate) mod stop;
 pub(crate) mod sudog;
 mod sysmon;
 pub(crate) mod ticket;
+pub(crate) mod timer_state;
 pub(crate) mod timers;
 pub(crate) mod tls;
 pub(crate) mod wait_queue;

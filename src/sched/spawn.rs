@@ -10,7 +10,7 @@ use super::join::Finished;
 use super::m::M;
 use super::park::{Goexit, Request};
 use super::sudog::Waiter;
-use super::{Inside, SCHED, p, stack, tls};
+use super::{Inside, SCHED, bubble, p, stack, tls};
 use crate::tracer::status::Status;
 
 /// What a goroutine leaves: its value, or what it panicked with.
@@ -48,15 +48,15 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
         unsafe { put(g.storage(), Outcome::<T>::Err(why)) };
     }
 
-    unsafe fn drop_result(g: *mut G) -> bool {
+    unsafe fn drop_result(g: *mut G) -> Result<(), Box<dyn Any + Send>> {
         // SAFETY: called once, by whoever the join slot says, with the outcome in place.
         let outcome = unsafe { take::<Outcome<T>>((*g).storage()) };
         match outcome {
             Ok(value) => {
                 drop(value);
-                true
+                Ok(())
             }
-            Err(payload) => payload.is::<Goexit>(),
+            Err(payload) => Err(payload),
         }
     }
 }
@@ -136,7 +136,23 @@ where
     F: FnOnce(),
 {
     // SAFETY: by the caller's promise.
-    let g = unsafe { make::<F, (), N>(rt, f, location, None) };
+    unsafe { spawn_detached_with::<F, N>(rt, f, location, None) };
+}
+
+/// As [`spawn_detached`], with extras.
+///
+/// # Safety
+/// As for [`spawn`].
+pub(crate) unsafe fn spawn_detached_with<F, N>(
+    rt: &Inside,
+    f: F,
+    location: &'static Location<'static>,
+    extras: Option<Box<Extras>>,
+) where
+    F: FnOnce(),
+{
+    // SAFETY: by the caller's promise.
+    let g = unsafe { make::<F, (), N>(rt, f, location, extras) };
     let (running, last) = (g.join.detach(), g.release());
     debug_assert!(running && !last);
     start(rt, g);
@@ -162,10 +178,14 @@ where
         Some(creator) if creator.has_flag(FLAGS_INHERITED) => inherit(creator, extras),
         _ => extras,
     };
+    let in_bubble = extras.as_ref().is_some_and(|extras| extras.bubble.is_some());
     // SAFETY: the slot is free and ours; the storage of a free slot is empty.
     unsafe {
         g.revive(id, creator, Typed::<F, T, N>::ENTRY, location, extras);
         put(g.storage(), f);
+    }
+    if in_bubble {
+        bubble::born(g);
     }
     g
 }
@@ -199,7 +219,7 @@ fn start_outside(g: &'static G) {
 /// What the goroutine gets from its creator.
 #[cold]
 fn inherit(creator: &G, extras: Option<Box<Extras>>) -> Option<Box<Extras>> {
-    let extras = extras.unwrap_or_default();
+    let mut extras = extras.unwrap_or_default();
     if let Some(from) = creator.extras() {
         extras.inherit(from);
     }
@@ -271,10 +291,14 @@ pub(crate) fn drop_result(g: &'static G) {
         // SAFETY: the join protocol made the outcome the caller's.
         unsafe { (g.entry().drop_result)(std::ptr::from_ref(g).cast_mut()) }
     };
-    match caught(drop) {
-        Ok(true) => {}
+    match caught(drop).flatten() {
+        Ok(()) => {}
         Err(payload) if payload.is::<Goexit>() => {}
-        _ => super::fatal::unjoined_panic(g),
+        Err(payload) => {
+            if bubble::keep_panic(g, payload).is_err() {
+                super::fatal::unjoined_panic(g);
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::Inside;
 use super::g::G;
 use super::wait_queue;
+use super::waker::wake_from_inside;
 use crate::sys::{clock, futex};
 
 pub(crate) use super::wait_queue::Outcome;
@@ -104,6 +105,21 @@ impl Woken {
                 drop(rt);
                 waker.wake();
             }
+        }
+    }
+}
+
+impl Woken {
+    /// Wakes it from inside.
+    ///
+    /// # Safety
+    /// As for [`Woken::wake_and_leave`].
+    pub(crate) unsafe fn wake_inside(self, rt: &Inside) {
+        match self {
+            Woken::Nobody => {}
+            // SAFETY: by the caller's promise.
+            Woken::Waiter(waiter) => unsafe { waiter.wake(rt) },
+            Woken::Task(waker) => wake_from_inside(rt, waker),
         }
     }
 }
