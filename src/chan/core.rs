@@ -14,6 +14,7 @@
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
@@ -32,6 +33,14 @@ pub(crate) struct Core<T> {
     capacity: usize,
     senders: AtomicUsize,
     receivers: AtomicUsize,
+    /// The channel of a timer or ticker, which does not show its buffer: who sends.
+    timer: Option<Box<Weak<dyn Unreceived>>>,
+}
+
+/// Who sends to a channel of the clock.
+pub(crate) trait Unreceived: Send + Sync {
+    /// The last receiver has gone. Called outside of the runtime.
+    fn unreceived(&self);
 }
 
 // SAFETY: values move from thread to thread, hence T: Send; the rest is touched under the lock.
@@ -42,6 +51,12 @@ unsafe impl<T: Send> Sync for Core<T> {}
 impl<T> Core<T> {
     pub(super) fn new(capacity: usize) -> Core<T> {
         Core::with_head(capacity, Head::new(false))
+    }
+
+    /// The channel of a timer: it holds one value, but looks as if without a buffer. Its one
+    /// sender is the timer, and never goes; the caller makes a [`Receiver`](super::Receiver).
+    pub(crate) fn of_timer(timer: Weak<dyn Unreceived>) -> Core<T> {
+        Core { timer: Some(Box::new(timer)), ..Core::new(1) }
     }
 
     /// Go's nil channel.
@@ -57,14 +72,18 @@ impl<T> Core<T> {
             capacity,
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
+            timer: None,
         }
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.capacity
+        if self.timer.is_some() { 0 } else { self.capacity }
     }
 
     pub(super) fn len(&self) -> usize {
+        if self.timer.is_some() {
+            return 0;
+        }
         let rt = Inside::enter();
         let len = self.locked(|buffer| buffer.len());
         drop(rt);
@@ -147,6 +166,7 @@ impl<T> Core<T> {
     }
 
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.head.check("send on a channel");
         let rt = Inside::enter();
         let mut value = ManuallyDrop::new(value);
         self.head.lock();
@@ -175,6 +195,7 @@ impl<T> Core<T> {
         value: T,
         deadline_ns: Option<u64>,
     ) -> Result<(), SendTimeoutError<T>> {
+        self.head.check("send on a channel");
         let rt = Inside::enter_to_block();
         self.head.lock();
         // SAFETY: locked just now.
@@ -246,6 +267,7 @@ impl<T> Core<T> {
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.head.check("receive from a channel");
         let rt = Inside::enter();
         let mut place = MaybeUninit::<T>::uninit();
         self.head.lock();
@@ -268,6 +290,7 @@ impl<T> Core<T> {
     /// Receives. What does not wait is done here.
     #[inline]
     pub(super) fn recv(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+        self.head.check("receive from a channel");
         let rt = Inside::enter_to_block();
         self.head.lock();
         // SAFETY: locked just now.
@@ -332,6 +355,9 @@ impl<T> Core<T> {
             return;
         }
         self.head.close();
+        if let Some(timer) = self.timer.as_ref().and_then(|timer| timer.upgrade()) {
+            timer.unreceived();
+        }
         let rt = Inside::enter();
         let unreceived = self.locked(std::mem::take);
         drop(rt);

@@ -95,6 +95,7 @@ impl<T> Future for SendFuture<'_, T> {
         // SAFETY: nothing is moved out of the pinned place.
         let this = unsafe { self.get_unchecked_mut() };
         assert!(this.has_value, "gort: a send was polled after its end");
+        this.core.head.check("send on a channel");
         let waker = cx.waker().clone();
         let rt = Inside::enter();
         this.core.head.lock();
@@ -220,6 +221,7 @@ impl<T> Future for RecvFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: nothing is moved out of the pinned place.
         let this = unsafe { self.get_unchecked_mut() };
+        this.core.head.check("receive from a channel");
         let waker = cx.waker().clone();
         let mut value = MaybeUninit::<T>::uninit();
         let rt = Inside::enter();

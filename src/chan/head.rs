@@ -5,6 +5,7 @@ use std::cell::UnsafeCell;
 use std::task::Waker;
 
 use crate::sched::Inside;
+use crate::sched::bubble::{self, BubbleId};
 use crate::sched::lock::RawLock;
 use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, Woken};
@@ -69,6 +70,8 @@ pub(crate) struct Head {
     queues: UnsafeCell<Queues>,
     /// Nobody will ever send: Go's nil channel.
     nil: bool,
+    /// The test bubble that the channel was made in, and whose goroutines alone may use it.
+    bubble: Option<BubbleId>,
 }
 
 impl Head {
@@ -79,7 +82,28 @@ impl Head {
             recv_tasks: WaitQueue::new(),
             closed: false,
         };
-        Head { lock: RawLock::new(), queues: UnsafeCell::new(queues), nil }
+        Head {
+            lock: RawLock::new(),
+            queues: UnsafeCell::new(queues),
+            nil,
+            bubble: bubble::current(),
+        }
+    }
+
+    /// Sees to it that the caller may use the channel. Outside of the runtime.
+    ///
+    /// # Panics
+    /// If the channel is a bubble's and the caller is not in the bubble.
+    #[inline]
+    pub(crate) fn check(&self, what: &str) {
+        if let Some(id) = self.bubble {
+            bubble::check_same(id, what);
+        }
+    }
+
+    /// Whether only this bubble can end a wait here.
+    pub(crate) fn is_of(&self, id: BubbleId) -> bool {
+        self.nil || self.bubble == Some(id)
     }
 
     /// Locks the channel. The caller is inside the runtime.
@@ -139,6 +163,11 @@ impl Head {
         let commit = Commit { lock: &self.lock, timer: timer.as_ref() };
         let argument = std::ptr::from_ref(&commit).cast_mut().cast();
         let wait = Wait { reason: self.reason(side), commit: Commit::run, argument };
+        if self.nil {
+            rt.durable()
+        } else {
+            rt.durable_in(self.bubble)
+        }
         // SAFETY: all of it lies on this stack until the wait is over.
         let (rt, woken) = unsafe {
             match told {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::core::Core;
-use crate::sys::clock;
+use crate::sched::clock;
 
 pub use error::{
     CloseError, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError,
@@ -69,6 +69,11 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 pub fn never<T>() -> Receiver<T> {
     // Its one sender, which does not exist, never goes.
     Receiver { core: Arc::new(Core::nil()) }
+}
+
+/// The one receiver, so far, of a channel that has just been made.
+pub(crate) fn receiver_of<T>(core: Arc<Core<T>>) -> Receiver<T> {
+    Receiver { core }
 }
 
 /// The end of a channel that sends.
@@ -125,6 +130,7 @@ impl<T> Sender<T> {
     /// # Go
     /// `close(ch)`.
     pub fn close(&self) -> Result<(), CloseError> {
+        self.core.head.check("close of a channel");
         if self.core.head.close() { Ok(()) } else { Err(CloseError) }
     }
 
@@ -358,8 +364,8 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
     }
 }
 
-/// The moment `timeout` from now on the monotonic clock; `None`: beyond its range, never.
+/// The moment `timeout` from now by the caller's clock; `None`: beyond its range, never.
 pub(crate) fn deadline(timeout: Duration) -> Option<u64> {
     let timeout_ns = u64::try_from(timeout.as_nanos()).ok()?;
-    clock::monotonic_ns().checked_add(timeout_ns)
+    clock::now_ns().checked_add(timeout_ns)
 }

@@ -18,6 +18,7 @@ use std::sync::atomic::{
 
 use parking_lot::Mutex;
 
+use super::bubble::Bubble;
 use super::coro::Coro;
 use super::join::JoinSlot;
 use super::locals::Locals;
@@ -53,6 +54,8 @@ pub(crate) struct Extras {
     pub(crate) coro: Option<super::stack::Reserved>,
     /// The generation whose trace has the name. Its owner's.
     pub(crate) labelled: Cell<u32>,
+    /// The bubble it belongs to, with `FLAG_BUBBLED`. Given at its birth.
+    pub(crate) bubble: Option<Arc<Bubble>>,
     /// The leak check that watches it, with `FLAG_WATCHED`; 0: none. Its owner sets it.
     pub(crate) watch: AtomicU32,
     /// The regions that are open in a trace, innermost last. Its owner's.
@@ -72,7 +75,10 @@ impl Extras {
     }
 
     /// Takes over what a goroutine passes on to those it starts.
-    pub(crate) fn inherit(&self, from: &Extras) {
+    pub(crate) fn inherit(&mut self, from: &Extras) {
+        if self.bubble.is_none() {
+            self.bubble.clone_from(&from.bubble);
+        }
         self.watch.store(from.watch(), Ordering::Relaxed);
         if let Some(panics) = from.panics.get() {
             let _ = self.panics.set(Arc::clone(panics));
@@ -100,8 +106,13 @@ pub(crate) const FLAG_WATCHED: u16 = 16;
 /// Unseen panics, its own and its descendants', go to a run (`Extras::panics`).
 pub(crate) const FLAG_PANICS_TO_RUN: u16 = 32;
 
+/// It belongs to a bubble: `Extras::bubble` says to which.
+pub(crate) const FLAG_BUBBLED: u16 = 64;
+/// It waits, or is about to, for something that only its bubble can bring about.
+pub(crate) const FLAG_DURABLE: u16 = 128;
+
 /// What a goroutine passes on to those it starts, by way of [`Extras::inherit`].
-pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_PANICS_TO_RUN;
+pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_PANICS_TO_RUN | FLAG_BUBBLED;
 
 /// A goroutine. See the module documentation.
 #[repr(C, align(128))]

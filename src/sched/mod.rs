@@ -1,5 +1,8 @@
 #![doc = include_str!("README.md")]
 
+pub(crate) mod bubble;
+mod bubble_count;
+pub(crate) mod clock;
 pub(crate) mod coarse;
 pub(crate) mod coro;
 pub(crate) mod deadlock;
@@ -34,6 +37,7 @@ pub(crate) mod stop;
 pub(crate) mod sudog;
 mod sysmon;
 pub(crate) mod ticket;
+pub(crate) mod timer_state;
 pub(crate) mod timers;
 pub(crate) mod tls;
 pub(crate) mod unseen;

@@ -12,7 +12,7 @@ use super::g::{
 use super::join::Finished;
 use super::m::M;
 use super::park::{Goexit, Request};
-use super::{Inside, SCHED, joiner, p, stack, tls};
+use super::{Inside, SCHED, bubble, joiner, p, stack, tls};
 use crate::tracer::status::Status;
 
 /// What a goroutine panicked with.
@@ -134,7 +134,23 @@ where
     F: FnOnce(),
 {
     // SAFETY: by the caller's promise.
-    let g = unsafe { make::<F, (), N>(rt, f, location, None) };
+    unsafe { spawn_detached_with::<F, N>(rt, f, location, None) };
+}
+
+/// As [`spawn_detached`], with extras.
+///
+/// # Safety
+/// As for [`spawn`].
+pub(crate) unsafe fn spawn_detached_with<F, N>(
+    rt: &Inside,
+    f: F,
+    location: &'static Location<'static>,
+    extras: Option<Box<Extras>>,
+) where
+    F: FnOnce(),
+{
+    // SAFETY: by the caller's promise.
+    let g = unsafe { make::<F, (), N>(rt, f, location, extras) };
     let (running, last) = (g.join.detach(), g.release());
     debug_assert!(running && !last);
     start(rt, g);
@@ -161,6 +177,7 @@ where
         _ => extras,
     };
     let is_of_run = extras.as_ref().is_some_and(|extras| extras.panics.get().is_some());
+    let in_bubble = extras.as_ref().is_some_and(|extras| extras.bubble.is_some());
     // SAFETY: the slot is free and ours; the storage of a free slot is empty.
     unsafe {
         g.revive(id, creator, Typed::<F, T, N>::ENTRY, location, extras);
@@ -168,6 +185,9 @@ where
     }
     if is_of_run {
         g.set_flag(FLAG_PANICS_TO_RUN);
+    }
+    if in_bubble {
+        bubble::born(g);
     }
     g
 }
@@ -201,7 +221,7 @@ fn start_outside(g: &'static G) {
 /// What the goroutine gets from its creator.
 #[cold]
 fn inherit(creator: &G, extras: Option<Box<Extras>>) -> Option<Box<Extras>> {
-    let extras = extras.unwrap_or_default();
+    let mut extras = extras.unwrap_or_default();
     if let Some(from) = creator.extras() {
         extras.inherit(from);
     }

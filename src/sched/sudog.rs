@@ -9,6 +9,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::g::G;
+use super::waker::wake_from_inside;
 use super::{Inside, parked_threads, wait_queue};
 use crate::sys::{clock, futex};
 
@@ -133,6 +134,21 @@ impl Woken {
                 drop(rt);
                 waker.wake();
             }
+        }
+    }
+}
+
+impl Woken {
+    /// Wakes it from inside.
+    ///
+    /// # Safety
+    /// As for [`Woken::wake_and_leave`].
+    pub(crate) unsafe fn wake_inside(self, rt: &Inside) {
+        match self {
+            Woken::Nobody => {}
+            // SAFETY: by the caller's promise.
+            Woken::Waiter(waiter) => unsafe { waiter.wake(rt) },
+            Woken::Task(waker) => wake_from_inside(rt, waker),
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-use super::fatal;
 use super::g::{Extras, G};
 use super::spawn::{Payload, caught};
+use super::{bubble, fatal};
 
 /// What a panic does in a goroutine that nobody joins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -87,6 +87,7 @@ pub(super) fn panic(g: &'static G, payload: Payload) {
         scope.set_panicked();
         return discard(payload);
     }
+    let Err(payload) = bubble::keep_panic(g, payload) else { return };
     match g.extras().and_then(|extras| extras.panics.get()) {
         // What comes after the run's end must not end the other tests of the process.
         Some(run) => {

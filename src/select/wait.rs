@@ -12,6 +12,7 @@ use std::task::Waker;
 use super::cases::Case;
 use crate::chan::head::{Attempt, Head, Side, block_and_tell, settle};
 use crate::sched::Inside;
+use crate::sched::bubble;
 use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, Waiter};
 use crate::sched::ticket::Ticket;
@@ -35,6 +36,10 @@ pub(super) type Won = Option<(usize, Outcome)>;
 /// # Safety
 /// The cases' channels live on and their places are valid until this returns.
 pub(super) unsafe fn select(cases: &mut [Case], patience: Patience) -> Won {
+    for case in cases.iter() {
+        // SAFETY: the channels outlive the select.
+        unsafe { case.head() }.check("select");
+    }
     let rt = match patience {
         Patience::None => Inside::enter(),
         Patience::Until(_) => Inside::enter_to_block(),
@@ -170,6 +175,11 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     let commit = Commit { cases, timer: timer.as_ref() };
     let argument = std::ptr::from_ref(&commit).cast_mut().cast();
     let wait = Wait { reason: reason(cases, deadline_ns), commit: Commit::run, argument };
+    if let Some(bubble) = bubble::current()
+        && heads(cases).all(|head| head.is_of(bubble))
+    {
+        rt.durable();
+    }
     // SAFETY: all of it lies on this stack until the wait is over.
     let (rt, woken) = unsafe {
         match told.is_empty() {
