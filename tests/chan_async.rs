@@ -2,6 +2,7 @@
 //! and futures that are dropped at every moment.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
@@ -9,7 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use gort::chan::{Receiver, RecvError, SendError, Sender, TrySendError};
+use gort::chan::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError};
+use gort::select::Select;
 use gort::{block_on, chan, go, gosched, select, sleep};
 
 /// For what must not happen: long enough that it would.
@@ -430,4 +432,141 @@ fn a_waiting_goroutine_tells_a_future_elsewhere() {
             sender.join().unwrap();
         }
     });
+}
+
+/// A waker that receives what it is told of, if it is to, and then panics.
+struct Bomb(Option<Receiver<Counted>>);
+
+impl Wake for Bomb {
+    fn wake(self: Arc<Self>) {
+        let received = self.0.as_ref().map(Receiver::recv);
+        panic!("the waker's, after {received:?}");
+    }
+}
+
+fn poll_with_bomb<F: Future>(future: Pin<&mut F>, receives: Option<&Receiver<Counted>>) {
+    let waker = Waker::from(Arc::new(Bomb(receives.cloned())));
+    assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+fn panics<T>(f: impl FnOnce() -> T) -> bool {
+    catch_unwind(AssertUnwindSafe(f)).is_err()
+}
+
+/// Whatever was received when the sender's waker panics is dropped, once.
+#[test]
+fn no_value_is_lost_by_a_sending_futures_waker() {
+    let ways: [fn(&Receiver<Counted>); 5] = [
+        |rx| drop(rx.recv()),
+        |rx| drop(rx.try_recv()),
+        |rx| drop(poll(pin!(rx.recv_async()), &Arc::default())),
+        |rx| select! { recv(rx) -> v => drop(v), default => {} },
+        |rx| Select::new().recv(rx, |v| drop(v)).wait(),
+    ];
+    let test = || {
+        for (n, way) in ways.iter().enumerate() {
+            let alive = Arc::default();
+            let (tx, rx) = chan(0);
+            let mut send = Box::pin(tx.send_async(Counted::new(&alive, n)));
+            poll_with_bomb(send.as_mut(), None);
+            assert!(panics(|| way(&rx)), "way {n}");
+            assert_eq!(alive.load(Ordering::SeqCst), 0, "way {n}");
+            assert_eq!(
+                poll(send.as_mut(), &Arc::default()).map(|sent| sent.is_ok()),
+                Poll::Ready(true)
+            );
+        }
+    };
+    test();
+    run(test);
+}
+
+/// A value that was put into the buffer when the receiver's waker panics is there, once.
+#[test]
+fn no_value_is_doubled_by_a_receiving_futures_waker() {
+    let ways: [fn(&Sender<Counted>, Counted); 5] = [
+        |tx, value| drop(tx.send(value)),
+        |tx, value| drop(tx.try_send(value)),
+        |tx, value| drop(poll(pin!(tx.send_async(value)), &Arc::default())),
+        |tx, value| select! { send(tx, value) -> sent => drop(sent), default => {} },
+        |tx, value| Select::new().send(tx, value, |sent| drop(sent)).wait(),
+    ];
+    let test = || {
+        for (n, way) in ways.iter().enumerate() {
+            let alive = Arc::default();
+            let (tx, rx) = chan(1);
+            let mut receive = Box::pin(rx.recv_async());
+            poll_with_bomb(receive.as_mut(), None);
+            assert!(panics(|| way(&tx, Counted::new(&alive, n))), "way {n}");
+            assert_eq!(alive.load(Ordering::SeqCst), 1, "way {n}");
+            assert_eq!(rx.try_recv().map(|value| value.1), Ok(n));
+            assert_eq!(alive.load(Ordering::SeqCst), 0, "way {n}");
+        }
+    };
+    test();
+    run(test);
+}
+
+/// A thread calls the waker itself when it is about to wait. It must not leave its place in the
+/// queue behind.
+#[test]
+fn a_thread_that_gives_up_leaves_no_trace() {
+    let ways: [fn(&Sender<Counted>, Counted); 4] = [
+        |tx, value| drop(tx.send(value)),
+        |tx, value| drop(tx.send_timeout(value, Duration::from_secs(60))),
+        |tx, value| select! { send(tx, value) -> sent => drop(sent) },
+        |tx, value| {
+            let idle = chan::<u32>(0);
+            let arms = Select::new().recv(&idle.1, |_| {}).send(tx, value, |sent| drop(sent));
+            arms.after(Duration::from_secs(60), || {}).wait();
+        },
+    ];
+    for (n, way) in ways.iter().enumerate() {
+        for receives in [false, true] {
+            let alive = Arc::default();
+            let (tx, rx) = chan(0);
+            let mut receive = Box::pin(rx.recv_async());
+            poll_with_bomb(receive.as_mut(), receives.then_some(&rx));
+            assert!(panics(|| way(&tx, Counted::new(&alive, n))), "way {n}, {receives}");
+            assert_eq!(alive.load(Ordering::SeqCst), 0, "way {n}, {receives}");
+            assert_eq!(rx.try_recv().map(|value| value.1), Err(TryRecvError::Empty));
+        }
+    }
+}
+
+#[test]
+fn the_end_of_the_channel_reaches_all_futures_even_if_a_waker_panics() {
+    let ends: [fn(Sender<Counted>); 2] = [|tx| tx.close().unwrap(), drop];
+    for end in ends {
+        let (tx, rx) = chan(0);
+        let bell: Arc<Bell> = Arc::default();
+        let (mut first, mut second) = (Box::pin(rx.recv_async()), Box::pin(rx.recv_async()));
+        poll_with_bomb(first.as_mut(), None);
+        assert!(poll(second.as_mut(), &bell).is_pending());
+        assert!(panics(|| end(tx)));
+        assert_eq!(bell.rings(), 1);
+        assert!(matches!(poll(second.as_mut(), &bell), Poll::Ready(Err(RecvError))));
+    }
+}
+
+#[test]
+fn a_waker_that_panics_when_dropped_takes_no_value_along() {
+    struct Fragile;
+    impl Wake for Fragile {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("the waker's end");
+        }
+    }
+    let alive = Arc::default();
+    let (tx, rx) = chan(0);
+    let mut send = Box::pin(tx.send_async(Counted::new(&alive, 0)));
+    let waker = Waker::from(Arc::new(Fragile));
+    assert!(send.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert!(panics(|| drop(send)));
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+    assert_eq!(rx.try_recv().map(|value| value.1), Err(TryRecvError::Empty));
 }

@@ -20,6 +20,7 @@ use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendErro
 use super::head::{Attempt, Head, Side};
 use crate::sched::Inside;
 use crate::sched::sudog::{Outcome, Woken};
+use crate::sched::waker::rethrow;
 
 /// Bytes of a buffer made at once; a larger one grows as it fills.
 const EAGER_BYTES: usize = 16 << 10;
@@ -191,7 +192,7 @@ impl<T> Core<T> {
         let place: *mut T = (&raw mut value).cast();
         self.head.lock();
         // SAFETY: locked just now; the value is not used as a T again once it is sent.
-        let outcome = match unsafe { self.send_locked(place) } {
+        let (outcome, panic) = match unsafe { self.send_locked(place) } {
             Attempt::Done(woken) => {
                 // SAFETY: locked above; popped once.
                 unsafe {
@@ -204,20 +205,23 @@ impl<T> Core<T> {
                 // SAFETY: locked above.
                 unsafe { self.head.unlock() };
                 drop(rt);
-                Outcome::Closed
+                (Outcome::Closed, None)
             }
             // SAFETY: locked above; the place is this type's.
             Attempt::Wait => unsafe { self.head.wait(rt, Side::Send, place.cast(), deadline_ns) },
         };
-        if outcome == Outcome::Served {
-            return Ok(());
-        }
+        let error = match outcome {
+            Outcome::Served => {
+                rethrow(panic);
+                return Ok(());
+            }
+            Outcome::Closed => SendTimeoutError::Closed,
+            Outcome::Waiting => SendTimeoutError::Timeout,
+        };
         // SAFETY: the value was not moved.
-        let value = unsafe { ManuallyDrop::take(&mut value) };
-        Err(match outcome {
-            Outcome::Closed => SendTimeoutError::Closed(value),
-            _ => SendTimeoutError::Timeout(value),
-        })
+        let error = error(unsafe { ManuallyDrop::take(&mut value) });
+        rethrow(panic);
+        Err(error)
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
@@ -230,10 +234,11 @@ impl<T> Core<T> {
         unsafe { self.head.unlock() };
         match attempt {
             Attempt::Done(woken) => {
+                // SAFETY: a value was moved in.
+                let value = unsafe { place.assume_init() };
                 // SAFETY: popped once, and the lock is free.
                 unsafe { woken.wake_and_leave(rt) };
-                // SAFETY: a value was moved in.
-                Ok(unsafe { place.assume_init() })
+                Ok(value)
             }
             Attempt::Closed => Err(TryRecvError::Closed),
             Attempt::Wait => Err(TryRecvError::Empty),
@@ -248,12 +253,14 @@ impl<T> Core<T> {
         // SAFETY: locked just now.
         let outcome = match unsafe { self.recv_locked(place.as_mut_ptr()) } {
             Attempt::Done(woken) => {
-                // SAFETY: locked above; popped once.
-                unsafe {
+                // SAFETY: locked above; a value was moved in.
+                let value = unsafe {
                     self.head.unlock();
-                    woken.wake_and_leave(rt);
-                }
-                Outcome::Served
+                    place.assume_init()
+                };
+                // SAFETY: popped once.
+                unsafe { woken.wake_and_leave(rt) };
+                return Ok(value);
             }
             Attempt::Closed => {
                 // SAFETY: locked above.
@@ -262,7 +269,7 @@ impl<T> Core<T> {
             }
             // SAFETY: locked above; the place is this type's.
             Attempt::Wait => unsafe {
-                self.head.wait(rt, Side::Receive, place.as_mut_ptr().cast(), deadline_ns)
+                self.head.wait(rt, Side::Receive, place.as_mut_ptr().cast(), deadline_ns).0
             },
         };
         match outcome {
@@ -284,7 +291,7 @@ impl<T> Core<T> {
     pub(super) fn remove_sender(&self) {
         // ORDERING: AcqRel, pairs with itself: the last one acts after all others' sends.
         if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.head.close();
+            rethrow(self.head.close().1);
         }
     }
 
@@ -293,10 +300,11 @@ impl<T> Core<T> {
         if self.receivers.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
         }
-        self.head.close();
+        let (_, panic) = self.head.close();
         let rt = Inside::enter();
         let unreceived = self.locked(std::mem::take);
         drop(rt);
         drop(unreceived);
+        rethrow(panic);
     }
 }

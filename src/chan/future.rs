@@ -141,10 +141,10 @@ impl<T> Drop for SendFuture<'_, T> {
             unsafe { self.core.head.unlock() };
             drop(rt);
         }
+        // Both are user's code: whichever panics, the other one is dropped.
+        let value = self.has_value.then(|| self.take_value());
         drop(waker);
-        if self.has_value {
-            drop(self.take_value());
-        }
+        drop(value);
     }
 }
 
@@ -230,10 +230,11 @@ impl<T> Future for RecvFuture<'_, T> {
         unsafe { this.core.head.unlock() };
         let result = match attempt {
             Attempt::Done(woken) => {
+                // SAFETY: a value was moved in.
+                let value = unsafe { value.assume_init() };
                 // SAFETY: popped once, and the lock is free.
                 unsafe { woken.wake_and_leave(rt) };
-                // SAFETY: a value was moved in.
-                Poll::Ready(Ok(unsafe { value.assume_init() }))
+                Poll::Ready(Ok(value))
             }
             Attempt::Closed => {
                 drop(rt);

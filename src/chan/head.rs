@@ -10,7 +10,7 @@ use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, Woken};
 use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
-use crate::sched::waker::wake_from_inside;
+use crate::sched::waker::{Panic, wake_all, wake_from_inside};
 use crate::wire::reason::WaitReason;
 
 /// Which end of a channel.
@@ -108,7 +108,8 @@ impl Head {
     }
 
     /// Waits in a queue for a partner, the channel's end or the deadline; the value is or goes at
-    /// `place`. Comes with the lock, returns without. [`Outcome::Waiting`]: timed out.
+    /// `place`. Comes with the lock, returns without. [`Outcome::Waiting`]: timed out. With the
+    /// panic of a waker that was called on the way, which only sends call.
     ///
     /// # Safety
     /// The caller has locked the channel, and `place` suits its elements' type.
@@ -119,11 +120,13 @@ impl Head {
         side: Side,
         place: *mut u8,
         deadline_ns: Option<u64>,
-    ) -> Outcome {
+    ) -> (Outcome, Option<Panic>) {
         let parker = Parker::new();
         let waiter = rt.waiter(&parker);
         let ticket = Ticket::new();
-        let shared: *const Ticket = if deadline_ns.is_some() { &ticket } else { std::ptr::null() };
+        // A thread may give up for a waker's panic, too.
+        let may_give_up = deadline_ns.is_some() || matches!(waiter, Waiter::Thread(_));
+        let shared: *const Ticket = if may_give_up { &ticket } else { std::ptr::null() };
         let timer = match (deadline_ns, waiter) {
             (Some(when), Waiter::Goroutine(g)) => Some(Timer::expire(when, g, &ticket)),
             _ => None,
@@ -140,8 +143,9 @@ impl Head {
         let argument = std::ptr::from_ref(&commit).cast_mut().cast();
         let wait = Wait { reason: self.reason(side), commit: Commit::run, argument };
         // SAFETY: all of it lies on this stack until the wait is over.
-        let (rt, woken) = unsafe { block_and_tell(rt, waiter, wait, deadline_ns, told) };
-        if deadline_ns.is_some() {
+        let Blocked { rt, woken, panic } =
+            unsafe { block_and_tell(rt, waiter, wait, deadline_ns, told) };
+        if may_give_up {
             settle(&ticket, timer.as_ref(), woken, &parker);
             if ticket.is_expired() {
                 self.lock();
@@ -154,7 +158,7 @@ impl Head {
         }
         drop(rt);
         // SAFETY: out of every queue; volatile, since others wrote it while we were parked.
-        unsafe { (&raw const (*sudog_ptr).outcome).read_volatile() }
+        (unsafe { (&raw const (*sudog_ptr).outcome).read_volatile() }, panic)
     }
 
     fn reason(&self, side: Side) -> WaitReason {
@@ -165,9 +169,9 @@ impl Head {
         }
     }
 
-    /// Closes the channel and wakes everybody. False: it was closed already. The caller holds no
-    /// lock and is outside the runtime.
-    pub(super) fn close(&self) -> bool {
+    /// Closes the channel and wakes everybody. False: it was closed already. With the panic of a
+    /// waker. The caller holds no lock and is outside the runtime.
+    pub(super) fn close(&self) -> (bool, Option<Panic>) {
         let rt = Inside::enter();
         let (mut waiters, mut tasks) = (Vec::new(), Vec::new());
         self.lock();
@@ -195,9 +199,17 @@ impl Head {
             unsafe { waiter.wake(&rt) };
         }
         drop(rt);
-        tasks.into_iter().for_each(Waker::wake);
-        !was_closed
+        (!was_closed, wake_all(tasks))
     }
+}
+
+/// How [`block_and_tell`] ended.
+pub(crate) struct Blocked {
+    pub(crate) rt: Inside,
+    /// The caller was woken, and did not merely sleep until its deadline or give up.
+    pub(crate) woken: bool,
+    /// What a waker panicked with, on a thread: for that the thread gave up.
+    pub(crate) panic: Option<Panic>,
 }
 
 /// Blocks the caller, and first tells these futures that it offers something.
@@ -210,39 +222,45 @@ pub(crate) unsafe fn block_and_tell(
     wait: Wait,
     deadline_ns: Option<u64>,
     told: impl IntoIterator<Item = Waker>,
-) -> (Inside, bool) {
+) -> Blocked {
     let mut told = told.into_iter().peekable();
     if told.peek().is_none() {
         // SAFETY: by the caller's promise.
-        return unsafe { rt.block(waiter, wait, deadline_ns) };
+        let (rt, woken) = unsafe { rt.block(waiter, wait, deadline_ns) };
+        return Blocked { rt, woken, panic: None };
     }
     match waiter {
         // A goroutine cannot leave any more before it has parked.
         Waiter::Goroutine(_) => {
             told.for_each(|waker| wake_from_inside(&rt, waker));
             // SAFETY: by the caller's promise.
-            unsafe { rt.block(waiter, wait, deadline_ns) }
+            let (rt, woken) = unsafe { rt.block(waiter, wait, deadline_ns) };
+            Blocked { rt, woken, panic: None }
         }
         // A thread is visible by its commit, after which it may do what it likes.
         Waiter::Thread(_) => {
             // SAFETY: by the caller's promise.
             let waits = unsafe { (wait.commit)(wait.argument) };
             drop(rt);
-            told.for_each(Waker::wake);
+            // The panic must not unwind from here: the thread stands in its queues.
+            let panic = wake_all(told);
+            let deadline_ns = if panic.is_some() { Some(0) } else { deadline_ns };
             let commit = if waits { |_| true } else { |_| false };
+            let wait = Wait { commit, ..wait };
             // SAFETY: it publishes nothing more.
-            unsafe { Inside::enter().block(waiter, Wait { commit, ..wait }, deadline_ns) }
+            let (rt, woken) = unsafe { Inside::enter().block(waiter, wait, deadline_ns) };
+            Blocked { rt, woken, panic }
         }
     }
 }
 
-/// After a wait with a deadline: the timer is gone, and the ticket has its winner. `woken`: the
-/// caller was woken, and did not merely sleep until its deadline.
+/// After a wait that may give up: the timer is gone, and the ticket has its winner. `woken`: as in
+/// [`Blocked`].
 pub(crate) fn settle(ticket: &Ticket, timer: Option<&Timer>, woken: bool, parker: &Parker) {
     if let Some(timer) = timer {
         timer.cancel();
     }
-    // A thread that timed out must win its ticket like any other; else a partner has it and is
+    // A thread that gives up must win its ticket like any other; else a partner has it and is
     // about to wake the thread.
     if !woken && !ticket.claim(Ticket::EXPIRED) {
         parker.park(None);

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::core::Core;
+use crate::sched::waker::rethrow;
 use crate::sys::clock;
 
 pub use error::{
@@ -125,7 +126,9 @@ impl<T> Sender<T> {
     /// # Go
     /// `close(ch)`.
     pub fn close(&self) -> Result<(), CloseError> {
-        if self.core.head.close() { Ok(()) } else { Err(CloseError) }
+        let (closed, panic) = self.core.head.close();
+        rethrow(panic);
+        if closed { Ok(()) } else { Err(CloseError) }
     }
 
     /// Whether both send to the same channel.

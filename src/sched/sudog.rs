@@ -90,20 +90,33 @@ pub(crate) enum Woken {
 }
 
 impl Woken {
-    /// Wakes it and leaves: the waker of a future is user code.
+    /// Wakes it and leaves. The waker of a future is user code and may panic: what has been
+    /// received belongs to somebody who drops it then.
     ///
     /// # Safety
     /// As for [`Waiter::wake`]; the caller holds no lock.
     #[inline]
     pub(crate) unsafe fn wake_and_leave(self, rt: Inside) {
+        // SAFETY: by the caller's promise.
+        if let Some(waker) = unsafe { self.wake_unless_task(rt) } {
+            waker.wake();
+        }
+    }
+
+    /// As [`Woken::wake_and_leave`], but a future is left for the caller to wake.
+    ///
+    /// # Safety
+    /// As for [`Woken::wake_and_leave`].
+    #[inline]
+    pub(crate) unsafe fn wake_unless_task(self, rt: Inside) -> Option<Waker> {
         match self {
-            Woken::Nobody => drop(rt),
-            // SAFETY: by the caller's promise.
-            Woken::Waiter(waiter) => unsafe { waiter.wake(&rt) },
-            Woken::Task(waker) => {
-                drop(rt);
-                waker.wake();
+            Woken::Nobody => None,
+            Woken::Waiter(waiter) => {
+                // SAFETY: by the caller's promise.
+                unsafe { waiter.wake(&rt) };
+                None
             }
+            Woken::Task(waker) => Some(waker),
         }
     }
 }

@@ -3,8 +3,9 @@
 //! The waker may outlive the wait and even the waiter: it owns a share of the signal, and finds in
 //! the signal's word whether anybody waits.
 
+use std::any::Any;
 use std::mem::ManuallyDrop;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -97,6 +98,34 @@ unsafe fn wake_by_ref(data: *const ()) {
 unsafe fn forget(data: *const ()) {
     // SAFETY: the waker's share is ours now.
     drop(unsafe { Arc::from_raw(data.cast::<Signal>()) });
+}
+
+/// What a waker panicked with.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// Wakes all of these futures, even if a waker panics. Returns the first panic, which the caller
+/// passes on by [`rethrow`] once everything is in order.
+#[inline(never)]
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Option<Panic> {
+    let mut first = None;
+    for waker in wakers {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            match first {
+                None => first = Some(panic),
+                // Its destructor might panic in its turn.
+                Some(_) => std::mem::forget(panic),
+            }
+        }
+    }
+    first
+}
+
+/// Lets a waker's panic go on.
+#[inline]
+pub(crate) fn rethrow(panic: Option<Panic>) {
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
 }
 
 /// Wakes from inside the runtime, where no user code may run.

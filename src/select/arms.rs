@@ -5,7 +5,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::time::Duration;
 
 use super::cases::{Case, Cases};
-use super::wait::{Patience, select};
+use super::wait::{Debt, Patience, select};
 use crate::chan::head::Side;
 use crate::chan::{Receiver, RecvError, SendError, Sender, deadline};
 use crate::sched::sudog::Outcome;
@@ -23,7 +23,7 @@ pub trait Arm {
 
 /// How a chosen arm ended. Only this crate makes one.
 #[derive(Debug)]
-pub struct Chosen(Outcome);
+pub struct Chosen(Outcome, Debt);
 
 /// What the arms want.
 #[doc(hidden)]
@@ -49,10 +49,10 @@ impl Plan {
         };
         // SAFETY: by the caller's promise; the channels are borrowed by the arms.
         match unsafe { select(&mut self.cases, patience) } {
-            Some((case, outcome)) => Some((self.cases[case].arm, Chosen(outcome))),
+            Some((case, outcome, debt)) => Some((self.cases[case].arm, Chosen(outcome, debt))),
             None if waits => {
                 let (_, arm) = self.deadline.expect("a select ends by a channel or by the clock");
-                Some((arm, Chosen(Outcome::Served)))
+                Some((arm, Chosen(Outcome::Served, Debt::None)))
             }
             None => None,
         }
@@ -84,13 +84,15 @@ impl<T> Arm for SendArm<'_, T> {
         }
     }
 
-    fn finish(mut self, Chosen(outcome): Chosen) -> Self::Output {
+    fn finish(mut self, Chosen(outcome, debt): Chosen) -> Self::Output {
         self.has_value = false;
-        match outcome {
+        let sent = match outcome {
             Outcome::Served => Ok(()),
             // SAFETY: the channel is closed and the value was not moved.
             _ => Err(SendError(unsafe { ManuallyDrop::take(&mut self.value) })),
-        }
+        };
+        debt.pay();
+        sent
     }
 }
 
@@ -126,12 +128,14 @@ impl<T> Arm for RecvArm<'_, T> {
         }
     }
 
-    fn finish(self, Chosen(outcome): Chosen) -> Self::Output {
-        match outcome {
+    fn finish(self, Chosen(outcome, debt): Chosen) -> Self::Output {
+        let received = match outcome {
             // SAFETY: a value was moved in.
             Outcome::Served => Ok(unsafe { self.place.assume_init() }),
             _ => Err(RecvError),
-        }
+        };
+        debt.pay();
+        received
     }
 }
 
@@ -193,9 +197,19 @@ impl<H: Arm, T: ArmList> ArmList for Arms<H, T> {
     }
 
     fn finish(self, arm: usize, outcome: Chosen) -> Self::Output {
+        // The others are dropped here and not on the way out: should the destructor of a value
+        // that was not sent panic, what was received is dropped.
         match arm.checked_sub(1) {
-            None => Either::This(self.head.finish(outcome)),
-            Some(arm) => Either::Other(self.tail.finish(arm, outcome)),
+            None => {
+                let output = self.head.finish(outcome);
+                drop(self.tail);
+                Either::This(output)
+            }
+            Some(arm) => {
+                let output = self.tail.finish(arm, outcome);
+                drop(self.head);
+                Either::Other(output)
+            }
         }
     }
 }
@@ -233,7 +247,8 @@ fn choose<L: ArmList>(mut arms: L, waits: bool) -> Option<L::Output> {
 /// An arm whose result goes to a function; for [`Select`](super::Select).
 pub(super) trait Handled<R> {
     fn add(&mut self, arm: usize, plan: &mut Plan);
-    fn finish(self: Box<Self>, outcome: Chosen) -> R;
+    /// Drops the others before it calls the function.
+    fn finish(self: Box<Self>, outcome: Chosen, others: Vec<Box<dyn Handled<R> + '_>>) -> R;
 }
 
 impl<A: Arm, F: FnOnce(A::Output) -> R, R> Handled<R> for (A, F) {
@@ -241,9 +256,11 @@ impl<A: Arm, F: FnOnce(A::Output) -> R, R> Handled<R> for (A, F) {
         self.0.add(arm, plan);
     }
 
-    fn finish(self: Box<Self>, outcome: Chosen) -> R {
+    fn finish(self: Box<Self>, outcome: Chosen, others: Vec<Box<dyn Handled<R> + '_>>) -> R {
         let (arm, handler) = *self;
-        handler(arm.finish(outcome))
+        let output = arm.finish(outcome);
+        drop(others);
+        handler(output)
     }
 }
 
@@ -255,7 +272,5 @@ pub(super) fn choose_handled<R>(mut arms: Vec<Box<dyn Handled<R> + '_>>, waits: 
     }
     // SAFETY: the arms lie in boxes of their own and are not used before `finish`.
     let (arm, outcome) = unsafe { plan.choose(waits) }?;
-    let arm = arms.swap_remove(arm);
-    drop(arms);
-    Some(arm.finish(outcome))
+    Some(arms.swap_remove(arm).finish(outcome, arms))
 }

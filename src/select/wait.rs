@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::cases::Case;
-use crate::chan::head::{Attempt, Head, Side, block_and_tell, settle};
+use crate::chan::head::{Attempt, Blocked, Head, Side, block_and_tell, settle};
 use crate::sched::Inside;
 use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, Waiter};
 use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
+use crate::sched::waker::{Panic, rethrow};
 use crate::wire::reason::WaitReason;
 
 /// How long a select may take.
@@ -27,8 +28,31 @@ pub(super) enum Patience {
     Until(Option<u64>),
 }
 
-/// The case that was chosen, by its number, and how it ended; `None`: the patience is over.
-pub(super) type Won = Option<(usize, Outcome)>;
+/// The case that was chosen, by its number, how it ended, and what is left to do; `None`: the
+/// patience is over.
+pub(super) type Won = Option<(usize, Outcome, Debt)>;
+
+/// What is left to do once the chosen arm has its value, or has given it up: it may panic, and
+/// then all values are dropped where they are.
+#[derive(Debug)]
+pub(super) enum Debt {
+    /// Nothing.
+    None,
+    /// To wake a future.
+    Wake(Waker),
+    /// To go on with the panic of a waker.
+    Rethrow(Panic),
+}
+
+impl Debt {
+    pub(super) fn pay(self) {
+        match self {
+            Debt::None => {}
+            Debt::Wake(waker) => waker.wake(),
+            Debt::Rethrow(panic) => rethrow(Some(panic)),
+        }
+    }
+}
 
 /// Chooses among the cases.
 ///
@@ -44,15 +68,12 @@ pub(super) unsafe fn select(cases: &mut [Case], patience: Patience) -> Won {
     lock_all(cases);
     if let Some((case, attempt)) = first_possible(cases) {
         unlock_all(cases);
-        let outcome = match attempt {
-            Attempt::Done(woken) => {
-                // SAFETY: popped once, and the locks are free.
-                unsafe { woken.wake_and_leave(rt) };
-                Outcome::Served
-            }
-            _ => Outcome::Closed,
+        let Attempt::Done(woken) = attempt else {
+            return Some((case, Outcome::Closed, Debt::None));
         };
-        return Some((case, outcome));
+        // SAFETY: popped once, and the locks are free.
+        let told = unsafe { woken.wake_unless_task(rt) };
+        return Some((case, Outcome::Served, told.map_or(Debt::None, Debt::Wake)));
     }
     match patience {
         Patience::None => {
@@ -171,8 +192,9 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     let argument = std::ptr::from_ref(&commit).cast_mut().cast();
     let wait = Wait { reason: reason(cases, deadline_ns), commit: Commit::run, argument };
     // SAFETY: all of it lies on this stack until the wait is over.
-    let (rt, woken) = unsafe { block_and_tell(rt, waiter, wait, deadline_ns, told) };
-    if deadline_ns.is_some() {
+    let Blocked { rt, woken, panic } =
+        unsafe { block_and_tell(rt, waiter, wait, deadline_ns, told) };
+    if deadline_ns.is_some() || panic.is_some() {
         settle(&ticket, timer.as_ref(), woken, &parker);
     }
     let won = winner(cases);
@@ -182,7 +204,11 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
         }
     }
     drop(rt);
-    won
+    let Some((winner, outcome)) = won else {
+        rethrow(panic);
+        return None;
+    };
+    Some((winner, outcome, panic.map_or(Debt::None, Debt::Rethrow)))
 }
 
 /// Puts a sudog into every queue. Returns futures to be told that there is something to receive.
@@ -215,7 +241,7 @@ fn reason(cases: &[Case], deadline_ns: Option<u64>) -> WaitReason {
 }
 
 /// The case whose sudog somebody else took out of its queue, to serve it.
-fn winner(cases: &[Case]) -> Won {
+fn winner(cases: &[Case]) -> Option<(usize, Outcome)> {
     let outcomes = cases.iter().map(|case| {
         // SAFETY: made by `line_up`. Volatile: it was written while we were parked, by whoever
         // claimed the ticket, before we were woken; nobody writes one now.
