@@ -461,7 +461,7 @@ fn no_value_is_lost_by_a_sending_futures_waker() {
         |rx| drop(rx.try_recv()),
         |rx| drop(poll(pin!(rx.recv_async()), &Arc::default())),
         |rx| select! { recv(rx) -> v => drop(v), default => {} },
-        |rx| Select::new().recv(rx, |v| drop(v)).wait(),
+        |rx| Select::new().recv(rx, drop).wait(),
     ];
     let test = || {
         for (n, way) in ways.iter().enumerate() {
@@ -489,7 +489,7 @@ fn no_value_is_doubled_by_a_receiving_futures_waker() {
         |tx, value| drop(tx.try_send(value)),
         |tx, value| drop(poll(pin!(tx.send_async(value)), &Arc::default())),
         |tx, value| select! { send(tx, value) -> sent => drop(sent), default => {} },
-        |tx, value| Select::new().send(tx, value, |sent| drop(sent)).wait(),
+        |tx, value| Select::new().send(tx, value, drop).wait(),
     ];
     let test = || {
         for (n, way) in ways.iter().enumerate() {
@@ -517,7 +517,7 @@ fn a_thread_that_gives_up_leaves_no_trace() {
         |tx, value| select! { send(tx, value) -> sent => drop(sent) },
         |tx, value| {
             let idle = chan::<u32>(0);
-            let arms = Select::new().recv(&idle.1, |_| {}).send(tx, value, |sent| drop(sent));
+            let arms = Select::new().recv(&idle.1, |_| {}).send(tx, value, drop);
             arms.after(Duration::from_secs(60), || {}).wait();
         },
     ];
