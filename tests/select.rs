@@ -618,7 +618,8 @@ fn a_loser_that_panics_when_dropped() {
         let alive = Arc::default();
         let (tx, rx) = chan::<Counted>(1);
         let (full, _keep) = chan::<Fragile>(0);
-        let received: [fn(&Receiver<Counted>, &Sender<Fragile>); 3] = [
+        type Way = fn(&Receiver<Counted>, &Sender<Fragile>);
+        let received: [Way; 3] = [
             |rx, full| select! { recv(rx) -> v => drop(v), send(full, Fragile) -> _ => {} },
             |rx, full| select! { send(full, Fragile) -> _ => {}, recv(rx) -> v => drop(v) },
             |rx, full| Select::new().recv(rx, drop).send(full, Fragile, drop).wait(),
