@@ -636,3 +636,24 @@ fn a_loser_that_panics_when_dropped() {
         assert_eq!(alive.load(Ordering::SeqCst), 0);
     });
 }
+
+/// Fragments of another macro are arms like any others.
+#[test]
+fn a_select_in_a_macro() {
+    macro_rules! either {
+        ($rx:expr, $pattern:pat => $body:expr, else $default:block or $late:expr) => {
+            (
+                select! { recv($rx) -> $pattern => $body, default => $default },
+                select! { recv($rx) -> $pattern => $default after(Duration::ZERO) => $late },
+            )
+        };
+    }
+    on_both(|| {
+        let (tx, rx) = chan(1);
+        tx.send(1).unwrap();
+        assert_eq!(either!(rx, _ => 1 + 1, else { 3 } or 2 + 2), (2, 4));
+        tx.send(1).unwrap();
+        assert_eq!(either!(&rx, Ok(_) | Err(_) => 5, else { 3 } or 2 + 2), (5, 4));
+        assert_eq!(either!(rx, _ => 5, else { 3 } or 2 + 2), (3, 4));
+    });
+}

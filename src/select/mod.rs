@@ -204,17 +204,14 @@ macro_rules! __select {
         ))
     };
 
-    (@body $list:tt $default:tt $arm:tt $body:block, $($rest:tt)*) => {
-        $crate::__select!(@add $list $default $arm { $body } $($rest)*)
-    };
-    (@body $list:tt $default:tt $arm:tt $body:block $($rest:tt)*) => {
-        $crate::__select!(@add $list $default $arm { $body } $($rest)*)
-    };
     (@body $list:tt $default:tt $arm:tt $body:expr, $($rest:tt)*) => {
         $crate::__select!(@add $list $default $arm { $body } $($rest)*)
     };
     (@body $list:tt $default:tt $arm:tt $body:expr) => {
         $crate::__select!(@add $list $default $arm { $body })
+    };
+    (@body $list:tt $default:tt $arm:tt $body:block $($rest:tt)*) => {
+        $crate::__select!(@add $list $default $arm { $body } $($rest)*)
     };
 
     (@add $list:tt [] [default] { $body:expr } $($rest:tt)*) => {
