@@ -66,7 +66,7 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
 /// The standard library counts panics in a thread-local. Never inlined, so that no compiler keeps
 /// its address over a switch to another thread: nothing here but `f` itself suspends.
 #[inline(never)]
-fn caught<T>(f: impl FnOnce() -> T) -> Outcome<T> {
+pub(super) fn caught<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     catch_unwind(AssertUnwindSafe(f))
 }
 

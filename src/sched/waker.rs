@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -105,11 +105,10 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Wakes all of these futures, even if a waker panics. Returns the first panic, which the caller
 /// passes on by [`rethrow`] once everything is in order.
-#[inline(never)]
 pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) -> Option<Panic> {
     let mut first = None;
     for waker in wakers {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        if let Err(panic) = spawn::caught(|| waker.wake()) {
             match first {
                 None => first = Some(panic),
                 // Its destructor might panic in its turn.
