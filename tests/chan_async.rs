@@ -1,6 +1,7 @@
 //! Channels and futures: `send_async`, `recv_async`, with goroutines and threads at the other end,
 //! and futures that are dropped at every moment.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -10,7 +11,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use gort::chan::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError};
+use gort::chan::{
+    Receiver, RecvError, RecvFuture, SendError, SendFuture, Sender, TryRecvError, TrySendError,
+};
 use gort::select::Select;
 use gort::{block_on, chan, go, gosched, select, sleep};
 
@@ -569,4 +572,121 @@ fn a_waker_that_panics_when_dropped_takes_no_value_along() {
     assert!(panics(|| drop(send)));
     assert_eq!(alive.load(Ordering::SeqCst), 0);
     assert_eq!(rx.try_recv().map(|value| value.1), Err(TryRecvError::Empty));
+}
+
+type Boxed<F> = Pin<Box<F>>;
+
+/// One thread's futures at one channel, beside a list of what must be in it.
+struct Game<'a> {
+    tx: &'a Sender<usize>,
+    rx: &'a Receiver<usize>,
+    receives: Vec<(Boxed<RecvFuture<'a, usize>>, Arc<Bell>)>,
+    sends: Vec<(Boxed<SendFuture<'a, usize>>, Arc<Bell>, usize)>,
+    /// The values in the buffer and after them those of the sends that wait, in order.
+    values: VecDeque<usize>,
+    made: usize,
+}
+
+impl<'a> Game<'a> {
+    fn value(&mut self) -> usize {
+        self.made += 1;
+        self.made
+    }
+
+    fn receive(&mut self, n: usize) {
+        let receives = &mut self.receives;
+        if n >= receives.len() {
+            receives.push((Box::pin(self.rx.recv_async()), Arc::default()));
+        }
+        let n = n.min(receives.len() - 1);
+        receives[n].1 = Arc::default();
+        let bell = Arc::clone(&receives[n].1);
+        let polled = poll(receives[n].0.as_mut(), &bell);
+        let expected =
+            self.values.pop_front().map_or(Poll::Pending, |value| Poll::Ready(Ok(value)));
+        assert_eq!(polled, expected);
+        if polled.is_ready() {
+            drop(receives.swap_remove(n));
+        }
+    }
+
+    fn send(&mut self, n: usize) {
+        if n >= self.sends.len() {
+            let value = self.value();
+            self.sends.push((Box::pin(self.tx.send_async(value)), Arc::default(), value));
+            self.values.push_back(value);
+        }
+        let n = n.min(self.sends.len() - 1);
+        let (future, bell, value) = &mut self.sends[n];
+        *bell = Arc::default();
+        let is_done =
+            self.values.iter().position(|v| v == value).is_none_or(|at| at < self.tx.cap());
+        assert_eq!(
+            poll(future.as_mut(), bell),
+            if is_done { Poll::Ready(Ok(())) } else { Poll::Pending }
+        );
+        if is_done {
+            drop(self.sends.swap_remove(n));
+        }
+    }
+
+    fn drop_send(&mut self, n: usize) {
+        if n < self.sends.len() {
+            let (future, _, value) = self.sends.swap_remove(n);
+            drop(future);
+            let cap = self.tx.cap();
+            let at = self.values.iter().position(|&v| v == value).filter(|&at| at >= cap);
+            at.map(|at| self.values.remove(at));
+        }
+    }
+
+    fn try_both(&mut self) {
+        let value = self.value();
+        if self.tx.try_send(value).is_ok() {
+            self.values.push_back(value);
+        }
+        if value.is_multiple_of(2) {
+            let expected = self.values.pop_front().ok_or(TryRecvError::Empty);
+            assert_eq!(self.rx.try_recv(), expected);
+        }
+    }
+
+    fn check(&self) {
+        let (len, cap) = (self.tx.len(), self.tx.cap());
+        assert_eq!(len, self.values.len().min(cap));
+        let told = self.receives.iter().filter(|(_, bell)| bell.rings() > 0).count();
+        let lost = !self.values.is_empty() && told == 0 && !self.receives.is_empty();
+        assert!(!lost, "there is something to receive, and nobody knows");
+        for (_, bell, value) in &self.sends {
+            let waits = self.values.iter().skip(cap).any(|v| v == value);
+            assert!(waits || bell.rings() > 0, "{value} was taken, and nobody knows");
+        }
+    }
+}
+
+/// Random games: a future that waits for what is there, or was served, has been told so.
+#[test]
+fn somebody_is_always_told() {
+    for game in 1..=5000_u64 {
+        let mut random = game.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut below = |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            ((random >> 32) % n) as usize
+        };
+        let (tx, rx) = chan(below(3));
+        let (receives, sends, values) = Default::default();
+        let mut game = Game { tx: &tx, rx: &rx, receives, sends, values, made: 0 };
+        for _ in 0..60 {
+            match below(8) {
+                0..3 => game.receive(below(5)),
+                3..6 => game.send(below(5)),
+                6 if below(2) == 0 => game.drop_send(below(4)),
+                6 => drop((below(4) < game.receives.len()).then(|| game.receives.swap_remove(0))),
+                _ => game.try_both(),
+            }
+            game.check();
+        }
+    }
 }
