@@ -37,6 +37,9 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
             }
             return g;
         }
+        if SCHED.is_seeded() {
+            p.shared.take_tick_back();
+        }
         if p.id < SCHED.procs()
             && let Some(g) = look_around(m, p)
         {

@@ -40,7 +40,7 @@ pub use timer::Timer;
 /// `time.Sleep`.
 pub fn sleep(duration: Duration) {
     if !duration.is_zero() {
-        park::sleep_until(moment_ns(clock::now_ns(), duration));
+        park::sleep_until(deadline_ns(duration));
     }
 }
 
@@ -131,6 +131,11 @@ where
     F: FnOnce() + Send + 'static,
 {
     timer::of_func(func_timer::FuncTimer::once(duration, f, Location::caller()))
+}
+
+/// The moment `timeout` from now by the caller's clock.
+pub(crate) fn deadline_ns(timeout: Duration) -> u64 {
+    moment_ns(clock::now_ns(), timeout)
 }
 
 /// The moment `duration` after `now_ns`; the last one that the clock has, if it lies beyond.
