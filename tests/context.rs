@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gort::chan::TryRecvError;
 use gort::context::{self, Cause, Context, ContextError, background};
 use gort::sync::WaitGroup;
+use gort::time::Instant;
 use gort::{chan, go, goexit, gosched, select, sleep};
 
 #[path = "support/process.rs"]

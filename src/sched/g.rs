@@ -105,6 +105,10 @@ pub(crate) const FLAG_REFUSED: u16 = 8;
 pub(crate) const FLAG_WATCHED: u16 = 16;
 /// Unseen panics, its own and its descendants', go to a run (`Extras::panics`).
 pub(crate) const FLAG_PANICS_TO_RUN: u16 = 32;
+/// It belongs to a bubble: `Extras::bubble` says to which.
+pub(crate) const FLAG_BUBBLED: u16 = 64;
+/// It waits, or is about to, for something that only its bubble can bring about.
+pub(crate) const FLAG_DURABLE: u16 = 128;
 
 /// It belongs to a bubble: `Extras::bubble` says to which.
 pub(crate) const FLAG_BUBBLED: u16 = 64;

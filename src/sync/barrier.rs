@@ -58,7 +58,8 @@ impl Barrier {
         let here = unsafe { &mut *self.here.get() };
         *here += 1;
         if *here < self.size {
-            drop(queue.wait(rt, Waiting::new(WaitReason::BarrierWait), |_| ()).0);
+            let waiting = Waiting { durable: true, ..Waiting::new(WaitReason::BarrierWait) };
+            drop(queue.wait(rt, waiting, |_| ()).0);
             return false;
         }
         *here = 0;

@@ -43,12 +43,15 @@ pub(super) struct Waiting {
     /// Before all others instead of after them.
     pub(super) at_front: bool,
     pub(super) deadline_ns: Option<u64>,
+    /// Only the caller's own test bubble, if it is in one, can end the wait.
+    pub(super) durable: bool,
 }
 
 impl Waiting {
     /// A wait at the end of the queue, without a limit.
     pub(super) fn new(reason: WaitReason) -> Waiting {
-        Waiting { reason, place: std::ptr::null_mut(), at_front: false, deadline_ns: None }
+        let place = std::ptr::null_mut();
+        Waiting { reason, place, at_front: false, deadline_ns: None, durable: false }
     }
 }
 
@@ -156,6 +159,9 @@ impl Locked<'_> {
             None => published(waiting.reason, RawLock::commit, &queue.lock),
             Some(commit) => published(waiting.reason, Commit::run, commit),
         };
+        if waiting.durable {
+            rt.durable();
+        }
         // SAFETY: all of it lies on this stack until the wait is over.
         let (rt, woken) = unsafe { rt.block(waiter, wait, waiting.deadline_ns) };
         if let Some(deadline) = &deadline

@@ -178,7 +178,8 @@ impl Inner {
         }
         let mut request = Request { units: n, number: ctx.map_or(0, |(_, number)| number) };
         let place = (&raw mut request).cast();
-        let waiting = Waiting { place, deadline_ns, ..Waiting::new(WaitReason::Semacquire) };
+        let usual = Waiting::new(WaitReason::Semacquire);
+        let waiting = Waiting { place, deadline_ns, durable: true, ..usual };
         let (rt, outcome) = queue.wait(rt, waiting, |_| ());
         if outcome != Outcome::Served {
             // Those behind may want less.
