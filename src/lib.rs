@@ -92,6 +92,7 @@
 pub mod chan;
 mod context;
 mod go;
+pub mod metrics;
 mod runtime;
 mod sched;
 pub mod stacks;
@@ -105,6 +106,7 @@ mod wire;
 pub use chan::chan;
 pub use context::Context;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
+pub use metrics::metrics;
 pub use runtime::{Builder, RunError, gomaxprocs, num_goroutine, run};
 pub use stacks::{goroutines, stacks};
 pub use time::sleep;

@@ -13,6 +13,7 @@ mod idle;
 pub(crate) mod join;
 pub(crate) mod lock;
 pub(crate) mod m;
+pub(crate) mod metrics;
 mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;

@@ -10,6 +10,7 @@ use super::SCHED;
 use super::coro::Coro;
 use super::g::{self, G};
 use super::glist::GList;
+use super::metrics;
 use super::runq::{self, LocalQueue, SharedQueue};
 use super::stack;
 use super::timers::Timers;
@@ -40,12 +41,21 @@ pub(crate) struct PShared {
     /// Goroutines born and ended here.
     pub(crate) born: AtomicU64,
     pub(crate) ended: AtomicU64,
+    /// Goroutines the owner took from other processors, and how often it went to look.
+    pub(crate) stolen: AtomicU64,
+    pub(crate) spun: AtomicU64,
 }
 
 /// So many times in a row are a record of running what one readies.
 const RECORD: u32 = 16;
 
 impl PShared {
+    /// Adds to a counter that only the owner writes.
+    #[inline]
+    pub(crate) fn count(counter: &AtomicU64, n: u64) {
+        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
     /// Counts a pick.
     #[inline]
     pub(crate) fn next_tick(&self) -> u32 {
@@ -91,6 +101,8 @@ pub(crate) struct P {
     /// Out of use since GOMAXPROCS fell below its number. Under the idle lists' lock.
     pub(crate) retired: Cell<bool>,
     ids: Cell<(u64, u64)>,
+    /// The last turn in which a goroutine's time in the queues was taken.
+    sampled: Cell<u32>,
     slots: UnsafeCell<GList>,
     coros: UnsafeCell<Vec<*mut Coro>>,
     trace: UnsafeCell<ProcTrace>,
@@ -144,10 +156,13 @@ impl P {
                 slice: AtomicU32::new(0),
                 born: AtomicU64::new(0),
                 ended: AtomicU64::new(0),
+                stolen: AtomicU64::new(0),
+                spun: AtomicU64::new(0),
             },
             queue: local,
             retired: Cell::new(false),
             ids: Cell::new((0, 0)),
+            sampled: Cell::new(0),
             slots: UnsafeCell::new(GList::new()),
             coros: UnsafeCell::new(Vec::with_capacity(CORO_CACHE)),
             trace: UnsafeCell::new(tracer::proc_trace()),
@@ -174,6 +189,11 @@ impl P {
     /// thieves may have something from the queue for it.
     #[inline]
     pub(crate) fn put_next(&self, g: &'static G) -> bool {
+        let turn = self.shared.tick.load(Ordering::Relaxed);
+        if turn.is_multiple_of(metrics::SAMPLE_TURNS) && self.sampled.get() != turn {
+            self.sampled.set(turn);
+            metrics::begin(g);
+        }
         let displaced = if self.shared.slice_over.load(Ordering::Relaxed) {
             Some(g)
         } else {
