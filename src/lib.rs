@@ -98,6 +98,7 @@ mod sched;
 pub mod stacks;
 pub mod sync;
 mod sys;
+pub mod test;
 pub mod time;
 pub mod trace;
 mod tracer;

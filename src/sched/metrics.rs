@@ -1,9 +1,9 @@
 //! What the scheduler counts, and how long goroutines that could run wait for it.
 //!
-//! Counters are the processors' own and plain; the latencies are samples. In one turn of
-//! [`SAMPLE_TURNS`] the first goroutine that a processor makes runnable gets the time noted, in the
-//! word that says since when it waits while it waits. When it runs, the time passed goes into a
-//! histogram. All others pay for a look at a counter and at a flag that are in the cache anyway.
+//! Counters are the processors' own and plain; the latencies are samples. Of the goroutines that a
+//! processor makes runnable, one in some dozens gets the time noted, in the word that says since
+//! when it waits while it waits. When it runs, the time passed goes into a histogram. All others
+//! pay for counting down, and for a look at a flag, in lines that are in the cache anyway.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,8 +12,10 @@ use super::{SCHED, m, own_threads, p, stack, stand_in};
 use crate::sys::clock;
 use crate::tracer::status::Status;
 
-/// Turns of a processor between two samples.
-pub(super) const SAMPLE_TURNS: u32 = 64;
+/// The fewest goroutines between two samples, and how many more there may be: their number varies,
+/// or a program with a rhythm of its own would show the same moment of it every time.
+const SAMPLE_GAP: u32 = 32;
+const SAMPLE_SPREAD: u32 = 64;
 /// The unit of times: 64 ns, so that 32 bits are four minutes.
 const UNIT_SHIFT: u32 = 6;
 /// Four buckets for each power of two, of 32 bits.
@@ -25,10 +27,13 @@ fn now() -> u32 {
     (clock::monotonic_ns() >> UNIT_SHIFT) as u32
 }
 
-/// The goroutine is about to become visible in a queue.
+/// The goroutine is about to become visible in a queue. Returns how many others pass before the
+/// next sample.
 #[cold]
-pub(super) fn begin(g: &G) {
-    g.begin_timing(now());
+pub(super) fn begin(g: &G) -> u32 {
+    let now = now();
+    g.begin_timing(now);
+    SAMPLE_GAP + now % SAMPLE_SPREAD
 }
 
 /// The goroutine runs.

@@ -32,6 +32,7 @@ mod sysmon;
 pub(crate) mod ticket;
 pub(crate) mod timers;
 pub(crate) mod tls;
+pub(crate) mod watch;
 
 use std::io;
 use std::sync::Once;

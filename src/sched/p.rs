@@ -101,8 +101,8 @@ pub(crate) struct P {
     /// Out of use since GOMAXPROCS fell below its number. Under the idle lists' lock.
     pub(crate) retired: Cell<bool>,
     ids: Cell<(u64, u64)>,
-    /// The last turn in which a goroutine's time in the queues was taken.
-    sampled: Cell<u32>,
+    /// So many goroutines are made runnable before the next one whose time in the queues is taken.
+    until_sample: Cell<u32>,
     slots: UnsafeCell<GList>,
     coros: UnsafeCell<Vec<*mut Coro>>,
     trace: UnsafeCell<ProcTrace>,
@@ -162,7 +162,7 @@ impl P {
             queue: local,
             retired: Cell::new(false),
             ids: Cell::new((0, 0)),
-            sampled: Cell::new(0),
+            until_sample: Cell::new(0),
             slots: UnsafeCell::new(GList::new()),
             coros: UnsafeCell::new(Vec::with_capacity(CORO_CACHE)),
             trace: UnsafeCell::new(tracer::proc_trace()),
@@ -189,10 +189,9 @@ impl P {
     /// thieves may have something from the queue for it.
     #[inline]
     pub(crate) fn put_next(&self, g: &'static G) -> bool {
-        let turn = self.shared.tick.load(Ordering::Relaxed);
-        if turn.is_multiple_of(metrics::SAMPLE_TURNS) && self.sampled.get() != turn {
-            self.sampled.set(turn);
-            metrics::begin(g);
+        match self.until_sample.get() {
+            0 => self.until_sample.set(metrics::begin(g)),
+            n => self.until_sample.set(n - 1),
         }
         let displaced = if self.shared.slice_over.load(Ordering::Relaxed) {
             Some(g)
