@@ -7,10 +7,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gort::chan::{Receiver, Sender};
-use gort::test::leaks;
+use gort::stacks::GoroutineInfo;
+use gort::test::{Leaks, leaks};
 use gort::{GoBuilder, chan, go, gosched, sleep};
 
+/// For goroutines that are certain not to end.
 const SHORT: Duration = Duration::from_millis(30);
+/// For goroutines that are certain to end, on however slow a machine.
+const LONG: Duration = Duration::from_secs(60);
 
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
@@ -20,6 +24,18 @@ fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 fn message(f: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("it must panic");
     payload.downcast_ref::<String>().expect("a text").clone()
+}
+
+/// What the check finds once it is only these many: others may be slow to end.
+fn found(check: &Leaks, count: usize) -> Vec<GoroutineInfo> {
+    let begin = Instant::now();
+    loop {
+        let found = check.find();
+        if found.len() == count {
+            return found;
+        }
+        assert!(begin.elapsed() < LONG, "{found:#?}");
+    }
 }
 
 fn waits(rx: &Receiver<u32>) {
@@ -35,9 +51,9 @@ fn left_behind(name: &str) -> Sender<u32> {
 
 #[test]
 fn nothing_left_is_nothing_found() {
-    let check = leaks();
+    let check = leaks().grace(LONG);
     run(|| {
-        let inner = leaks();
+        let inner = leaks().grace(LONG);
         let handles: Vec<_> = (0..100).map(|_| go(|| go(gosched).join().unwrap())).collect();
         handles.into_iter().for_each(|handle| handle.join().unwrap());
         inner.verify();
@@ -52,8 +68,7 @@ fn what_is_left_is_named_with_its_stack() {
         let before = left_behind("before");
         let check = leaks().grace(SHORT);
         let tx = left_behind("left");
-        let found = check.find();
-        assert_eq!(found.len(), 1, "{found:#?}");
+        let found = found(&check, 1);
         assert_eq!((found[0].name.as_deref(), found[0].creator), (Some("left"), gort::id()));
         let text = message(|| check.verify());
         assert!(text.starts_with("gort: 1 goroutine was left behind\n\ngoroutine "), "{text}");
@@ -110,10 +125,9 @@ fn descendants_are_found_though_those_between_have_ended() {
             } else {
                 start()
             }
-            let found = check.find();
-            assert_eq!(found.len(), 1, "{found:#?}");
+            assert!(found(&check, 1)[0].creator.is_some());
             drop(tx);
-            check.grace(Duration::from_secs(60)).verify();
+            check.grace(LONG).verify();
         };
         if on_a_thread { test() } else { run(test) }
     }
@@ -128,7 +142,7 @@ fn others_are_not_found() {
                 let stop = Arc::clone(&stop);
                 go(move || {
                     while !stop.load(Ordering::Relaxed) {
-                        let check = leaks().grace(Duration::from_secs(60));
+                        let check = leaks().grace(LONG);
                         let (tx, rx) = chan::<u32>(0);
                         (0..3).map(|_| rx.clone()).for_each(|rx| drop(go(move || waits(&rx))));
                         drop(tx);
@@ -138,7 +152,7 @@ fn others_are_not_found() {
             })
             .collect();
         for _ in 0..50 {
-            let check = leaks();
+            let check = leaks().grace(LONG);
             go(gosched).join().unwrap();
             check.verify();
         }
@@ -160,17 +174,19 @@ fn a_check_inside_another_one_is_part_of_it() {
         let tx = left_behind("inner");
         assert!(message(|| inner.verify()).contains("\"inner\""));
         let rest = left_behind("outer");
-        let mut names: Vec<_> = outer.find().into_iter().map(|info| info.name.unwrap()).collect();
+        let mut names: Vec<_> =
+            found(&outer, 2).into_iter().map(|info| info.name.unwrap()).collect();
         names.sort();
         assert_eq!(names, ["inner", "outer"]);
         drop((tx, rest));
-        outer.grace(Duration::from_secs(60)).verify();
+        outer.grace(LONG).verify();
         // In another order.
         let (first, second) = (leaks().grace(SHORT), leaks().grace(SHORT));
         first.verify();
         let tx = left_behind("second");
         assert_eq!(second.find().len(), 1);
         drop(tx);
+        second.grace(LONG).verify();
     });
 }
 
@@ -178,7 +194,7 @@ fn a_check_inside_another_one_is_part_of_it() {
 fn goroutines_get_time_to_end() {
     run(|| {
         let begin = Instant::now();
-        let check = leaks();
+        let check = leaks().grace(LONG);
         drop(go(|| sleep(Duration::from_millis(100))));
         check.verify();
         assert!(begin.elapsed() >= Duration::from_millis(100));
@@ -201,11 +217,10 @@ fn what_is_meant_to_stay_is_ignored() {
         let another = another();
         assert!(check.find().is_empty());
         let left = left_behind("left");
-        let found = check.find();
-        assert_eq!(found.len(), 1, "{found:#?}");
+        let found = found(&check, 1);
         assert_eq!(found[0].name.as_deref(), Some("left"));
         drop((keeper, another, left));
-        check.grace(Duration::from_secs(60)).verify();
+        check.grace(LONG).verify();
     });
 }
 
