@@ -26,6 +26,8 @@
 //! - [`go`] starts goroutines and [`JoinHandle::join`] waits for them; [`GoBuilder`] names them and
 //!   gives them larger stacks; [`gosched`], [`goexit`], [`sleep`] are Go's.
 //! - [`chan()`] makes channels, [`sync::WaitGroup`] waits for many.
+//! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
+//!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
 //!
 //! Everything works on plain threads as well, where what blocks blocks the thread.
@@ -61,6 +63,11 @@
 //! the process with a report and exit status 2, as in Go: it is never lost. Goroutines outlive the
 //! [`run`] they were started in; the end of the process ends them.
 //!
+//! When all goroutines wait, and nothing is left that could wake one (no timer, no thread but those
+//! that wait in gort themselves, no trace being written), the process ends with Go's report of a
+//! deadlock, all stacks, and exit status 2. SIGQUIT (Ctrl-\) prints all stacks and does the same.
+//! Dumps ask running threads for their stacks by SIGURG, as Go does.
+//!
 //! # What it does not do yet
 //! A goroutine that calls into the system through `std` (a file, a contended `std` mutex) or
 //! computes for long keeps its processor: others run on the remaining ones. There is no `select!`,
@@ -68,6 +75,8 @@
 //!
 //! # Environment
 //! - `GOMAXPROCS`: how many processors run goroutines; by default as many as the process may use.
+//! - `GOTRACEBACK`: what the report of a panic that nobody joins shows: `none`, `single` (the
+//!   goroutine itself, the default) or `all` goroutines.
 //! - `GORT_TRACE_VERSION`: `1.23` (the default), `1.25` or `1.26`, the version traces are written in.
 //! - `GORTDEBUG`: settings for tests, separated by commas: `migrate=1`;
 //!   `traceadvanceperiod=NS`, the length of a trace's generations in nanoseconds.
