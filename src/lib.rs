@@ -28,7 +28,12 @@
 //! - [`scope()`] starts goroutines that borrow; [`local!`] declares statics of which every goroutine
 //!   has its own.
 //! - [`block_on`] waits for a future, and a [`JoinHandle`] can be awaited.
-//! - [`chan()`] makes channels, [`sync::WaitGroup`] waits for many.
+//! - [`chan()`] makes channels.
+//! - [`sync`] has what goroutines wait for each other with: [`Mutex`](sync::Mutex) and
+//!   [`RwMutex`](sync::RwMutex), whose guards may be kept over calls that block,
+//!   [`WaitGroup`](sync::WaitGroup), [`Cond`](sync::Cond), [`Once`](sync::Once),
+//!   [`Semaphore`](sync::Semaphore), [`ErrGroup`](sync::ErrGroup) and others.
+//! - [`context`] tells work when to end, by a call or at a deadline, and carries its values.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
 //! - [`test::run`] is [`run`] for tests: a goroutine that panics fails the test.
 //!
@@ -49,13 +54,15 @@
 //! | a borrow in `KEY.with(\|x\| { …rx.recv()… })` of a `thread_local!` | the thread that the data belongs to runs others meanwhile, or ends | [`local!`], whose values stay with the goroutine; or copy out of the closure, block afterwards |
 //! | a clone of an `Rc` that a `thread_local!` also holds, or any value that is not `Send` and shared with one | whoever runs on the first thread meanwhile uses it too, without a lock | `Arc`; take it out again after the call |
 //! | `rand`'s `ThreadRng`, `thread_rng()` | points to the data of the thread it was made on | make it anew after each blocking call, or own a `SmallRng` |
-//! | [`std::sync::MutexGuard`] | a system mutex is unlocked by the thread that locked it; also blocks whole threads that want it | end the guard's scope before blocking; a channel as a lock |
+//! | [`std::sync::MutexGuard`] | a system mutex is unlocked by the thread that locked it; also blocks whole threads that want it | [`sync::Mutex`]; or end the guard's scope before blocking |
 //! | tokio's `EnterGuard`, tracing's `Entered`, `scoped_tls` | they restore the thread's former state on drop, on the wrong thread | enter again after the call |
 //! | [`std::thread::current`] as an identity, `thread::park`, [`std::thread::scope`] | they name the thread of the moment | [`id`], channels |
 //!
 //! Calls that block, and so may change the thread: sends and receives (not the `try_` forms),
 //! [`JoinHandle::join`] and [`JoinHandle::join_timeout`], [`scope()`], [`block_on`] with every
-//! `.await` in its future, [`sync::WaitGroup::wait`], [`sleep`], [`gosched`], [`trace::stop`].
+//! `.await` in its future, in [`sync`] whatever locks (not the `try_` forms), acquires, waits or
+//! runs something once, [`ErrGroup::go`](sync::ErrGroup::go) with a limit, [`select!`],
+//! [`sleep`], [`gosched`], [`trace::stop`].
 //! All other calls return on the thread they were made on. During a panic nothing changes threads.
 //!
 //! `GORTDEBUG=migrate=1` makes every goroutine change threads wherever it can, to shake such
@@ -111,13 +118,15 @@
 //! ```
 
 pub mod chan;
-mod context;
+pub mod context;
 pub mod future;
 mod go;
 pub mod local;
 mod runtime;
 mod sched;
 mod scope;
+pub mod select;
+pub mod stacks;
 pub mod sync;
 mod sys;
 pub mod test;
@@ -132,6 +141,7 @@ pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use runtime::{Builder, DetachedPanic, RunError, gomaxprocs, num_goroutine, run};
 pub use scope::{Scope, ScopedJoinHandle, scope};
+pub use stacks::{goroutines, stacks};
 pub use time::sleep;
 
 /// The README's example compiles.

@@ -1,348 +1,337 @@
-//! A channel's inside: a ring buffer and two queues of waiters under one lock.
+//! A channel's inside: a ring buffer and queues of waiters under one lock.
 //!
 //! The algorithm is Go's (`runtime/chan.go`): a sender that finds a receiver waiting moves the
 //! value straight into the receiver's place on its stack; a receiver that finds a sender waiting
 //! takes the oldest value of the buffer and moves the sender's in behind; else they wait in a
 //! queue. Invariant: while receivers wait the buffer is empty, and while senders wait it is full.
 //!
+//! Invariant for futures that receive: while one of them waits in its queue and there is something
+//! to receive, another one has been told so and has not been polled since. For each value that
+//! nobody waits for tells one, and one that was told and is dropped passes it on.
+//!
 //! Values are moved under the lock, never dropped or cloned there: user code runs outside only.
 
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::error::{CloseError, RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use super::head::{Attempt, Head, Side};
 use crate::sched::Inside;
-use crate::sched::lock::RawLock;
-use crate::sched::park::{self, Wait};
-use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter};
-use crate::sched::ticket::Ticket;
-use crate::sched::timers::Timer;
-use crate::wire::reason::WaitReason;
+use crate::sched::sudog::{Outcome, Sudog, Woken};
 
 /// Bytes of a buffer made at once; a larger one grows as it fills.
 const EAGER_BYTES: usize = 16 << 10;
 
 /// A channel.
-pub(super) struct Core<T> {
-    lock: RawLock,
-    state: UnsafeCell<State<T>>,
+pub(crate) struct Core<T> {
+    pub(crate) head: Head,
+    /// Under the head's lock.
+    buffer: UnsafeCell<VecDeque<T>>,
     capacity: usize,
     senders: AtomicUsize,
     receivers: AtomicUsize,
+    /// The channel of a timer or ticker, which does not show its buffer: who sends.
+    timer: Option<Box<Weak<dyn Unreceived>>>,
 }
 
-struct State<T> {
-    buffer: VecDeque<T>,
-    sendq: WaitQueue,
-    recvq: WaitQueue,
-    closed: bool,
+/// Who sends to a channel of the clock.
+pub(crate) trait Unreceived: Send + Sync {
+    /// The last receiver has gone. Called outside of the runtime.
+    fn unreceived(&self);
 }
 
-// SAFETY: values move from thread to thread, hence T: Send; the state is touched under the lock.
+// SAFETY: values move from thread to thread, hence T: Send; the rest is touched under the lock.
 unsafe impl<T: Send> Send for Core<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Core<T> {}
 
-/// What an attempt under the lock came to.
-enum Attempt<V> {
-    /// Done, or impossible for good.
-    Over(V),
-    /// One has to wait.
-    Wait,
-}
-
 impl<T> Core<T> {
     pub(super) fn new(capacity: usize) -> Core<T> {
+        Core::with_head(capacity, Head::new(false))
+    }
+
+    /// The channel of a timer: it holds one value, but looks as if without a buffer. Its one
+    /// sender is the timer, and never goes; the caller makes a [`Receiver`](super::Receiver).
+    pub(crate) fn of_timer(timer: Weak<dyn Unreceived>) -> Core<T> {
+        Core { timer: Some(Box::new(timer)), ..Core::new(1) }
+    }
+
+    /// Go's nil channel.
+    pub(super) fn nil() -> Core<T> {
+        Core::with_head(0, Head::new(true))
+    }
+
+    fn with_head(capacity: usize, head: Head) -> Core<T> {
+        let eager = capacity.min(EAGER_BYTES / size_of::<T>().max(1));
         Core {
-            lock: RawLock::new(),
-            state: UnsafeCell::new(State {
-                buffer: VecDeque::with_capacity(capacity.min(EAGER_BYTES / size_of::<T>().max(1))),
-                sendq: WaitQueue::new(),
-                recvq: WaitQueue::new(),
-                closed: false,
-            }),
+            head,
+            buffer: UnsafeCell::new(VecDeque::with_capacity(eager)),
             capacity,
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
+            timer: None,
         }
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.capacity
+        if self.timer.is_some() { 0 } else { self.capacity }
     }
 
     pub(super) fn len(&self) -> usize {
+        if self.timer.is_some() {
+            return 0;
+        }
         let rt = Inside::enter();
-        let len = self.locked(|state| state.buffer.len());
+        let len = self.locked(|buffer| buffer.len());
         drop(rt);
         len
     }
 
     /// Runs `f` under the lock. The caller is inside the runtime.
-    #[inline]
-    fn locked<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
-        self.lock.lock();
+    fn locked<R>(&self, f: impl FnOnce(&mut VecDeque<T>) -> R) -> R {
+        self.head.lock();
         // SAFETY: the lock is ours.
-        let result = f(unsafe { &mut *self.state.get() });
+        let result = f(unsafe { &mut *self.buffer.get() });
         // SAFETY: locked above.
-        unsafe { self.lock.unlock() };
+        unsafe { self.head.unlock() };
         result
     }
 
-    /// Under the lock and unlocking it: wakes `sudog`'s waiter.
+    /// Tries to move the value at `place` into the channel. Where that is [`Attempt::Done`] the
+    /// place holds no value any more.
+    ///
+    /// # Safety
+    /// The channel is locked and there is a value at `place`.
     #[inline]
-    fn unlock_and_wake(&self, rt: &Inside, sudog: *mut Sudog) {
-        // SAFETY: popped from a queue, so its waiter waits for us; read before it can leave.
-        let waiter = unsafe { (*sudog).waiter };
-        // SAFETY: the caller locked it.
-        unsafe { self.lock.unlock() };
-        // SAFETY: it was popped once, and its park was complete when we got the lock.
-        unsafe { waiter.wake(rt) };
-    }
-
-    pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let rt = Inside::enter();
-        let mut value = ManuallyDrop::new(value);
-        let attempt = self.send_locked(&rt, &mut value);
-        let refused = |v: &mut ManuallyDrop<T>| {
-            // SAFETY: the value was not moved.
-            unsafe { ManuallyDrop::take(v) }
-        };
-        match attempt {
-            Attempt::Over(true) => Ok(()),
-            Attempt::Over(false) => Err(TrySendError::Closed(refused(&mut value))),
-            Attempt::Wait => {
-                // SAFETY: `send_locked` kept the lock.
-                unsafe { self.lock.unlock() };
-                Err(TrySendError::Full(refused(&mut value)))
-            }
+    pub(crate) unsafe fn send_locked(&self, place: *mut T) -> Attempt {
+        // SAFETY: the lock is the caller's.
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if queues.closed {
+            return Attempt::Closed;
         }
-    }
-
-    /// Sends or learns that it cannot be; or keeps the lock, to wait.
-    #[inline]
-    fn send_locked(&self, rt: &Inside, value: &mut ManuallyDrop<T>) -> Attempt<bool> {
-        self.lock.lock();
-        // SAFETY: the lock is ours.
-        let state = unsafe { &mut *self.state.get() };
-        if state.closed {
-            // SAFETY: as above.
-            unsafe { self.lock.unlock() };
-            return Attempt::Over(false);
-        }
-        if let Some(receiver) = state.recvq.pop() {
-            // SAFETY: the waiter waits until we wake it; its place takes one T, and `value` is
-            // not used as a T again once it is sent.
+        if let Some(receiver) = queues.recvq.pop() {
+            // SAFETY: the waiter waits until we wake it; its place takes one T.
             unsafe {
-                std::ptr::copy_nonoverlapping(&raw const **value, (*receiver).element.cast(), 1);
+                std::ptr::copy_nonoverlapping(place, (*receiver).element.cast(), 1);
                 (*receiver).outcome = Outcome::Served;
+                return Attempt::Done((*receiver).woken());
             }
-            self.unlock_and_wake(rt, receiver);
-            return Attempt::Over(true);
         }
-        if state.buffer.len() < self.capacity {
-            // SAFETY: moved once; it is not used as a T again.
-            state.buffer.push_back(unsafe { ManuallyDrop::take(value) });
-            // SAFETY: as above.
-            unsafe { self.lock.unlock() };
-            return Attempt::Over(true);
+        if buffer.len() < self.capacity {
+            // SAFETY: moved once, as the caller is told.
+            buffer.push_back(unsafe { place.read() });
+            return Attempt::Done(queues.tell_task().map_or(Woken::Nobody, Woken::Task));
         }
         Attempt::Wait
     }
 
+    /// Tries to move a value out of the channel to `place`, which holds one where this is
+    /// [`Attempt::Done`].
+    ///
+    /// # Safety
+    /// The channel is locked and `place` has room for a value.
+    #[inline]
+    pub(crate) unsafe fn recv_locked(&self, place: *mut T) -> Attempt {
+        // SAFETY: the lock is the caller's.
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if let Some(sender) = queues.sendq.pop() {
+            // SAFETY: the lock is the caller's, and so is the place; popped once.
+            unsafe {
+                place.write(take_from(sender, buffer));
+                return Attempt::Done((*sender).woken());
+            }
+        }
+        match buffer.pop_front() {
+            Some(first) => {
+                // SAFETY: by the caller's promise.
+                unsafe { place.write(first) };
+                Attempt::Done(Woken::Nobody)
+            }
+            None if queues.closed => Attempt::Closed,
+            None => Attempt::Wait,
+        }
+    }
+
+    /// Whether a receive would find a value, or the end.
+    ///
+    /// # Safety
+    /// The channel is locked.
+    pub(super) unsafe fn is_ready_to_receive(&self) -> bool {
+        // SAFETY: the lock is the caller's.
+        let (queues, buffer) = unsafe { (self.head.queues(), &*self.buffer.get()) };
+        !buffer.is_empty() || !queues.sendq.is_empty() || queues.closed
+    }
+
+    pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.head.check("send on a channel");
+        let rt = Inside::enter();
+        let mut value = ManuallyDrop::new(value);
+        self.head.lock();
+        // SAFETY: locked just now; the value is not used as a T again once it is sent.
+        let attempt = unsafe { self.send_locked((&raw mut value).cast()) };
+        // SAFETY: locked above.
+        unsafe { self.head.unlock() };
+        let error = match attempt {
+            Attempt::Done(woken) => {
+                // SAFETY: popped once, and the lock is free.
+                unsafe { woken.wake_and_leave(rt) };
+                return Ok(());
+            }
+            Attempt::Closed => TrySendError::Closed,
+            Attempt::Wait => TrySendError::Full,
+        };
+        drop(rt);
+        // SAFETY: the value was not moved.
+        Err(error(unsafe { ManuallyDrop::take(&mut value) }))
+    }
+
+    /// Sends. What does not wait and has nothing to do with futures is done here.
     #[inline]
     pub(super) fn send(
         &self,
         value: T,
         deadline_ns: Option<u64>,
     ) -> Result<(), SendTimeoutError<T>> {
+        self.head.check("send on a channel");
         let rt = Inside::enter_to_block();
+        self.head.lock();
+        // SAFETY: locked just now.
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if !queues.closed {
+            if let Some(receiver) = queues.recvq.pop() {
+                // SAFETY: it waits until we wake it; its place takes one T. No future is in here.
+                let waiter = unsafe {
+                    (*receiver).element.cast::<T>().write(value);
+                    (*receiver).outcome = Outcome::Served;
+                    (*receiver).waiter
+                };
+                // SAFETY: locked above; popped once.
+                unsafe {
+                    self.head.unlock();
+                    waiter.wake(&rt);
+                }
+                return Ok(());
+            }
+            if buffer.len() < self.capacity && queues.recv_tasks.is_empty() {
+                buffer.push_back(value);
+                // SAFETY: locked above.
+                unsafe { self.head.unlock() };
+                return Ok(());
+            }
+        }
+        self.send_slow(rt, value, deadline_ns)
+    }
+
+    /// No receiver waits but futures, or the channel is closed. Comes with the lock, returns without.
+    #[inline(never)]
+    fn send_slow(
+        &self,
+        rt: Inside,
+        value: T,
+        deadline_ns: Option<u64>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        // SAFETY: locked by the caller.
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if queues.closed {
+            // SAFETY: locked by the caller.
+            unsafe { self.head.unlock() };
+            drop(rt);
+            return Err(SendTimeoutError::Closed(value));
+        }
+        if buffer.len() < self.capacity {
+            buffer.push_back(value);
+            let woken = queues.tell_task().map_or(Woken::Nobody, Woken::Task);
+            // SAFETY: locked by the caller; popped once.
+            unsafe {
+                self.head.unlock();
+                woken.wake_and_leave(rt);
+            }
+            return Ok(());
+        }
         let mut value = ManuallyDrop::new(value);
-        let sent = match self.send_locked(&rt, &mut value) {
-            Attempt::Over(sent) => {
-                drop(rt);
-                if sent { Outcome::Served } else { Outcome::Closed }
-            }
-            Attempt::Wait => {
-                let place = (&raw mut *value).cast();
-                self.wait(rt, WaitReason::ChanSend, place, deadline_ns)
-            }
-        };
-        if sent == Outcome::Served {
+        let place = (&raw mut value).cast();
+        // SAFETY: locked by the caller; the place is this type's.
+        let outcome = unsafe { self.head.wait(rt, Side::Send, place, deadline_ns) };
+        if outcome == Outcome::Served {
             return Ok(());
         }
         // SAFETY: the value was not moved.
         let value = unsafe { ManuallyDrop::take(&mut value) };
-        Err(match sent {
+        Err(match outcome {
             Outcome::Closed => SendTimeoutError::Closed(value),
             _ => SendTimeoutError::Timeout(value),
         })
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.head.check("receive from a channel");
         let rt = Inside::enter();
-        match self.recv_locked(&rt) {
-            Attempt::Over(value) => {
-                drop(rt);
-                value.ok_or(TryRecvError::Closed)
+        let mut place = MaybeUninit::<T>::uninit();
+        self.head.lock();
+        // SAFETY: locked just now.
+        let attempt = unsafe { self.recv_locked(place.as_mut_ptr()) };
+        // SAFETY: locked above.
+        unsafe { self.head.unlock() };
+        match attempt {
+            Attempt::Done(woken) => {
+                // SAFETY: popped once, and the lock is free.
+                unsafe { woken.wake_and_leave(rt) };
+                // SAFETY: a value was moved in.
+                Ok(unsafe { place.assume_init() })
             }
-            Attempt::Wait => {
-                // SAFETY: `recv_locked` kept the lock.
-                unsafe { self.lock.unlock() };
-                Err(TryRecvError::Empty)
-            }
+            Attempt::Closed => Err(TryRecvError::Closed),
+            Attempt::Wait => Err(TryRecvError::Empty),
         }
     }
 
-    /// Receives or learns that nothing comes any more; or keeps the lock, to wait.
-    #[inline]
-    fn recv_locked(&self, rt: &Inside) -> Attempt<Option<T>> {
-        self.lock.lock();
-        // SAFETY: the lock is ours.
-        let state = unsafe { &mut *self.state.get() };
-        let first = state.buffer.pop_front();
-        if let Some(sender) = state.sendq.pop() {
-            // SAFETY: the sender waits until we wake it, and gives its value up: it is told so.
-            let sent = unsafe {
-                (*sender).outcome = Outcome::Served;
-                (*sender).element.cast::<T>().read()
-            };
-            let value = match first {
-                Some(first) => {
-                    state.buffer.push_back(sent);
-                    first
-                }
-                None => sent,
-            };
-            self.unlock_and_wake(rt, sender);
-            return Attempt::Over(Some(value));
-        }
-        if first.is_some() || state.closed {
-            // SAFETY: locked above.
-            unsafe { self.lock.unlock() };
-            return Attempt::Over(first);
-        }
-        Attempt::Wait
-    }
-
+    /// Receives. What does not wait is done here.
     #[inline]
     pub(super) fn recv(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+        self.head.check("receive from a channel");
         let rt = Inside::enter_to_block();
-        if let Attempt::Over(value) = self.recv_locked(&rt) {
+        self.head.lock();
+        // SAFETY: locked just now.
+        let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
+        if let Some(sender) = queues.sendq.pop() {
+            // SAFETY: the lock is ours; popped once.
+            unsafe {
+                let value = take_from(sender, buffer);
+                let woken = (*sender).woken();
+                self.head.unlock();
+                woken.wake_and_leave(rt);
+                return Ok(value);
+            }
+        }
+        if let Some(value) = buffer.pop_front() {
+            // SAFETY: locked above.
+            unsafe { self.head.unlock() };
+            return Ok(value);
+        }
+        self.recv_slow(rt, deadline_ns)
+    }
+
+    /// There is no value. Comes with the lock, returns without.
+    #[inline(never)]
+    fn recv_slow(&self, rt: Inside, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+        // SAFETY: locked by the caller.
+        if unsafe { self.head.queues() }.closed {
+            // SAFETY: as above.
+            unsafe { self.head.unlock() };
             drop(rt);
-            return value.ok_or(RecvTimeoutError::Closed);
+            return Err(RecvTimeoutError::Closed);
         }
         let mut place = MaybeUninit::<T>::uninit();
-        match self.wait(rt, WaitReason::ChanReceive, place.as_mut_ptr().cast(), deadline_ns) {
-            // SAFETY: a sender moved its value in.
+        let element = place.as_mut_ptr().cast();
+        // SAFETY: locked by the caller; the place is this type's.
+        match unsafe { self.head.wait(rt, Side::Receive, element, deadline_ns) } {
+            // SAFETY: a value was moved in.
             Outcome::Served => Ok(unsafe { place.assume_init() }),
             Outcome::Closed => Err(RecvTimeoutError::Closed),
             Outcome::Waiting => Err(RecvTimeoutError::Timeout),
         }
-    }
-
-    /// Waits in a queue. Comes with the lock, returns without; [`Outcome::Waiting`]: timed out.
-    #[inline(never)]
-    fn wait(
-        &self,
-        rt: Inside,
-        reason: WaitReason,
-        place: *mut u8,
-        deadline_ns: Option<u64>,
-    ) -> Outcome {
-        let parker = Parker::new();
-        let waiter = rt.waiter(&parker);
-        let ticket = Ticket::new();
-        let shared: *const Ticket = if deadline_ns.is_some() { &ticket } else { std::ptr::null() };
-        let timer = match (deadline_ns, waiter) {
-            (Some(when), Waiter::Goroutine(g)) => Some(Timer::expire(when, g, &ticket)),
-            _ => None,
-        };
-        let mut sudog = Sudog::new(waiter, place, shared);
-        let sudog_ptr = &raw mut sudog;
-        // SAFETY: the lock is ours; the sudog leaves the queue before this function returns.
-        unsafe {
-            let state = &mut *self.state.get();
-            match reason {
-                WaitReason::ChanSend => state.sendq.push(sudog_ptr),
-                _ => state.recvq.push(sudog_ptr),
-            }
-        }
-        let commit = Commit { lock: &self.lock, timer: timer.as_ref() };
-        let argument = std::ptr::from_ref(&commit).cast_mut().cast();
-        let wait = Wait { reason, commit: Commit::run, argument };
-        // SAFETY: all of it lies on this stack until the wait is over.
-        let (rt, woken) = unsafe { rt.block(waiter, wait, deadline_ns) };
-        if deadline_ns.is_some() {
-            self.settle(sudog_ptr, &ticket, timer.as_ref(), woken, &parker, reason);
-        }
-        drop(rt);
-        // SAFETY: out of every queue; volatile, since others wrote it while we were parked.
-        unsafe { (&raw const (*sudog_ptr).outcome).read_volatile() }
-    }
-
-    /// After a wait with a deadline: leaves no trace of it behind.
-    #[cold]
-    fn settle(
-        &self,
-        sudog: *mut Sudog,
-        ticket: &Ticket,
-        timer: Option<&Timer>,
-        woken: bool,
-        parker: &Parker,
-        reason: WaitReason,
-    ) {
-        if let Some(timer) = timer {
-            timer.cancel();
-        }
-        // A thread that timed out must win its ticket like any other; else a partner has it and
-        // is about to wake the thread.
-        let expired = if woken { ticket.is_expired() } else { ticket.claim(Ticket::EXPIRED) };
-        if !woken && !expired {
-            parker.park(None);
-        }
-        if expired {
-            self.locked(|state| {
-                let queue = match reason {
-                    WaitReason::ChanSend => &mut state.sendq,
-                    _ => &mut state.recvq,
-                };
-                // SAFETY: it was pushed to this queue.
-                unsafe { queue.remove(sudog) };
-            });
-        }
-    }
-
-    pub(super) fn close(&self) -> Result<(), CloseError> {
-        let rt = Inside::enter();
-        if self.close_and_wake(&rt) { Ok(()) } else { Err(CloseError) }
-    }
-
-    /// Closes the channel and wakes everybody. False: it was closed already.
-    fn close_and_wake(&self, rt: &Inside) -> bool {
-        let mut woken = Vec::new();
-        let closed = self.locked(|state| {
-            let (mut recvq, mut sendq) = (WaitQueue::new(), WaitQueue::new());
-            std::mem::swap(&mut recvq, &mut state.recvq);
-            std::mem::swap(&mut sendq, &mut state.sendq);
-            for queue in [&mut recvq, &mut sendq] {
-                while let Some(sudog) = queue.pop() {
-                    // SAFETY: popped, so its waiter waits for us.
-                    unsafe {
-                        (*sudog).outcome = Outcome::Closed;
-                        woken.push((*sudog).waiter);
-                    }
-                }
-            }
-            !std::mem::replace(&mut state.closed, true)
-        });
-        for waiter in woken {
-            // SAFETY: as in `unlock_and_wake`.
-            unsafe { waiter.wake(rt) };
-        }
-        closed
     }
 
     pub(super) fn add_sender(&self) {
@@ -356,7 +345,7 @@ impl<T> Core<T> {
     pub(super) fn remove_sender(&self) {
         // ORDERING: AcqRel, pairs with itself: the last one acts after all others' sends.
         if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.close_and_wake(&Inside::enter());
+            self.head.close();
         }
     }
 
@@ -365,39 +354,34 @@ impl<T> Core<T> {
         if self.receivers.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
         }
+        self.head.close();
+        if let Some(timer) = self.timer.as_ref().and_then(|timer| timer.upgrade()) {
+            timer.unreceived();
+        }
         let rt = Inside::enter();
-        self.close_and_wake(&rt);
-        let unreceived = self.locked(|state| std::mem::take(&mut state.buffer));
+        let unreceived = self.locked(std::mem::take);
         drop(rt);
         drop(unreceived);
     }
 }
 
-/// The commit of a wait: what makes the waiter visible, in this order.
-struct Commit<'a> {
-    lock: &'a RawLock,
-    timer: Option<&'a Timer>,
-}
-
-impl Commit<'_> {
-    unsafe fn run(argument: *mut ()) -> bool {
-        // SAFETY: the argument of `Core::wait`. It is copied first: with the timer started the
-        // waiter may be readied, though it cannot leave before it gets the lock.
-        let Commit { lock, timer } = unsafe { *argument.cast::<Commit<'_>>() };
-        if let Some(timer) = timer {
-            // SAFETY: the waiter cancels the timer before it leaves.
-            unsafe { park::start_timer(timer) };
+/// The oldest value of a channel where a sender waits; the sender's goes into the buffer behind.
+///
+/// # Safety
+/// The channel is locked, and the sender was popped from its queue.
+#[inline]
+unsafe fn take_from<T>(sender: *mut Sudog, buffer: &mut VecDeque<T>) -> T {
+    // SAFETY: the sender waits until it is woken, or is a future that looks under the lock; it
+    // gives its value up and is told so.
+    let sent = unsafe {
+        (*sender).outcome = Outcome::Served;
+        (*sender).element.cast::<T>().read()
+    };
+    match buffer.pop_front() {
+        Some(first) => {
+            buffer.push_back(sent);
+            first
         }
-        // SAFETY: the waiter locked it.
-        unsafe { lock.unlock() };
-        true
+        None => sent,
     }
 }
-
-impl Clone for Commit<'_> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl Copy for Commit<'_> {}

@@ -6,10 +6,17 @@
 //! what is left in the buffer and after that learn that it is closed. When its last receiver goes,
 //! sends fail.
 //!
-//! A blocked goroutine costs no thread; on a plain thread the same calls block the thread.
+//! A blocked goroutine costs no thread; on a plain thread the same calls block the thread; and
+//! [`Sender::send_async`] and [`Receiver::recv_async`] are futures, for whoever polls them.
+//! [`select!`](crate::select) waits for several channels at once.
+//!
+//! Every value that goes in comes out once or is dropped once: by whoever receives it, by a send
+//! that failed and gives it back, or with the channel.
 
-mod core;
+pub(crate) mod core;
 mod error;
+mod future;
+pub(crate) mod head;
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -17,12 +24,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::core::Core;
-use crate::sys::clock;
+use crate::sched::clock;
 
 pub use error::{
     CloseError, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError,
     TrySendError,
 };
+pub use future::{RecvFuture, SendFuture};
 
 /// Makes a channel that buffers up to `capacity` values.
 ///
@@ -44,6 +52,28 @@ pub use error::{
 pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let core = Arc::new(Core::new(capacity));
     (Sender { core: Arc::clone(&core) }, Receiver { core })
+}
+
+/// A receiver to which nobody ever sends: a receive waits for ever, and in a
+/// [`select!`](crate::select) the arm is never chosen.
+///
+/// # Examples
+/// ```
+/// let rx = gort::chan::never::<u32>();
+/// assert_eq!(rx.try_recv(), Err(gort::chan::TryRecvError::Empty));
+/// ```
+///
+/// # Go
+/// A nil channel. An arm of [`select!`](crate::select) also takes an [`Option`], which is the
+/// usual way to switch an arm off.
+pub fn never<T>() -> Receiver<T> {
+    // Its one sender, which does not exist, never goes.
+    Receiver { core: Arc::new(Core::nil()) }
+}
+
+/// The one receiver, so far, of a channel that has just been made.
+pub(crate) fn receiver_of<T>(core: Arc<Core<T>>) -> Receiver<T> {
+    Receiver { core }
 }
 
 /// The end of a channel that sends.
@@ -81,6 +111,16 @@ impl<T> Sender<T> {
         self.core.send(value, deadline(timeout))
     }
 
+    /// Sends `value` as a future: it is ready when the value is in the buffer or with a receiver.
+    ///
+    /// It may be dropped at any time. If nobody has taken the value by then, it is dropped too.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send_async(&self, value: T) -> SendFuture<'_, T> {
+        SendFuture::new(&self.core, value)
+    }
+
     /// Closes the channel: sends fail from here on, and receives once the buffer is empty.
     /// Senders that wait now get their values back.
     ///
@@ -90,7 +130,20 @@ impl<T> Sender<T> {
     /// # Go
     /// `close(ch)`.
     pub fn close(&self) -> Result<(), CloseError> {
-        self.core.close()
+        self.core.head.check("close of a channel");
+        if self.core.head.close() { Ok(()) } else { Err(CloseError) }
+    }
+
+    /// Whether both send to the same channel.
+    ///
+    /// # Go
+    /// `ch1 == ch2`.
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
+    }
+
+    pub(crate) fn core(&self) -> &Core<T> {
+        &self.core
     }
 
     /// How many values are in the buffer.
@@ -163,6 +216,48 @@ impl<T> Receiver<T> {
         self.core.recv(deadline(timeout))
     }
 
+    /// Receives a value as a future.
+    ///
+    /// It may be dropped at any time without losing a value: it takes one only while it is polled.
+    /// For the same reason a [`try_send`](Sender::try_send) on a channel without a buffer does not
+    /// succeed if only futures wait for it. Goroutines and threads that wait are served before
+    /// futures.
+    ///
+    /// # Errors
+    /// As [`Receiver::recv`].
+    ///
+    /// # Examples
+    /// ```
+    /// // SAFETY: nothing here keeps a thread's own data over a blocking call.
+    /// unsafe {
+    ///     gort::run(|| {
+    ///         let (tx, rx) = gort::chan(0);
+    ///         gort::go(move || tx.send(42).unwrap());
+    ///         assert_eq!(gort::block_on(rx.recv_async()), Ok(42));
+    ///     })
+    /// };
+    /// ```
+    pub fn recv_async(&self) -> RecvFuture<'_, T> {
+        RecvFuture::new(&self.core)
+    }
+
+    /// What is there now: receives until there is nothing more at the moment.
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+
+    /// Whether both receive from the same channel.
+    ///
+    /// # Go
+    /// `ch1 == ch2`.
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
+    }
+
+    pub(crate) fn core(&self) -> &Core<T> {
+        &self.core
+    }
+
     /// Receives until the channel is closed and its buffer empty.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
@@ -220,6 +315,20 @@ impl<T> Iterator for Iter<'_, T> {
 
 impl<T> FusedIterator for Iter<'_, T> {}
 
+/// The values that are in a channel. From [`Receiver::try_iter`].
+#[derive(Debug)]
+pub struct TryIter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+impl<T> Iterator for TryIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.try_recv().ok()
+    }
+}
+
 /// The values of a channel until it is closed. From `for value in receiver`.
 #[derive(Debug)]
 pub struct IntoIter<T> {
@@ -255,8 +364,8 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
     }
 }
 
-/// The moment `timeout` from now on the monotonic clock; `None`: beyond its range, never.
-fn deadline(timeout: Duration) -> Option<u64> {
+/// The moment `timeout` from now by the caller's clock; `None`: beyond its range, never.
+pub(crate) fn deadline(timeout: Duration) -> Option<u64> {
     let timeout_ns = u64::try_from(timeout.as_nanos()).ok()?;
-    clock::monotonic_ns().checked_add(timeout_ns)
+    clock::now_ns().checked_add(timeout_ns)
 }

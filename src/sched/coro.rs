@@ -21,7 +21,7 @@ use corosensei::{Coroutine, Yielder};
 
 use super::m::M;
 use super::stack::Region;
-use crate::tracer::unwind::{self, Bounds};
+use crate::tracer::unwind::{self, Bounds, MAX_PCS};
 
 /// What corosensei sees of a stack.
 struct Bare {
@@ -48,6 +48,9 @@ pub(crate) struct Coro {
     yielder: Cell<*const Yielder<(), ()>>,
     /// The thread that ran it last; with `FLAG_LOCKED` the one that must.
     pub(crate) m: Cell<*const M>,
+    /// The frame address where the goroutine parked, for whoever walks the stack of one that is
+    /// parked. The last word of the line that every switch touches.
+    parked: Cell<usize>,
     // From here on a second cache line, which a switch does not touch.
     /// The frame address of the root function.
     root_frame: Cell<usize>,
@@ -76,6 +79,7 @@ impl Coro {
             root_frame: Cell::new(0),
             region,
             m: Cell::new(std::ptr::null()),
+            parked: Cell::new(0),
         };
         // SAFETY: room at the top of the region, above the coroutine's base.
         unsafe { pointer.write(coro) };
@@ -106,6 +110,17 @@ impl Coro {
     pub(crate) unsafe fn suspend(&self) {
         // SAFETY: the yielder lives at the root of this stack, which never returns.
         unsafe { (*self.yielder.get()).suspend(()) };
+    }
+
+    /// The goroutine is about to park, in the frame at this address. By itself.
+    #[inline]
+    pub(crate) fn note_frame(&self, frame: usize) {
+        self.parked.set(frame);
+    }
+
+    /// The stack of a goroutine that has run and does not run now. The world is stopped.
+    pub(crate) fn parked_stack(&self, pcs: &mut [usize; MAX_PCS]) -> usize {
+        unwind::walk(self.parked.get(), self.bounds(), pcs)
     }
 
     /// Where a walk of this stack must stay, for the thread that runs on it.

@@ -86,8 +86,8 @@ fn next_local(m: &'static M, p: &'static P) -> Option<&'static G> {
         return Some(g); // within the slice of whoever readied it
     }
     let g = p.queue.pop(tick).or_else(|| {
-        fire_timers(m, p);
-        let fired = p.shared.queue.take_next().or_else(|| p.queue.pop(1));
+        let has_timers = p.shared.timers.next_ns() != NEVER;
+        let fired = if has_timers { fire_own_timers(m, p) } else { None };
         fired.or_else(|| p.queue.refill(&SCHED.injector))
     })?;
     p.begin_slice();
@@ -102,22 +102,34 @@ fn retire(p: &'static P) -> Option<&'static G> {
     None
 }
 
-/// Readies the goroutines whose timers on processor `of` are due.
-fn fire_timers(m: &'static M, of: &P) {
-    let next = of.shared.timers.next_ns();
+/// Fires timers of processor `of` that are due, a batch at most. Returns whether more are due.
+fn fire_timers(m: &'static M, of: &P) -> bool {
+    let timers = &of.shared.timers;
+    let next = timers.next_ns();
     if next == NEVER {
-        return;
+        return false;
     }
     let now = clock::monotonic_ns();
     if next > now {
-        return;
+        return false;
     }
-    let mut expired = of.shared.timers.expired(now);
     let rt = Inside::already(m);
-    while let Some(g) = expired.pop() {
-        rt.ready(g);
-    }
+    timers.expired(now).fire(&rt);
     std::mem::forget(rt);
+    timers.next_ns() <= now
+}
+
+/// Fires the processor's own timers until one of them brings work.
+#[cold]
+fn fire_own_timers(m: &'static M, p: &'static P) -> Option<&'static G> {
+    loop {
+        let more = fire_timers(m, p);
+        let fired = p.shared.queue.take_next().or_else(|| p.queue.pop(1));
+        if fired.is_some() || !more {
+            return fired;
+        }
+        m.door.step_aside();
+    }
 }
 
 /// Fires everybody's timers, and takes one of the goroutines that are readied on `p` by it.

@@ -1,8 +1,9 @@
 //! G: a goroutine, 128 bytes in a slot that is never unmapped.
 //!
 //! ```text
-//! line 0   state word | id | coro | next | entry | parked stack, last event | join | refs, flags
-//! line 1   location | extras | storage: the closure before it runs, its result after
+//! line 0   state word | id | coro | next | entry | parked stack, last event | join
+//!          | refs, reason, flags, since
+//! line 1   location | extras | creator's id | storage: the closure before it runs, its result after
 //! ```
 //! Slots come from slabs and return to free lists, so a pointer to a slot stays readable for ever;
 //! whose slot it is now, the owner knows (it holds a reference) or the state word tells.
@@ -11,10 +12,13 @@ use std::alloc::{Layout, handle_alloc_error};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 use parking_lot::Mutex;
 
+use super::bubble::Bubble;
 use super::coro::Coro;
 use super::join::JoinSlot;
 use super::locals::Locals;
@@ -24,9 +28,10 @@ use crate::sys::memory;
 use crate::tracer::emit::{Identity, Traced};
 use crate::tracer::stack_table::Site;
 use crate::tracer::status::StateWord;
+use crate::wire::reason::WaitReason;
 
 /// Bytes for a closure or a result in the slot itself; larger ones are boxed.
-pub(crate) const INLINE_BYTES: usize = 48;
+pub(crate) const INLINE_BYTES: usize = 40;
 
 /// What a goroutine runs: functions made for its closure's and its result's types.
 pub(crate) struct Entry {
@@ -49,6 +54,10 @@ pub(crate) struct Extras {
     pub(crate) coro: Option<super::stack::Reserved>,
     /// The generation whose trace has the name. Its owner's.
     pub(crate) labelled: Cell<u32>,
+    /// The bubble it belongs to, with `FLAG_BUBBLED`. Given at its birth.
+    pub(crate) bubble: Option<Arc<Bubble>>,
+    /// The leak check that watches it, with `FLAG_WATCHED`; 0: none. Its owner sets it.
+    pub(crate) watch: AtomicU32,
     /// The regions that are open in a trace, innermost last. Its owner's.
     pub(crate) regions: RefCell<Vec<OpenRegion>>,
     /// The goroutine-locals. Its owner's.
@@ -59,6 +68,24 @@ pub(crate) struct Extras {
     pub(crate) panics: OnceCell<Arc<RunPanics>>,
 }
 
+impl Extras {
+    /// The leak check that watches the goroutine, 0 for none.
+    pub(crate) fn watch(&self) -> u32 {
+        self.watch.load(Ordering::Relaxed)
+    }
+
+    /// Takes over what a goroutine passes on to those it starts.
+    pub(crate) fn inherit(&mut self, from: &Extras) {
+        if self.bubble.is_none() {
+            self.bubble.clone_from(&from.bubble);
+        }
+        self.watch.store(from.watch(), Ordering::Relaxed);
+        if let Some(panics) = from.panics.get() {
+            let _ = self.panics.set(Arc::clone(panics));
+        }
+    }
+}
+
 /// A region that began in a trace and has not ended.
 pub(crate) struct OpenRegion {
     pub(crate) serial: u64,
@@ -67,16 +94,25 @@ pub(crate) struct OpenRegion {
 }
 
 /// `exiting`: `goexit` was called and its unwinding has not yet reached the root.
-pub(crate) const FLAG_EXITING: u32 = 1;
+pub(crate) const FLAG_EXITING: u16 = 1;
 /// The goroutine stays on the thread that its coroutine names.
-pub(crate) const FLAG_LOCKED: u32 = 2;
+pub(crate) const FLAG_LOCKED: u16 = 2;
 /// The last pick passed it on so that it changes threads (`GORTDEBUG=migrate=1`).
-pub(crate) const FLAG_PASSED_ON: u32 = 4;
-
+pub(crate) const FLAG_PASSED_ON: u16 = 4;
 /// There is no stack for the goroutine: on the emergency stack it drops its closure and ends.
-pub(crate) const FLAG_REFUSED: u32 = 8;
+pub(crate) const FLAG_REFUSED: u16 = 8;
+/// A leak check watches the goroutine and all it starts: `Extras::watch` says which.
+pub(crate) const FLAG_WATCHED: u16 = 16;
 /// Unseen panics, its own and its descendants', go to a run (`Extras::panics`).
-pub(crate) const FLAG_PANICS_TO_RUN: u32 = 16;
+pub(crate) const FLAG_PANICS_TO_RUN: u16 = 32;
+
+/// It belongs to a bubble: `Extras::bubble` says to which.
+pub(crate) const FLAG_BUBBLED: u16 = 64;
+/// It waits, or is about to, for something that only its bubble can bring about.
+pub(crate) const FLAG_DURABLE: u16 = 128;
+
+/// What a goroutine passes on to those it starts, by way of [`Extras::inherit`].
+pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_PANICS_TO_RUN | FLAG_BUBBLED;
 
 /// A goroutine. See the module documentation.
 #[repr(C, align(128))]
@@ -91,10 +127,15 @@ pub(crate) struct G {
     parked_stack: AtomicU32,
     last_event: AtomicU32,
     pub(crate) join: JoinSlot,
-    refs: AtomicU32,
-    flags: AtomicU32,
+    refs: AtomicU8,
+    /// Why it waits, and since when by the coarse clock; set as it parks.
+    reason: AtomicU8,
+    flags: AtomicU16,
+    since: AtomicU32,
     location: AtomicPtr<Location<'static>>,
     extras: AtomicPtr<Extras>,
+    /// The goroutine that started it, 0 for a plain thread.
+    creator: AtomicU64,
     storage: Cell<[usize; INLINE_BYTES / 8]>,
 }
 
@@ -112,18 +153,21 @@ impl G {
     pub(crate) unsafe fn revive(
         &self,
         id: u64,
+        creator: Option<&G>,
         entry: &'static Entry,
         location: &'static Location<'static>,
         extras: Option<Box<Extras>>,
     ) {
         self.id.store(id, Ordering::Relaxed);
+        self.creator.store(creator.map_or(0, G::id), Ordering::Relaxed);
         self.coro.set(std::ptr::null_mut());
         self.next.set(std::ptr::null_mut());
         self.entry.store(std::ptr::from_ref(entry).cast_mut(), Ordering::Relaxed);
         self.location.store(std::ptr::from_ref(location).cast_mut(), Ordering::Relaxed);
         self.join.reset();
         self.refs.store(2, Ordering::Relaxed);
-        self.flags.store(0, Ordering::Relaxed);
+        let inherited = creator.map_or(0, |c| c.flags.load(Ordering::Relaxed) & FLAGS_INHERITED);
+        self.flags.store(inherited, Ordering::Relaxed);
         self.parked_stack.store(0, Ordering::Relaxed);
         let extras = extras.map_or(std::ptr::null_mut(), Box::into_raw);
         self.extras.store(extras, Ordering::Relaxed);
@@ -194,18 +238,36 @@ impl G {
     }
 
     #[inline]
-    pub(crate) fn has_flag(&self, flag: u32) -> bool {
+    pub(crate) fn has_flag(&self, flag: u16) -> bool {
         self.flags.load(Ordering::Relaxed) & flag != 0
     }
 
     /// Sets a flag. Only the goroutine's owner does.
-    pub(crate) fn set_flag(&self, flag: u32) {
+    pub(crate) fn set_flag(&self, flag: u16) {
         self.flags.store(self.flags.load(Ordering::Relaxed) | flag, Ordering::Relaxed);
     }
 
     /// Clears a flag. Only the goroutine's owner does.
-    pub(crate) fn clear_flag(&self, flag: u32) {
+    pub(crate) fn clear_flag(&self, flag: u16) {
         self.flags.store(self.flags.load(Ordering::Relaxed) & !flag, Ordering::Relaxed);
+    }
+
+    /// The number of the goroutine that started it; `None`: a plain thread did.
+    pub(crate) fn creator(&self) -> Option<u64> {
+        Some(self.creator.load(Ordering::Relaxed)).filter(|&id| id != 0)
+    }
+
+    /// The goroutine is about to wait: why, and since when by the coarse clock.
+    #[inline]
+    pub(super) fn note_wait(&self, reason: WaitReason, since: u32) {
+        self.reason.store(reason as u8, Ordering::Relaxed);
+        self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// Why the goroutine waits, or waited the last time, and since when by the coarse clock.
+    pub(crate) fn last_wait(&self) -> (WaitReason, u32) {
+        let reason = WaitReason::from_number(self.reason.load(Ordering::Relaxed));
+        (reason, self.since.load(Ordering::Relaxed))
     }
 
     /// Keeps the trace's number of the stack that the goroutine parks with; 0: not traced.
@@ -303,18 +365,16 @@ impl Slots {
     }
 }
 
-/// Calls `f` with every slot that ever lived.
-pub(crate) fn each_slot(mut f: impl FnMut(&'static G)) {
+/// Every slot that ever lived.
+pub(crate) fn all_slots() -> impl Iterator<Item = &'static G> {
     let (slabs, fresh) = {
         let slots = SLOTS.lock();
         (slots.slabs.clone(), slots.fresh)
     };
-    for slab in slabs {
+    slabs.into_iter().flat_map(move |slab| {
         let end = slab + SLAB_GS * size_of::<G>();
         let end = if (slab..end).contains(&fresh) { fresh } else { end };
-        for slot in (slab..end).step_by(size_of::<G>()) {
-            // SAFETY: as in `take_slots`.
-            f(unsafe { &*(slot as *const G) });
-        }
-    }
+        // SAFETY: as in `take_slots`.
+        (slab..end).step_by(size_of::<G>()).map(|slot| unsafe { &*(slot as *const G) })
+    })
 }

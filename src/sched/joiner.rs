@@ -16,7 +16,7 @@ use super::park::{self, Wait};
 use super::sudog::{Parker, Waiter};
 use super::ticket::Ticket;
 use super::timers::Timer;
-use super::{Inside, current_g};
+use super::{Inside, bubble, current_g};
 use crate::wire::reason::WaitReason;
 
 const KIND: usize = 7;
@@ -35,6 +35,7 @@ pub(crate) fn join(rt: Inside, g: &'static G) {
     if g.join.is_done() {
         return;
     }
+    rt.durable_in(bubble::of(g).map(|bubble| bubble.id()));
     let parker = Parker::new();
     let joining = Joining { g, waiter: rt.waiter(&parker) };
     let argument = std::ptr::from_ref(&joining).cast_mut().cast();
@@ -64,6 +65,7 @@ pub(crate) fn join_until(rt: Inside, g: &'static G, deadline_ns: u64) -> bool {
     if g.join.is_done() {
         return true;
     }
+    rt.durable_in(bubble::of(g).map(|bubble| bubble.id()));
     let timed = Arc::new(Timed::new(rt.g()));
     let timer = rt.g().map(|me| Timer::expire(deadline_ns, me, &timed.ticket));
     let commit = Commit { g, timed: Arc::as_ptr(&timed), timer: timer.as_ref() };
@@ -76,6 +78,7 @@ pub(crate) fn join_until(rt: Inside, g: &'static G, deadline_ns: u64) -> bool {
     timed.lock.lock();
     // SAFETY: locked just now.
     unsafe { timed.lock.unlock() };
+    // By reference: the heap knows where the timer lies.
     if let Some(timer) = &timer {
         timer.cancel();
     }

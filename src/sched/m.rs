@@ -11,7 +11,7 @@ use super::door::Door;
 use super::g::G;
 use super::p::P;
 use super::park::Request;
-use super::{schedule, tls};
+use super::{own_threads, schedule, tls};
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
@@ -23,6 +23,8 @@ const MAX_THREADS: usize = 10_000;
 /// A worker thread. All cells are its own thread's, or the door holder's.
 pub(crate) struct M {
     pub(crate) door: Door,
+    /// The kernel's number of the thread.
+    pub(crate) tid: u64,
     /// The processor it runs, null without one.
     p: Cell<*const P>,
     /// The goroutine it runs, null on the scheduler's stack.
@@ -79,11 +81,13 @@ pub(super) fn start(p: &'static P, spinning: bool) -> io::Result<()> {
 
 impl M {
     fn register() -> &'static M {
+        own_threads::count_me();
         signal::install_alternate_stack();
         let mut all = ALL.lock();
         let tid = thread::id();
         let m = Box::leak(Box::new(M {
             door: Door::new(),
+            tid,
             p: Cell::new(std::ptr::null()),
             g: Cell::new(std::ptr::null()),
             request: Cell::new(Request::None),

@@ -1,7 +1,13 @@
 #![doc = include_str!("README.md")]
 
+pub(crate) mod bubble;
+mod bubble_count;
+pub(crate) mod clock;
+pub(crate) mod coarse;
 pub(crate) mod coro;
+pub(crate) mod deadlock;
 pub(crate) mod door;
+pub(crate) mod dump;
 mod fatal;
 mod find;
 pub(crate) mod g;
@@ -12,8 +18,11 @@ pub(crate) mod joiner;
 pub(crate) mod locals;
 pub(crate) mod lock;
 pub(crate) mod m;
+mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;
+mod parked_threads;
+mod quit;
 mod runnext;
 mod runq;
 mod schedule;
@@ -28,9 +37,11 @@ pub(crate) mod stop;
 pub(crate) mod sudog;
 mod sysmon;
 pub(crate) mod ticket;
+pub(crate) mod timer_state;
 pub(crate) mod timers;
 pub(crate) mod tls;
 pub(crate) mod unseen;
+pub(crate) mod wait_queue;
 pub(crate) mod waker;
 
 use std::io;
@@ -91,11 +102,14 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
     ONCE.call_once(|| {
         barrier::init();
         signal::on_overflow(stack::overflow::report);
+        dump::init();
         SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));
         stack::emergency::prepare();
         tracer::session::set_world(&stop::WORLD);
+        coarse::advance();
         sysmon::start();
         stack::overflow::start_helper();
+        quit::start();
         // ORDERING: Release, pairs with the Acquire in `is_started`.
         STARTED.store(true, Ordering::Release);
     });
@@ -225,6 +239,16 @@ impl Inside {
     pub(crate) fn m(&self) -> Option<&'static M> {
         // SAFETY: null or a leaked worker.
         unsafe { self.m.as_ref() }
+    }
+
+    /// Whether it may pay to spin for what somebody else is about to release: others are running
+    /// who could release it, and nothing else waits for this processor. Go's rule.
+    pub(crate) fn may_spin(&self) -> bool {
+        let Some(m) = self.m() else { return true };
+        let busy = SCHED.procs().saturating_sub(SCHED.spinners.idle() + SCHED.spinners.spinning());
+        busy > 1
+            && m.p()
+                .is_some_and(|p| p.shared.queue.is_empty() && p.shared.queue.peek_next().is_null())
     }
 
     /// The current goroutine.

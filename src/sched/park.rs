@@ -4,14 +4,15 @@
 //! whatever publishes it (the unlock of a channel, the start of a timer) is a function, the
 //! *commit*, that the scheduler calls on the thread's own stack once the goroutine is off it.
 
-use super::g::{FLAG_EXITING, FLAG_LOCKED, G};
+use super::g::{FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, G};
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
-use super::{Inside, SCHED, tls};
+use super::{Inside, SCHED, bubble, coarse, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
+use crate::tracer::unwind;
 use crate::wire::reason::WaitReason;
 
 /// What a goroutine that suspends wants of the scheduler.
@@ -127,7 +128,11 @@ impl Inside {
         // The door stays inside; the thread that resumes the goroutine is inside as well.
         std::mem::forget(self);
         // SAFETY: a running goroutine has its coroutine, whose stack this is.
-        unsafe { (*g.coro.get()).suspend() };
+        unsafe {
+            let coro = &*g.coro.get();
+            coro.note_frame(unwind::frame_address());
+            coro.suspend();
+        }
         Inside::already(tls::current_m())
     }
 
@@ -137,14 +142,20 @@ impl Inside {
     fn park_in_place(self, m: &'static M, g: &'static G, wait: Wait, stack: u32) -> Inside {
         let was_locked = g.has_flag(FLAG_LOCKED);
         g.set_flag(FLAG_LOCKED);
+        // SAFETY: a running goroutine has its coroutine, whose stack this is.
+        unsafe { (*g.coro.get()).note_frame(unwind::frame_address()) };
         go_block(m, g, wait.reason, stack);
         m.set_g(None);
         if let Some(p) = m.part() {
             SCHED.idle.hand_off(p);
         }
+        let bubble = bubble::before_commit(g);
         // SAFETY: by `park`'s caller. The goroutine is on its thread still, but only this thread
         // may run it (FLAG_LOCKED), so its wakers cannot resume it too early.
-        if !unsafe { (wait.commit)(wait.argument) } {
+        if unsafe { (wait.commit)(wait.argument) } {
+            bubble::parked(&self, bubble);
+        } else {
+            g.clear_flag(FLAG_DURABLE);
             generation::go_unblock_outside(g, || SCHED.injector.push_one(g));
             SCHED.wake_one();
         }
@@ -166,6 +177,9 @@ impl Inside {
     /// Makes a waiting goroutine runnable.
     #[inline]
     pub(crate) fn ready(&self, g: &'static G) {
+        if g.has_flag(FLAG_DURABLE) {
+            bubble::unblock(g);
+        }
         let Some((m, p)) = self.m().and_then(|m| Some((m, m.p()?))) else {
             return ready_outside(g);
         };
@@ -191,6 +205,7 @@ fn ready_outside(g: &'static G) {
 #[inline]
 pub(super) fn go_block(m: &M, g: &'static G, reason: WaitReason, stack: u32) {
     g.keep_stack(stack);
+    g.note_wait(reason, coarse::now());
     if m.emit(|e| e.go_block(g, reason, stack)).is_none() {
         g.state.set(Status::Waiting);
     }
@@ -223,6 +238,7 @@ pub(crate) fn sleep_until(when_ns: u64) {
     let timer = Timer::sleep(when_ns, g);
     let argument = std::ptr::from_ref(&timer).cast_mut().cast();
     let wait = Wait { reason: WaitReason::Sleep, commit: commit_timer, argument };
+    rt.durable();
     // SAFETY: the timer lies on this stack until it has fired.
     drop(unsafe { rt.park(wait) });
 }
@@ -237,18 +253,23 @@ unsafe fn commit_timer(argument: *mut ()) -> bool {
     true
 }
 
-/// Starts a timer on the processor of the calling worker.
+/// Starts a timer of a goroutine that parks: on the processor of the calling worker, or in the
+/// goroutine's bubble.
 ///
 /// # Safety
 /// As for `Timers::add`; the caller is a worker inside the runtime.
 pub(crate) unsafe fn start_timer(timer: &Timer) {
-    // Once added it may fire at once, and its memory be gone.
-    let when_ns = timer.when_ns();
-    let m = Inside::already(tls::current_m());
-    // A worker that parks its goroutine in place has given its processor away.
-    let home = m.m().and_then(M::p).or_else(|| super::p::get(0)).expect("there are processors");
-    // SAFETY: by the caller's promise.
-    unsafe { home.shared.timers.add(timer) };
-    std::mem::forget(m);
-    SCHED.idle.timer_added(when_ns);
+    let rt = Inside::already(tls::current_m());
+    match timer.goroutine().and_then(bubble::of) {
+        // SAFETY: by the caller's promise.
+        Some(bubble) => unsafe { bubble.add_timer(&rt, timer) },
+        None => {
+            // Once added it may fire at once, and its memory be gone.
+            let when_ns = timer.when_ns();
+            // SAFETY: by the caller's promise.
+            unsafe { super::clock::home(&rt).add(timer) };
+            SCHED.idle.timer_added(when_ns);
+        }
+    }
+    std::mem::forget(rt);
 }

@@ -1,10 +1,12 @@
 //! The scheduler's loop: find a goroutine, run it, do what it asked for when it suspended.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::bubble::{self, Bubble};
 use super::coro::Coro;
-use super::g::{FLAG_LOCKED, FLAG_PASSED_ON, FLAG_REFUSED, G};
+use super::g::{FLAG_BUBBLED, FLAG_DURABLE, FLAG_LOCKED, FLAG_PASSED_ON, FLAG_REFUSED, G};
 use super::m::M;
 use super::park::{self, Request};
 use super::{Inside, MIGRATE, SCHED, SEEDED, find, seed, spawn, stack};
@@ -137,9 +139,16 @@ fn suspended(m: &'static M) -> Option<&'static G> {
         Request::Park(wait, stack) => {
             park::go_block(m, g, wait.reason, stack);
             m.set_g(None);
+            let bubble = bubble::before_commit(g);
             // SAFETY: the switch is complete, the argument on the goroutine's stack.
             if unsafe { (wait.commit)(wait.argument) } {
+                if bubble.is_some() {
+                    parked_durably(m, bubble);
+                }
                 return None;
+            }
+            if bubble.is_some() {
+                g.clear_flag(FLAG_DURABLE);
             }
             if m.emit(|e| e.go_unblock(g, 0)).is_none() {
                 g.state.set(Status::Runnable);
@@ -182,7 +191,19 @@ fn end(m: &'static M, g: &'static G) {
     m.set_g(None);
     let p = m.p().expect("a scheduling worker has a processor");
     p.shared.ended.store(p.shared.ended.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    let bubble = if g.has_flag(FLAG_BUBBLED) { bubble::ended(g) } else { None };
     let rt = Inside::already(m);
     spawn::release(&rt, g);
+    std::mem::forget(rt);
+    if bubble.is_some() {
+        parked_durably(m, bubble);
+    }
+}
+
+/// A goroutine of a bubble is blocked, or has ended: it does not count any more.
+#[cold]
+fn parked_durably(m: &'static M, bubble: Option<Arc<Bubble>>) {
+    let rt = Inside::already(m);
+    bubble::parked(&rt, bubble);
     std::mem::forget(rt);
 }

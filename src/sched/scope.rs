@@ -43,7 +43,10 @@ impl ScopeState {
         // ORDERING: Acquire, pairs with the Release in `leave`.
         while self.running.load(Ordering::Acquire) != 0 {
             // The count may have been zero before: a signal can be an old one.
-            drop(self.all_ended.wait(Inside::enter(), WaitReason::Join));
+            let rt = Inside::enter();
+            // Its goroutines belong to the caller's bubble, if to any.
+            rt.durable();
+            drop(self.all_ended.wait(rt, WaitReason::Join));
             self.all_ended.take();
         }
     }

@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use super::g::{
-    self, Entry, Extras, FLAG_EXITING, FLAG_PANICS_TO_RUN, FLAG_REFUSED, G, INLINE_BYTES,
+    self, Entry, Extras, FLAG_EXITING, FLAG_PANICS_TO_RUN, FLAG_REFUSED, FLAGS_INHERITED, G,
+    INLINE_BYTES,
 };
 use super::join::Finished;
 use super::m::M;
 use super::park::{Goexit, Request};
-use super::{Inside, SCHED, joiner, p, stack, tls};
+use super::{Inside, SCHED, bubble, joiner, p, stack, tls};
 use crate::tracer::status::Status;
 
 /// What a goroutine panicked with.
@@ -63,7 +64,7 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
 /// The standard library counts panics in a thread-local. Never inlined, so that no compiler keeps
 /// its address over a switch to another thread: nothing here but `f` itself suspends.
 #[inline(never)]
-pub(super) fn caught<T>(f: impl FnOnce() -> T) -> Outcome<T> {
+pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
@@ -128,13 +129,28 @@ where
 ///
 /// # Safety
 /// As for [`spawn`].
-#[allow(dead_code, reason = "for timers and wakers")]
 pub(crate) unsafe fn spawn_detached<F, N>(rt: &Inside, f: F, location: &'static Location<'static>)
 where
     F: FnOnce(),
 {
     // SAFETY: by the caller's promise.
-    let g = unsafe { make::<F, (), N>(rt, f, location, None) };
+    unsafe { spawn_detached_with::<F, N>(rt, f, location, None) };
+}
+
+/// As [`spawn_detached`], with extras.
+///
+/// # Safety
+/// As for [`spawn`].
+pub(crate) unsafe fn spawn_detached_with<F, N>(
+    rt: &Inside,
+    f: F,
+    location: &'static Location<'static>,
+    extras: Option<Box<Extras>>,
+) where
+    F: FnOnce(),
+{
+    // SAFETY: by the caller's promise.
+    let g = unsafe { make::<F, (), N>(rt, f, location, extras) };
     let (running, last) = (g.join.detach(), g.release());
     debug_assert!(running && !last);
     start(rt, g);
@@ -155,18 +171,23 @@ where
         Some(p) => (p.take_slot(), p.next_id()),
         None => (take_slot_outside(), p::new_id()),
     };
+    let creator = rt.g();
+    let extras = match creator {
+        Some(creator) if creator.has_flag(FLAGS_INHERITED) => inherit(creator, extras),
+        _ => extras,
+    };
     let is_of_run = extras.as_ref().is_some_and(|extras| extras.panics.get().is_some());
+    let in_bubble = extras.as_ref().is_some_and(|extras| extras.bubble.is_some());
     // SAFETY: the slot is free and ours; the storage of a free slot is empty.
     unsafe {
-        g.revive(id, Typed::<F, T, N>::ENTRY, location, extras);
+        g.revive(id, creator, Typed::<F, T, N>::ENTRY, location, extras);
         put(g.storage(), f);
     }
     if is_of_run {
         g.set_flag(FLAG_PANICS_TO_RUN);
-    } else if let Some(parent) = rt.g()
-        && parent.has_flag(FLAG_PANICS_TO_RUN)
-    {
-        super::unseen::inherit(parent, g);
+    }
+    if in_bubble {
+        bubble::born(g);
     }
     g
 }
@@ -195,6 +216,16 @@ fn start_outside(g: &'static G) {
     g.state.born(Status::Created, 0);
     SCHED.injector.push_one(g);
     SCHED.wake_one();
+}
+
+/// What the goroutine gets from its creator.
+#[cold]
+fn inherit(creator: &G, extras: Option<Box<Extras>>) -> Option<Box<Extras>> {
+    let mut extras = extras.unwrap_or_default();
+    if let Some(from) = creator.extras() {
+        extras.inherit(from);
+    }
+    Some(extras)
 }
 
 #[cold]

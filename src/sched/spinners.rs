@@ -80,6 +80,12 @@ impl Spinners {
         self.idle.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// How many threads look for work, for orientation.
+    #[allow(dead_code, reason = "the models have no use for it")]
+    pub(crate) fn spinning(&self) -> u32 {
+        self.spinning.load(Ordering::Relaxed)
+    }
+
     /// How many processors are idle, for orientation.
     pub(crate) fn idle(&self) -> u32 {
         self.idle.load(Ordering::Relaxed)

@@ -3,12 +3,18 @@
 
 use std::panic::Location;
 
-use super::g::{self, Entry, Extras, G};
+use parking_lot::Mutex;
+
+use super::g::{Entry, Extras, G};
 use super::{p, spawn};
 use crate::sys::thread;
 use crate::tracer::emit::Emitter;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
+
+/// Slots of stand-ins whose threads have ended. They never become goroutines, so who finds a slot
+/// with [`ENTRY`] in it knows what it is for good.
+static FREE: Mutex<Vec<&'static G>> = Mutex::new(Vec::new());
 
 /// Owned by its thread, and ends with it.
 pub(crate) struct StandIn(&'static G);
@@ -25,9 +31,9 @@ impl StandIn {
     pub(super) fn new() -> StandIn {
         let name = std::thread::current().name().map(str::to_owned);
         let extras = Extras { name, ..Extras::default() };
-        let g = spawn::take_slot_outside();
+        let g = FREE.lock().pop().unwrap_or_else(spawn::take_slot_outside);
         // SAFETY: the slot is free and ours.
-        unsafe { g.revive(p::new_id(), &ENTRY, Location::caller(), Some(Box::new(extras))) };
+        unsafe { g.revive(p::new_id(), None, &ENTRY, Location::caller(), Some(Box::new(extras))) };
         g.state.born(Status::Created, 0);
         StandIn(g)
     }
@@ -41,8 +47,13 @@ impl Drop for StandIn {
     fn drop(&mut self) {
         generation::annotate_outside(thread::id(), self.0, true, |_| {});
         drop(self.0.take_extras());
-        g::return_slots(std::iter::once(self.0));
+        FREE.lock().push(self.0);
     }
+}
+
+/// Whether a slot that is in use is a thread's stand-in.
+pub(crate) fn is_one(g: &G) -> bool {
+    std::ptr::eq(g.entry(), &ENTRY)
 }
 
 /// Writes what the calling plain thread annotates.

@@ -6,7 +6,8 @@
 //! goroutine's state they hold the tracer's side lock, which the stopper takes last.
 
 use super::m::{self, M};
-use super::{SCHED, door, g, p};
+use super::p::{self, P};
+use super::{SCHED, door, g};
 use crate::tracer::emit::Traced;
 use crate::tracer::{ProcView, World};
 
@@ -27,27 +28,11 @@ impl Drop for Stopped<'_> {
 
 impl World for Scheduler {
     fn stopped(&self, f: &mut dyn FnMut(&mut [ProcView<'_>])) {
-        let ms = m::all();
-        let stopped = Stopped(&ms);
-        door::shut_all(ms.iter().map(|m| &m.door));
-        let mut views: Vec<ProcView<'_>> = p::all()
-            .map(|p| {
-                let owner = ms.iter().find(|m| m.p().is_some_and(|own| std::ptr::eq(own, p)));
-                // SAFETY: the world is stopped, so all this is the stopper's; each processor and
-                // each worker occurs once.
-                unsafe {
-                    let running = owner.map(|m| (m.stream(), m.g().map(|g| g as &dyn Traced)));
-                    ProcView { trace: p.trace(), running }
-                }
-            })
-            .collect();
-        f(&mut views);
-        drop(views);
-        drop(stopped);
+        with_doors_shut(|ms| f(&mut views(ms)));
     }
 
     fn each_goroutine(&self, f: &mut dyn FnMut(&dyn Traced)) {
-        g::each_slot(|g| f(g));
+        g::all_slots().for_each(|g| f(g));
     }
 
     fn goroutines(&self) -> usize {
@@ -57,4 +42,29 @@ impl World for Scheduler {
     fn procs(&self) -> u32 {
         SCHED.procs()
     }
+}
+
+/// Calls `f` with all workers while none of them is inside. What `f` may wait for must not wait for
+/// a door.
+pub(crate) fn with_doors_shut<R>(f: impl FnOnce(&[&'static M]) -> R) -> R {
+    let ms = m::all();
+    let stopped = Stopped(&ms);
+    door::shut_all(ms.iter().map(|m| &m.door));
+    let result = f(&ms);
+    drop(stopped);
+    result
+}
+
+/// Every processor, with what runs there. The world is stopped.
+fn views<'a>(ms: &[&'static M]) -> Vec<ProcView<'a>> {
+    let view = |p: &'static P| {
+        let owner = ms.iter().find(|m| m.p().is_some_and(|own| std::ptr::eq(own, p)));
+        // SAFETY: the world is stopped, so all this is the stopper's; each processor and each
+        // worker occurs once.
+        unsafe {
+            let running = owner.map(|m| (m.stream(), m.g().map(|g| g as &dyn Traced)));
+            ProcView { trace: p.trace(), running }
+        }
+    };
+    p::all().map(view).collect()
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-use super::fatal;
-use super::g::{Extras, FLAG_PANICS_TO_RUN, G};
+use super::g::{Extras, G};
 use super::spawn::{Payload, caught};
+use super::{bubble, fatal};
 
 /// What a panic does in a goroutine that nobody joins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -80,15 +80,6 @@ impl RunPanics {
     }
 }
 
-/// A child's unseen panics go where its parent's go. Before its first run.
-#[cold]
-pub(super) fn inherit(parent: &G, child: &G) {
-    if let Some(panics) = parent.extras().and_then(|extras| extras.panics.get()) {
-        child.set_flag(FLAG_PANICS_TO_RUN);
-        let _ = child.extras_or_new().panics.set(Arc::clone(panics));
-    }
-}
-
 /// A panic came out of `g` that nobody sees. Outside.
 #[cold]
 pub(super) fn panic(g: &'static G, payload: Payload) {
@@ -96,6 +87,7 @@ pub(super) fn panic(g: &'static G, payload: Payload) {
         scope.set_panicked();
         return discard(payload);
     }
+    let Err(payload) = bubble::keep_panic(g, payload) else { return };
     match g.extras().and_then(|extras| extras.panics.get()) {
         // What comes after the run's end must not end the other tests of the process.
         Some(run) => {

@@ -99,11 +99,11 @@ unsafe fn forget(data: *const ()) {
     drop(unsafe { Arc::from_raw(data.cast::<Signal>()) });
 }
 
-/// Wakes from inside the runtime, where no user code may run. The caller holds no lock.
+/// Wakes from inside the runtime, where no user code may run.
 ///
 /// A signal's waker readies its goroutine at once. Another one is user code: a goroutine is started
-/// that calls it. On a plain thread, where inside is nowhere, it is called in place.
-#[allow(dead_code, reason = "for channels and timers that futures wait for")]
+/// that calls it. On a plain thread, where inside is nowhere, it is called in place; there the
+/// caller must hold no lock.
 pub(crate) fn wake_from_inside(rt: &Inside, waker: Waker) {
     if std::ptr::eq(waker.vtable(), &WAKER) {
         let waker = ManuallyDrop::new(waker);

@@ -7,6 +7,7 @@
 pub(crate) mod barrier;
 pub(crate) mod clock;
 pub(crate) mod futex;
+pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod signal;

@@ -31,12 +31,30 @@ pub(crate) fn on_overflow(report: Report) {
         // place for the previous one is written before the new one can run.
         unsafe {
             libc::sigaction(signal, std::ptr::null(), (*PREVIOUS.0.get())[n].as_mut_ptr());
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = handle as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-            libc::sigemptyset(&mut action.sa_mask);
-            libc::sigaction(signal, &action, std::ptr::null_mut());
         }
+        install(signal, handle as *const () as usize);
+    }
+}
+
+/// Installs a handler of the kind that gets all there is to know.
+pub(super) fn install(signal: libc::c_int, handler: usize) {
+    // SAFETY: the callers' handlers touch only what their comments say.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(signal, &action, std::ptr::null_mut());
+    }
+}
+
+/// What a signal does now.
+pub(super) fn disposition(signal: libc::c_int) -> libc::sigaction {
+    // SAFETY: only asks; the place is filled in.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut action);
+        action
     }
 }
 
@@ -81,7 +99,7 @@ unsafe extern "C" fn handle(
 }
 
 /// The frame pointer and program counter that the signal interrupted.
-unsafe fn registers(context: *mut libc::c_void) -> (usize, usize) {
+pub(super) unsafe fn registers(context: *mut libc::c_void) -> (usize, usize) {
     // SAFETY: the kernel's context of this architecture.
     #[cfg(target_arch = "x86_64")]
     unsafe {
@@ -104,6 +122,7 @@ pub(crate) fn write_stderr(mut bytes: &[u8]) {
         let n = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
         match usize::try_from(n) {
             Ok(n) if n > 0 => bytes = &bytes[n..],
+            _ if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
             _ => return,
         }
     }

@@ -10,6 +10,12 @@ pub(crate) fn wait_while(word: &AtomicU32, expected: u32) {
     super::futex::wait(word, expected, None);
 }
 
+/// Wakes one who sleeps on `word`.
+#[cold]
+pub(crate) fn wake_one(word: &AtomicU32) {
+    super::futex::wake(word, 1);
+}
+
 /// Wakes everybody who sleeps on `word`.
 pub(crate) fn wake_all(word: &AtomicU32) {
     super::futex::wake(word, i32::MAX);
@@ -22,4 +28,14 @@ pub(crate) fn spin(turn: u32) {
     } else {
         super::thread::yield_now();
     }
+}
+
+/// Spins until `word` holds `wanted`, or longer than somebody takes for a few instructions who is
+/// not interrupted: false.
+pub(crate) fn spin_until(word: &AtomicU32, wanted: u32) -> bool {
+    const TURNS: u32 = 64;
+    (0..TURNS).any(|_| {
+        std::hint::spin_loop();
+        word.load(Ordering::Relaxed) == wanted
+    })
 }

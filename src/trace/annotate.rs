@@ -68,7 +68,7 @@ fn cut(text: &str) -> String {
 }
 
 /// Begins a task, a part of the task that `ctx` belongs to, if any. The returned context carries
-/// it to whatever works for it: regions and logs made with that context belong to the task.
+/// it, and all that `ctx` carries, to whatever works for it: regions and logs made with that context belong to the task.
 ///
 /// Names longer than 1024 bytes are cut.
 ///
@@ -79,7 +79,7 @@ pub fn new_task(ctx: &Context, name: &str) -> (Context, Task) {
     if is_enabled() {
         Note::TaskBegin { task, parent: ctx.task(), name: cut(name) }.write();
     }
-    (Context::with_task(task), Task { task })
+    (ctx.with_task(task), Task { task })
 }
 
 /// A task. It ends when this is dropped or [`Task::end`] is called, on any goroutine or thread.

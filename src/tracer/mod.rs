@@ -10,13 +10,14 @@
 mod buf;
 pub(crate) mod clock;
 pub(crate) mod emit;
+pub(crate) mod frames;
 pub(crate) mod generation;
 pub(crate) mod session;
 pub(crate) mod stack_table;
 pub(crate) mod status;
 mod string_table;
 #[cfg_attr(not(feature = "symbolize"), path = "symbolize_off.rs")]
-mod symbolize;
+pub(crate) mod symbolize;
 pub(crate) mod unwind;
 mod writer;
 

@@ -24,7 +24,7 @@ use crate::sys::modules::{self, Module};
 const PROGRAM_FILE: &str = "/proc/self/exe";
 
 /// In the place of a file or function that is not known: the format wants a name.
-pub(super) const UNKNOWN: &str = "??";
+pub(crate) const UNKNOWN: &str = "??";
 
 /// In the place of a line that is not known: the format wants a number above 0.
 const UNKNOWN_LINE: u32 = 1;

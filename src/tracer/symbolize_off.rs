@@ -6,7 +6,7 @@
 use crate::sys::modules::{self, Module};
 
 /// In the place of a file that is not known: the format wants a name.
-pub(super) const UNKNOWN: &str = "??";
+pub(crate) const UNKNOWN: &str = "??";
 
 /// A place in the source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

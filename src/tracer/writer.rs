@@ -9,17 +9,15 @@ use parking_lot::Mutex;
 
 use super::buf;
 use super::buf::Chunk;
+use super::frames::{entry_frame, is_body_of, is_own, is_std};
 use super::generation::Leftovers;
 use super::session::Failure;
 use super::stack_table::{self, Stack};
 use super::string_table::StringTable;
-use super::symbolize::{self, Frame, Symbolizer};
+use super::symbolize::{Frame, Symbolizer};
 use crate::sys::stderr::say;
 use crate::wire::encode::{self, Keep, StackFrame, StacksBuilder, StringsBuilder};
 use crate::wire::version::Version;
-
-/// Where gort's own code lies: frames from there are left out at both ends of a stack.
-const OWN_SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
 
 /// What earlier traces learned of the program's symbols.
 static KNOWN_SYMBOLS: Mutex<Option<Symbols>> = Mutex::new(None);
@@ -178,9 +176,9 @@ impl Symbols {
         while ids.last().is_some_and(|id| known(id).is_own || known(id).is_std) {
             ids.pop();
         }
-        let mut entry = entry_frame(stack);
+        let mut entry = entry_frame(stack.site);
         if let Some(outermost) = ids.last()
-            && is_body_of(&known(outermost).frame, stack)
+            && is_body_of(&known(outermost).frame, stack.site)
         {
             entry.line = known(outermost).frame.line;
             ids.pop();
@@ -233,43 +231,4 @@ impl Symbols {
             }
         });
     }
-}
-
-/// Whether a frame is gort's own code. Where the file is known it decides: a user's method on one
-/// of gort's types has a name that begins with gort's.
-fn is_own(frame: &Frame) -> bool {
-    if frame.file == symbolize::UNKNOWN {
-        return frame.func.trim_start_matches(['<', '&']).starts_with("gort::");
-    }
-    frame.file.starts_with(OWN_SOURCE)
-}
-
-fn is_std(frame: &Frame) -> bool {
-    let func = frame.func.trim_start_matches('<');
-    frame.file.starts_with("/rustc/")
-        || frame.file.contains("/lib/rustlib/src/")
-        || ["std::", "core::", "alloc::", "__rust_"].iter().any(|p| func.starts_with(p))
-}
-
-/// The goroutine's function at the place that spawned it. Closures of one function differ in
-/// their line only, so a closure carries it in its name.
-fn entry_frame(stack: &Stack) -> Frame {
-    let location = stack.site.location;
-    let name = (stack.site.name)();
-    let func = match name.strip_suffix("{{closure}}") {
-        Some(parent) => format!("{parent}{{closure@{}}}", location.line()),
-        None => name.to_owned(),
-    };
-    Frame { func, file: location.file().to_owned(), line: location.line() }
-}
-
-/// Whether a frame is the goroutine's own function, by whatever name the symbols know it.
-fn is_body_of(frame: &Frame, stack: &Stack) -> bool {
-    let name = (stack.site.name)();
-    if !name.ends_with("{{closure}}") {
-        return frame.func == name;
-    }
-    (frame.func.ends_with('}') && frame.func.contains("{closure")
-        || frame.func.ends_with("{{closure}}"))
-        && frame.file.ends_with(stack.site.location.file())
 }

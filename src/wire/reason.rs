@@ -91,13 +91,11 @@ impl WaitReason {
     ];
 
     /// The reason with this number.
-    #[allow(dead_code, reason = "for the dumps")]
     pub(crate) fn from_number(number: u8) -> WaitReason {
         WaitReason::ALL.get(usize::from(number)).copied().unwrap_or(WaitReason::None)
     }
 
     /// The text in dumps of goroutines.
-    #[allow(dead_code, reason = "for the dumps")]
     pub(crate) const fn text(self) -> &'static str {
         match self {
             WaitReason::None => "",

@@ -7,16 +7,23 @@
 //!
 //! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
 
+mod cond;
 mod door;
 mod explore;
 mod join;
+mod lock;
 mod mutations;
+mod mutex;
 mod park;
+mod parker;
 mod runnext;
+mod rw_mutex;
+mod select;
 mod signal_word;
 mod spinners;
 mod state_word;
 mod ticket;
+mod wait_group;
 mod watch;
 
 /// Where the files under test look for `src/sys`.

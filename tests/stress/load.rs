@@ -9,6 +9,8 @@ use std::time::Duration;
 use gort::sync::WaitGroup;
 use gort::{Context, trace};
 
+use crate::vocabulary;
+
 /// Goroutines that do one random thing after the other.
 const ACTORS: u64 = 400;
 /// Plain threads that do so too.
@@ -110,7 +112,7 @@ impl Load {
 
 fn act(shared: &Arc<Shared>, mut random: Random) {
     while !shared.stop.load(Ordering::Relaxed) {
-        match random.below(12) {
+        match random.below(18) {
             0 => fan_out(shared, &mut random),
             1 => converse(shared, &mut random, 0),
             2 => converse(shared, &mut random, 3),
@@ -122,7 +124,8 @@ fn act(shared: &Arc<Shared>, mut random: Random) {
             8 => exit_early(),
             9 => time_out(&mut random),
             10 => park_while_unwinding(),
-            _ => specials(&mut random),
+            11 => specials(&mut random),
+            _ => vocabulary::act(&mut random),
         }
     }
 }
@@ -258,7 +261,7 @@ fn specials(random: &mut Random) {
 /// A plain thread: spawns, sends, receives, waits, annotates.
 fn act_outside(shared: &Arc<Shared>, mut random: Random) {
     while !shared.stop.load(Ordering::Relaxed) {
-        match random.below(5) {
+        match random.below(8) {
             0 => fan_out(shared, &mut random),
             1 => converse(shared, &mut random, 0),
             2 => time_out(&mut random),
@@ -267,6 +270,7 @@ fn act_outside(shared: &Arc<Shared>, mut random: Random) {
                 trace::with_region(&ctx, "outside", || compute(100));
                 task.end();
             }
+            4..=6 => vocabulary::act(&mut random),
             _ => gort::sleep(Duration::from_micros(random.below(1_000))),
         }
     }

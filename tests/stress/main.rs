@@ -9,6 +9,7 @@
 mod support;
 
 mod load;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

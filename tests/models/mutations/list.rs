@@ -12,6 +12,8 @@ const SPINNERS: &str = "src/sched/spinners.rs";
 const STATUS: &str = "src/tracer/status.rs";
 const TICKET: &str = "src/sched/ticket.rs";
 const PARK_MODEL: &str = "tests/models/park.rs";
+const WAIT_QUEUE: &str = "src/sched/wait_queue.rs";
+const SELECT_MODEL: &str = "tests/models/select.rs";
 const WATCH_MODEL: &str = "tests/models/watch.rs";
 const SPINNERS_MODEL: &str = "tests/models/spinners.rs";
 
@@ -31,6 +33,9 @@ const LOCKED_PARK: (&str, &str) = ("park", "the_lock_is_held_over_the_switch");
 const WORD_PARK: (&str, &str) = ("park", "a_word_publishes_a_joiner");
 const COMES_BACK: (&str, &str) = ("runnext", "what_comes_back_may_be_stolen");
 const THIEVES: (&str, &str) = ("runnext", "two_thieves");
+const SELECT_CLOSE: (&str, &str) = ("select", "a_sender_or_a_closer_wins");
+const SELECT_SENDERS: (&str, &str) = ("select", "one_of_two_senders_wins");
+const SELECT_CLOCK: (&str, &str) = ("select", "a_sender_or_the_clock_wins");
 const GIVEN_ONCE: (&str, &str) = ("runnext", "each_is_given_out_once");
 const LAST_SPINNER: (&str, &str) = ("spinners", "work_comes_as_the_last_spinner_gives_up");
 const PASSED_ON: (&str, &str) = ("spinners", "who_finds_work_passes_the_search_on");
@@ -49,7 +54,7 @@ const WATCHER_LEAVES: (&str, &str) = ("watch", "readied_as_the_watcher_leaves_by
 const TIMED_OUT: (&str, &str) = ("ticket", "a_thread_whose_sleep_ends_settles_with_its_partner");
 
 /// Without the line.
-const fn without(
+pub(super) const fn without(
     file: &'static str,
     function: &'static str,
     line: &'static str,
@@ -59,7 +64,7 @@ const fn without(
 }
 
 /// With `other` in place of `part` of the line.
-const fn instead(
+pub(super) const fn instead(
     file: &'static str,
     function: &'static str,
     line: &'static str,
@@ -71,7 +76,7 @@ const fn instead(
 }
 
 /// Without the line `from`, and with `both` in place of the line `to`.
-const fn moved(
+pub(super) const fn moved(
     file: &'static str,
     function: &'static str,
     from: &'static str,
@@ -554,6 +559,33 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "compare_exchange(Ticket::OPEN, winner, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
         "swap(winner, Ordering::AcqRel) <= Ticket::EXPIRED",
         TIMED_OUT,
+    ),
+    // A select has one winner, and leaves the other queues.
+    instead(WAIT_QUEUE, "pop(", "if (*sudog).claim() {", "(*sudog).claim()", "true", SELECT_CLOSE),
+    instead(
+        WAIT_QUEUE,
+        "pop(",
+        "if (*sudog).claim() {",
+        "(*sudog).claim()",
+        "true",
+        SELECT_SENDERS,
+    ),
+    instead(WAIT_QUEUE, "pop(", "if (*sudog).claim() {", "(*sudog).claim()", "true", SELECT_CLOCK),
+    instead(
+        SELECT_MODEL,
+        "select(",
+        "if outcomes[n] == Outcome::Waiting {",
+        "outcomes[n] == Outcome::Waiting",
+        "false",
+        SELECT_CLOSE,
+    ),
+    instead(
+        TICKET,
+        "claim(",
+        "self.0.compare_exchange(Ticket::OPEN, winner, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+        "compare_exchange(Ticket::OPEN, winner, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+        "swap(winner, Ordering::AcqRel) <= Ticket::EXPIRED",
+        SELECT_CLOCK,
     ),
     // Who wakes nobody is watched.
     instead(

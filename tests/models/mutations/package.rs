@@ -12,11 +12,17 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SOURCES: &[&str] = &[
     "src/sched/door.rs",
     "src/sched/join.rs",
+    "src/sched/lock.rs",
     "src/sched/runnext.rs",
     "src/sched/signal_word.rs",
     "src/sched/spinners.rs",
     "src/tracer/status.rs",
     "src/sched/ticket.rs",
+    "src/sync/cond_word.rs",
+    "src/sync/count.rs",
+    "src/sync/mutex_word.rs",
+    "src/sync/rw_word.rs",
+    "src/sched/wait_queue.rs",
 ];
 
 /// A package being made.
@@ -49,7 +55,10 @@ impl Package {
         let mut package = Package { folder, library: String::new(), mutants: 0 };
         package.library += "#![cfg(test)]\n#![allow(warnings)]\n";
         let models = Path::new(ROOT).join("tests/models");
-        package.library += &format!("#[path = {:?}]\nmod explore;\n", models.join("explore.rs"));
+        for shared in ["explore", "parker"] {
+            let path = models.join(shared).with_extension("rs");
+            package.library += &format!("#[path = {path:?}]\nmod {shared};\n");
+        }
         let facade = models.join("sys/sync.rs");
         package.library += &format!("mod sys {{\n#[path = {facade:?}]\npub mod sync;\n}}\n");
         let manifest = "[package]\nname = \"gort-mutants\"\nedition = \"2024\"\n\

@@ -79,6 +79,15 @@ pub(crate) fn wait_while(word: &AtomicU32, expected: u32) {
     thread::park();
 }
 
+/// Wakes one who sleeps on `word`.
+pub(crate) fn wake_one(word: &AtomicU32) {
+    let sleeper = SLEEPERS.with_borrow_mut(|all| {
+        let sleepers = all.get_mut(&address(word))?;
+        (!sleepers.is_empty()).then(|| sleepers.remove(0))
+    });
+    sleeper.iter().for_each(Thread::unpark);
+}
+
 /// Wakes everybody who sleeps on `word`.
 pub(crate) fn wake_all(word: &AtomicU32) {
     let sleepers = SLEEPERS.with_borrow_mut(|all| all.remove(&address(word)));
@@ -88,4 +97,9 @@ pub(crate) fn wake_all(word: &AtomicU32) {
 /// One turn of a spin loop.
 pub(crate) fn spin(_turn: u32) {
     thread::yield_now();
+}
+
+/// The spinning that only bridges a while: here it always lasts too long.
+pub(crate) fn spin_until(_word: &AtomicU32, _wanted: u32) -> bool {
+    false
 }

@@ -1,6 +1,5 @@
-//! Synchronisation: `WaitGroup`.
+//! `WaitGroup`.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,18 +9,7 @@ use std::time::{Duration, Instant};
 use gort::sync::WaitGroup;
 use gort::{Goexit, JoinHandle, chan, go, goexit, gosched, sleep};
 
-/// For what must not happen: long enough that it would.
-const WHILE: Duration = Duration::from_millis(20);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
-
-fn text_of(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).expect("a text")
-}
+use crate::{WHILE, run, text_of};
 
 #[test]
 fn an_empty_group_does_not_wait() {

@@ -1,0 +1,303 @@
+//! The part of a channel that does not depend on its elements' type: lock, queues, and the wait in
+//! one of them.
+
+use std::cell::UnsafeCell;
+use std::task::Waker;
+
+use crate::sched::Inside;
+use crate::sched::bubble::{self, BubbleId};
+use crate::sched::lock::RawLock;
+use crate::sched::park::{self, Wait};
+use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, Woken};
+use crate::sched::ticket::Ticket;
+use crate::sched::timers::Timer;
+use crate::sched::waker::wake_from_inside;
+use crate::wire::reason::WaitReason;
+
+/// Which end of a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    /// A value goes in.
+    Send,
+    /// A value comes out.
+    Receive,
+}
+
+/// What an attempt under the lock came to.
+#[must_use]
+pub(crate) enum Attempt {
+    /// The value has moved, and this waiter is to be woken.
+    Done(Woken),
+    /// The channel is closed, and for receivers empty.
+    Closed,
+    /// One has to wait.
+    Wait,
+}
+
+/// Who waits for the channel. Under its lock.
+///
+/// Futures that send stand among the other senders: their values are taken while they wait.
+/// Futures that receive stand apart: they are only told that there is something to receive, and
+/// take it when they are polled, so that a future that is dropped loses no value.
+pub(crate) struct Queues {
+    pub(crate) sendq: WaitQueue,
+    pub(crate) recvq: WaitQueue,
+    pub(crate) recv_tasks: WaitQueue,
+    pub(crate) closed: bool,
+}
+
+impl Queues {
+    pub(crate) fn of(&mut self, side: Side) -> &mut WaitQueue {
+        match side {
+            Side::Send => &mut self.sendq,
+            Side::Receive => &mut self.recvq,
+        }
+    }
+
+    /// There is something to receive and no goroutine or thread that waits for it: takes out a
+    /// future to be told so.
+    #[inline]
+    pub(crate) fn tell_task(&mut self) -> Option<Waker> {
+        let sudog = self.recv_tasks.pop()?;
+        // SAFETY: a member of the queue is alive under the lock.
+        unsafe { (*sudog).task.take() }
+    }
+}
+
+/// See the module documentation.
+pub(crate) struct Head {
+    lock: RawLock,
+    queues: UnsafeCell<Queues>,
+    /// Nobody will ever send: Go's nil channel.
+    nil: bool,
+    /// The test bubble that the channel was made in, and whose goroutines alone may use it.
+    bubble: Option<BubbleId>,
+}
+
+impl Head {
+    pub(super) fn new(nil: bool) -> Head {
+        let queues = Queues {
+            sendq: WaitQueue::new(),
+            recvq: WaitQueue::new(),
+            recv_tasks: WaitQueue::new(),
+            closed: false,
+        };
+        Head {
+            lock: RawLock::new(),
+            queues: UnsafeCell::new(queues),
+            nil,
+            bubble: bubble::current(),
+        }
+    }
+
+    /// Sees to it that the caller may use the channel. Outside of the runtime.
+    ///
+    /// # Panics
+    /// If the channel is a bubble's and the caller is not in the bubble.
+    #[inline]
+    pub(crate) fn check(&self, what: &str) {
+        if let Some(id) = self.bubble {
+            bubble::check_same(id, what);
+        }
+    }
+
+    /// Whether only this bubble can end a wait here.
+    pub(crate) fn is_of(&self, id: BubbleId) -> bool {
+        self.nil || self.bubble == Some(id)
+    }
+
+    /// Locks the channel. The caller is inside the runtime.
+    #[inline]
+    pub(crate) fn lock(&self) {
+        self.lock.lock();
+    }
+
+    /// # Safety
+    /// The caller locked it, or speaks for a goroutine that did.
+    #[inline]
+    pub(crate) unsafe fn unlock(&self) {
+        // SAFETY: by the caller's promise.
+        unsafe { self.lock.unlock() };
+    }
+
+    /// The queues.
+    ///
+    /// # Safety
+    /// The caller has locked the channel and holds no other reference from here.
+    #[allow(clippy::mut_from_ref, reason = "the lock's holder alone, as the safety section says")]
+    #[inline]
+    pub(crate) unsafe fn queues(&self) -> &mut Queues {
+        // SAFETY: by the caller's promise.
+        unsafe { &mut *self.queues.get() }
+    }
+
+    /// Waits in a queue for a partner, the channel's end or the deadline; the value is or goes at
+    /// `place`. Comes with the lock, returns without. [`Outcome::Waiting`]: timed out.
+    ///
+    /// # Safety
+    /// The caller has locked the channel, and `place` suits its elements' type.
+    #[inline(never)]
+    pub(super) unsafe fn wait(
+        &self,
+        rt: Inside,
+        side: Side,
+        place: *mut u8,
+        deadline_ns: Option<u64>,
+    ) -> Outcome {
+        let parker = Parker::new();
+        let waiter = rt.waiter(&parker);
+        let ticket = Ticket::new();
+        let shared: *const Ticket = if deadline_ns.is_some() { &ticket } else { std::ptr::null() };
+        let timer = match (deadline_ns, waiter) {
+            (Some(when), Waiter::Goroutine(g)) => Some(Timer::expire(when, g, &ticket)),
+            _ => None,
+        };
+        let mut sudog = Sudog::new(waiter, place, shared);
+        let sudog_ptr = &raw mut sudog;
+        // SAFETY: the lock is ours; the sudog leaves the queue before this function returns.
+        let told = unsafe {
+            let queues = self.queues();
+            queues.of(side).push(sudog_ptr);
+            if side == Side::Send { queues.tell_task() } else { None }
+        };
+        let commit = Commit { lock: &self.lock, timer: timer.as_ref() };
+        let argument = std::ptr::from_ref(&commit).cast_mut().cast();
+        let wait = Wait { reason: self.reason(side), commit: Commit::run, argument };
+        if self.nil {
+            rt.durable()
+        } else {
+            rt.durable_in(self.bubble)
+        }
+        // SAFETY: all of it lies on this stack until the wait is over.
+        let (rt, woken) = unsafe {
+            match told {
+                None => rt.block(waiter, wait, deadline_ns),
+                told => block_and_tell(rt, waiter, wait, deadline_ns, told),
+            }
+        };
+        if deadline_ns.is_some() {
+            settle(&ticket, timer.as_ref(), woken, &parker);
+            if ticket.is_expired() {
+                self.lock();
+                // SAFETY: locked just now; it was pushed to this queue.
+                unsafe {
+                    self.queues().of(side).remove(sudog_ptr);
+                    self.unlock();
+                }
+            }
+        }
+        drop(rt);
+        // SAFETY: out of every queue; volatile, since others wrote it while we were parked.
+        unsafe { (&raw const (*sudog_ptr).outcome).read_volatile() }
+    }
+
+    fn reason(&self, side: Side) -> WaitReason {
+        match side {
+            Side::Send => WaitReason::ChanSend,
+            Side::Receive if self.nil => WaitReason::ChanReceiveNil,
+            Side::Receive => WaitReason::ChanReceive,
+        }
+    }
+
+    /// Closes the channel and wakes everybody. False: it was closed already. The caller holds no
+    /// lock and is outside the runtime.
+    pub(super) fn close(&self) -> bool {
+        let rt = Inside::enter();
+        let (mut waiters, mut tasks) = (Vec::new(), Vec::new());
+        self.lock();
+        // SAFETY: locked just now.
+        let queues = unsafe { self.queues() };
+        let was_closed = std::mem::replace(&mut queues.closed, true);
+        for queue in [&mut queues.recvq, &mut queues.sendq, &mut queues.recv_tasks] {
+            while let Some(sudog) = queue.pop() {
+                // SAFETY: a member of the queue is alive under the lock.
+                let woken = unsafe {
+                    (*sudog).outcome = Outcome::Closed;
+                    (*sudog).woken()
+                };
+                match woken {
+                    Woken::Nobody => {}
+                    Woken::Waiter(waiter) => waiters.push(waiter),
+                    Woken::Task(waker) => tasks.push(waker),
+                }
+            }
+        }
+        // SAFETY: locked above.
+        unsafe { self.unlock() };
+        for waiter in waiters {
+            // SAFETY: popped once, and its park was complete when we got the lock.
+            unsafe { waiter.wake(&rt) };
+        }
+        drop(rt);
+        tasks.into_iter().for_each(Waker::wake);
+        !was_closed
+    }
+}
+
+/// Blocks the caller, and first tells these futures that it offers something.
+///
+/// # Safety
+/// As for [`Inside::block`].
+#[cold]
+pub(crate) unsafe fn block_and_tell(
+    rt: Inside,
+    waiter: Waiter,
+    wait: Wait,
+    deadline_ns: Option<u64>,
+    told: impl IntoIterator<Item = Waker>,
+) -> (Inside, bool) {
+    let told = told.into_iter();
+    match waiter {
+        // A goroutine cannot leave any more before it has parked.
+        Waiter::Goroutine(_) => {
+            told.for_each(|waker| wake_from_inside(&rt, waker));
+            // SAFETY: by the caller's promise.
+            unsafe { rt.block(waiter, wait, deadline_ns) }
+        }
+        // A thread is visible by its commit, after which it may do what it likes.
+        Waiter::Thread(_) => {
+            // SAFETY: by the caller's promise.
+            let waits = unsafe { (wait.commit)(wait.argument) };
+            drop(rt);
+            told.for_each(Waker::wake);
+            let commit = if waits { |_| true } else { |_| false };
+            // SAFETY: it publishes nothing more.
+            unsafe { Inside::enter().block(waiter, Wait { commit, ..wait }, deadline_ns) }
+        }
+    }
+}
+
+/// After a wait with a deadline: the timer is gone, and the ticket has its winner. `woken`: the
+/// caller was woken, and did not merely sleep until its deadline.
+pub(crate) fn settle(ticket: &Ticket, timer: Option<&Timer>, woken: bool, parker: &Parker) {
+    if let Some(timer) = timer {
+        timer.cancel();
+    }
+    // A thread that timed out must win its ticket like any other; else a partner has it and is
+    // about to wake the thread.
+    if !woken && !ticket.claim(Ticket::EXPIRED) {
+        parker.park(None);
+    }
+}
+
+/// The commit of a wait: what makes the waiter visible, in this order.
+#[derive(Clone, Copy)]
+struct Commit<'a> {
+    lock: &'a RawLock,
+    timer: Option<&'a Timer>,
+}
+
+impl Commit<'_> {
+    unsafe fn run(argument: *mut ()) -> bool {
+        // SAFETY: the argument of `Head::wait`. It is copied first: with the timer started the
+        // waiter may be readied, though it cannot leave before it gets the lock.
+        let Commit { lock, timer } = unsafe { *argument.cast::<Commit<'_>>() };
+        if let Some(timer) = timer {
+            // SAFETY: the waiter cancels the timer before it leaves.
+            unsafe { park::start_timer(timer) };
+        }
+        // SAFETY: the waiter locked it.
+        unsafe { lock.unlock() };
+        true
+    }
+}

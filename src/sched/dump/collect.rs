@@ -1,0 +1,149 @@
+//! Who is there: a look at every goroutine, a batch at a time.
+//!
+//! A goroutine that waits or is runnable stays so while all doors are shut, for nobody can resume
+//! it: its stack stands still, also where a plain thread readies it meanwhile. So one stop of the
+//! world sees [`BATCH`] goroutines, keeps nothing but addresses, and lets everybody in again; a
+//! million goroutines are ten thousand short stops. What a batch has seen goes to the caller before
+//! the next one, so memory is bounded as well.
+//!
+//! A goroutine that runs is asked by way of its thread (`probe.rs`).
+
+use std::time::Duration;
+
+use super::probe::Question;
+use super::{Seen, State};
+use crate::sched::g::{self, FLAG_WATCHED, G};
+use crate::sched::m::M;
+use crate::sched::{current_g, stand_in, stop};
+use crate::tracer::status::Status;
+use crate::tracer::unwind::{self, MAX_PCS};
+
+/// Goroutines looked at in one stop.
+const BATCH: usize = 128;
+/// How long a stop waits for a running thread's answer, and how long one waits after it.
+const SHORT: Duration = Duration::from_millis(5);
+const LONG: Duration = Duration::from_millis(500);
+/// How often a running goroutine is looked for before it counts as unavailable.
+const ATTEMPTS: usize = 4;
+
+/// Shows `sink` every goroutine: the calling one first, then those that were there at the call and
+/// have not ended, the oldest first. The sink is called with the doors open.
+pub(crate) fn each(sink: &mut dyn FnMut(Seen)) {
+    let own = current_g();
+    if let Some(g) = own {
+        sink(own_record(g));
+    }
+    visit(&|g| own.is_none_or(|own| !std::ptr::eq(own, g)), sink);
+}
+
+/// As [`each`], for the goroutines that some leak check watches, without the calling one.
+pub(crate) fn each_watched(sink: &mut dyn FnMut(Seen)) {
+    let own = current_g();
+    let others = |g: &G| own.is_none_or(|own| !std::ptr::eq(own, g));
+    visit(&|g| g.has_flag(FLAG_WATCHED) && others(g), sink);
+}
+
+fn visit(filter: &dyn Fn(&'static G) -> bool, sink: &mut dyn FnMut(Seen)) {
+    let alive = |g: &&'static G| g.state.status() != Status::Dead && !stand_in::is_one(g);
+    let candidates = g::all_slots().filter(alive).filter(|g| filter(g));
+    let mut candidates: Vec<(u64, &'static G)> = candidates.map(|g| (g.id(), g)).collect();
+    candidates.sort_unstable_by_key(|(id, _)| *id);
+    for batch in candidates.chunks(BATCH) {
+        let looks: Vec<Look> =
+            stop::with_doors_shut(|ms| batch.iter().map(|&(id, g)| look(g, id, ms)).collect());
+        for (look, &(id, g)) in looks.into_iter().zip(batch) {
+            match look {
+                Look::Gone => {}
+                Look::Seen(seen) => sink(seen),
+                Look::Running(_) => running(g, id).into_iter().for_each(&mut *sink),
+            }
+        }
+    }
+}
+
+/// What a look at a slot found.
+enum Look {
+    /// The goroutine has ended.
+    Gone,
+    Seen(Seen),
+    /// It runs, and its thread knows where.
+    Running(&'static M),
+}
+
+/// Looks at goroutine `id`, which had this slot. The world is stopped: what is alive stays alive.
+fn look(g: &'static G, id: u64, ms: &[&'static M]) -> Look {
+    let status = g.state.status();
+    if status == Status::Dead || stand_in::is_one(g) || g.id() != id {
+        return Look::Gone;
+    }
+    let state = match status {
+        Status::Running => {
+            let m = ms.iter().find(|m| m.g().is_some_and(|current| std::ptr::eq(current, g)));
+            return match m {
+                Some(m) if cfg!(gort_frame_pointers) => Look::Running(m),
+                _ => Look::Seen(Seen::new(g, State::Running, Some(&[]))),
+            };
+        }
+        Status::Waiting => {
+            let (reason, since) = g.last_wait();
+            State::Waiting(reason, since)
+        }
+        _ => State::Runnable,
+    };
+    let mut pcs = [0; MAX_PCS];
+    // SAFETY: null, or the goroutine's control block, which lives as long as the process. It does
+    // not run, and cannot be resumed while the world is stopped.
+    let n = unsafe { g.coro.get().as_ref() }.map_or(0, |coro| coro.parked_stack(&mut pcs));
+    Look::Seen(Seen::new(g, state, Some(&pcs[..n])))
+}
+
+/// Goroutine `id` runs, or ran a moment ago: asks its thread. `None`: it has ended meanwhile.
+fn running(g: &'static G, id: u64) -> Option<Seen> {
+    for _ in 0..ATTEMPTS {
+        let question = Question::new();
+        // The doors are shut for a moment only; a thread that the system does not let run answers
+        // when it may, and from wherever it then is.
+        let looked = stop::with_doors_shut(|ms| match look(g, id, ms) {
+            Look::Running(m) => {
+                question.ask(m);
+                let pcs = question.wait(SHORT).filter(|answer| answer.id == id).map(|a| a.pcs);
+                pcs.map(|pcs| Look::Seen(Seen::new(g, State::Running, Some(&pcs)))).ok_or(m)
+            }
+            other => Ok(other),
+        });
+        match looked {
+            Ok(Look::Gone) => return None,
+            Ok(Look::Seen(seen)) => return Some(seen),
+            Ok(Look::Running(_)) | Err(_) => {}
+        }
+        if let Some(pcs) = question.wait(LONG).filter(|answer| answer.id == id).map(|a| a.pcs)
+            && let Some(seen) = still_there(g, id, &pcs)
+        {
+            return Some(seen);
+        }
+    }
+    unavailable(g, id)
+}
+
+/// The goroutine's record, with this stack, if it lives still.
+fn still_there(g: &'static G, id: u64, pcs: &[usize]) -> Option<Seen> {
+    alive(g, id, |g| Seen::new(g, State::Running, Some(pcs)))
+}
+
+fn unavailable(g: &'static G, id: u64) -> Option<Seen> {
+    alive(g, id, |g| Seen::new(g, State::Running, None))
+}
+
+fn alive(g: &'static G, id: u64, f: impl FnOnce(&G) -> Seen) -> Option<Seen> {
+    stop::with_doors_shut(|_| (g.state.status() != Status::Dead && g.id() == id).then(|| f(g)))
+}
+
+/// The calling goroutine.
+#[inline(never)]
+fn own_record(g: &'static G) -> Seen {
+    let mut pcs = [0; MAX_PCS];
+    // SAFETY: a running goroutine has its coroutine.
+    let bounds = unsafe { (*g.coro.get()).bounds() };
+    let n = unwind::walk(unwind::frame_address(), bounds, &mut pcs);
+    Seen::new(g, State::Running, Some(&pcs[..n]))
+}

@@ -1,0 +1,163 @@
+//! The lock of a [`Mutex`](super::Mutex), without the data: the word and the queue.
+
+use super::mutex_word::MutexWord;
+use super::queue::{Queue, Waiting};
+use crate::sched::Inside;
+use crate::sched::sudog::Outcome;
+use crate::sys::clock;
+use crate::wire::reason::WaitReason;
+
+/// How long the first in the queue waits before it is handed the mutex, as in Go.
+const PATIENCE_NS: u64 = 1_000_000;
+/// Turns of spinning before a contender waits in the queue, and pauses in each, as in Go.
+const TURNS: u32 = 4;
+const PAUSES: u32 = 30;
+
+/// See the module documentation.
+pub(super) struct RawMutex {
+    word: MutexWord,
+    queue: Queue,
+}
+
+/// How a wait in the queue went.
+enum Waited {
+    /// There was no need to: the mutex was free.
+    Not,
+    /// Woken to try again.
+    Woken,
+    /// The mutex is the waiter's.
+    HandedOver,
+}
+
+impl RawMutex {
+    pub(super) const fn new() -> RawMutex {
+        RawMutex { word: MutexWord::new(), queue: Queue::new() }
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) {
+        if !self.word.lock_fast() {
+            self.lock_slow();
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_lock(&self) -> bool {
+        self.word.lock_fast() || self.word.take(false)
+    }
+
+    /// # Safety
+    /// The caller holds the mutex.
+    #[inline]
+    pub(super) unsafe fn unlock(&self) {
+        if !self.word.unlock_fast() {
+            self.unlock_slow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_slow(&self) {
+        drop(Inside::enter_to_block());
+        self.lock_again();
+    }
+
+    /// Locks; also in a goroutine that ends by `goexit`, whose unwinding is not begun anew here.
+    pub(super) fn lock_again(&self) {
+        let (mut since_ns, mut awake, mut turns) = (0, false, 0);
+        while !self.word.take(awake) {
+            if turns < TURNS && self.spin(&mut awake) {
+                turns += 1;
+                continue;
+            }
+            match self.wait(&mut since_ns, awake) {
+                Waited::Not => {}
+                Waited::Woken => (awake, turns) = (true, 0),
+                Waited::HandedOver => return,
+            }
+        }
+    }
+
+    /// Spins for a turn. False: it would not pay.
+    fn spin(&self, awake: &mut bool) -> bool {
+        let rt = Inside::enter();
+        if !rt.may_spin() {
+            return false;
+        }
+        if !*awake {
+            // Not before somebody who has waited too long.
+            let mut queue = self.queue.lock(&rt);
+            // SAFETY: a waiter's place is where `wait` says.
+            let since = unsafe { queue.first_place().cast::<u64>().as_ref() };
+            *awake = since.is_some_and(|&since| !is_too_long(since, clock::monotonic_ns()))
+                && self.word.claim_awake();
+        }
+        drop(rt);
+        for _ in 0..PAUSES {
+            std::hint::spin_loop();
+        }
+        true
+    }
+
+    /// Waits in the queue: at its end at first, later at its front.
+    fn wait(&self, since_ns: &mut u64, awake: bool) -> Waited {
+        let waited_before = *since_ns != 0;
+        if !waited_before {
+            *since_ns = clock::monotonic_ns();
+        }
+        let rt = Inside::enter();
+        let queue = self.queue.lock(&rt);
+        if !self.word.announce(awake) {
+            return Waited::Not;
+        }
+        let waiting = Waiting {
+            place: std::ptr::from_mut(since_ns).cast(),
+            at_front: waited_before,
+            ..Waiting::new(WaitReason::MutexLock)
+        };
+        match queue.wait(rt, waiting, |_| ()).1 {
+            Outcome::Served => Waited::HandedOver,
+            _ => Waited::Woken,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlock_slow(&self) {
+        if !self.word.free() {
+            self.pass_on(&Inside::enter());
+        }
+    }
+
+    /// Unlocks, inside the runtime.
+    ///
+    /// # Safety
+    /// The caller holds the mutex.
+    pub(super) unsafe fn unlock_inside(&self, rt: &Inside) {
+        if !self.word.unlock_fast() && !self.word.free() {
+            self.pass_on(rt);
+        }
+    }
+
+    /// Unlocks and wakes the first in the queue, or hands it the mutex.
+    fn pass_on(&self, rt: &Inside) {
+        let now_ns = clock::monotonic_ns();
+        let mut queue = self.queue.lock(rt);
+        while !self.word.free() {
+            // SAFETY: somebody waits, or it were free; its place is where `wait` says.
+            let since_ns = unsafe { *queue.first_place().cast::<u64>() };
+            let hand_over = is_too_long(since_ns, now_ns);
+            if self.word.pass_on(hand_over, queue.has_second()) {
+                let outcome = if hand_over { Outcome::Served } else { Outcome::Waiting };
+                let waiter = queue.pop(outcome).expect("it was the first just now");
+                drop(queue);
+                // SAFETY: popped once, and its park was complete when we got the lock.
+                return unsafe { waiter.wake(rt) };
+            }
+        }
+    }
+}
+
+fn is_too_long(since_ns: u64, now_ns: u64) -> bool {
+    now_ns.saturating_sub(since_ns) > PATIENCE_NS
+}
