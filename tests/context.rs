@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gort::chan::TryRecvError;
 use gort::context::{self, Cause, Context, ContextError, background};
-use gort::sync::WaitGroup;
+use gort::sync::{Cond, Mutex, WaitGroup};
+use gort::time::Instant;
 use gort::{chan, go, goexit, gosched, select, sleep};
 
 #[path = "support/process.rs"]
@@ -619,4 +620,185 @@ fn without_a_runtime() {
     assert!(below.done().recv().is_err());
     thread.join().unwrap();
     assert_ended(&ctx, ContextError::Canceled);
+}
+
+/// In a bubble deadlines pass by the bubble's time.
+#[test]
+fn in_a_bubble() {
+    run(|| {
+        gort::test::bubble(|| {
+            let begin = Instant::now();
+            let (ctx, _cancel) = context::with_timeout(&background(), LONG);
+            let (tx, rx) = chan(1);
+            let _stop = context::after_func(&ctx, move || tx.send(Instant::now()).unwrap());
+            sleep(LONG - Duration::from_nanos(1));
+            gort::test::wait();
+            assert_open(&ctx);
+            assert!(rx.is_empty());
+            sleep(Duration::from_nanos(1));
+            gort::test::wait();
+            assert_ended(&ctx, ContextError::DeadlineExceeded);
+            assert_eq!(rx.recv().unwrap(), begin + LONG);
+            let (ctx, cancel) = context::with_cancel(&background());
+            let waits = go(move || ctx.done().recv().is_err());
+            gort::test::wait();
+            assert!(!waits.is_finished());
+            cancel.cancel();
+            assert!(waits.join().unwrap());
+        });
+    });
+}
+
+/// Whoever sees that it has ended sees its channel closed.
+#[test]
+fn the_error_and_the_channel_race() {
+    run(|| {
+        for _ in 0..200 {
+            let (ctx, cancel) = context::with_cancel(&background());
+            let thread = thread::spawn(move || cancel.cancel());
+            while ctx.err().is_none() {
+                gosched();
+            }
+            assert_ended(&ctx, ContextError::Canceled);
+            while !thread.is_finished() {
+                gosched();
+            }
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// Somebody cancels a context because the one above it has ended.
+#[test]
+fn ends_that_follow_ends() {
+    run(|| {
+        let (root, cancel_root) = context::with_cancel(&background());
+        let (ctx, cancel) = context::with_cancel(&root);
+        let follows = go(move || {
+            assert!(root.done().recv().is_err());
+            cancel.cancel();
+        });
+        cancel_root.cancel();
+        assert!(ctx.done().recv().is_err());
+        follows.join().unwrap();
+    });
+}
+
+/// Random towers of contexts: what is seen at the top, before and after one of them is cancelled.
+#[test]
+fn random_towers() {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |n: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % n
+    };
+    run(|| {
+        for _ in 0..200 {
+            let (mut ctx, mut deadline, mut value) = (background(), None, None);
+            let mut cancels = Vec::new();
+            for layer in 0..1 + random(20) {
+                match random(4) {
+                    0 => {
+                        let (above, cancel) = context::with_cancel(&ctx);
+                        cancels.push((above.clone(), cancel));
+                        ctx = above;
+                    }
+                    1 => {
+                        let own = Instant::now() + LONG + Duration::from_secs(random(100));
+                        let (above, cancel) = context::with_deadline(&ctx, own);
+                        deadline = Some(deadline.map_or(own, |d: Instant| d.min(own)));
+                        cancels.push((above.clone(), cancel));
+                        ctx = above;
+                    }
+                    2 => {
+                        ctx = context::with_value(&ctx, layer);
+                        value = Some(layer);
+                    }
+                    _ => ctx = gort::trace::new_task(&ctx, "task").0,
+                }
+            }
+            assert_open(&ctx);
+            assert_eq!((ctx.deadline(), ctx.value::<u64>().copied()), (deadline, value));
+            assert_eq!(format!("{ctx:?}"), format!("{:?}", ctx.clone()));
+            if cancels.is_empty() {
+                continue;
+            }
+            let which = random(cancels.len() as u64) as usize;
+            cancels[which].1.cancel();
+            for (n, (below, _)) in cancels.iter().enumerate() {
+                if n < which {
+                    assert_open(below);
+                } else {
+                    assert_ended(below, ContextError::Canceled);
+                }
+            }
+            assert_ended(&ctx, ContextError::Canceled);
+            assert_eq!((ctx.deadline(), ctx.value::<u64>().copied()), (deadline, value));
+        }
+    });
+}
+
+/// A wait for a condition that a context ends.
+#[test]
+fn a_condition_with_a_context() {
+    run(|| {
+        let shared = Arc::new((Mutex::new(()), Cond::new()));
+        let all = WaitGroup::new();
+        for n in 0..4 {
+            let shared = Arc::clone(&shared);
+            all.go(move || {
+                let (ctx, _cancel) = context::with_timeout(&background(), WHILE * n);
+                let other = Arc::clone(&shared);
+                let stop = context::after_func(&ctx, move || {
+                    // Under the mutex, so that it does not come between a look and the wait.
+                    let _guard = other.0.lock();
+                    other.1.broadcast();
+                });
+                let mut guard = shared.0.lock();
+                while ctx.err().is_none() {
+                    shared.1.wait(&mut guard);
+                }
+                assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
+                assert!(!stop.stop());
+            });
+        }
+        all.wait();
+    });
+}
+
+/// One context that ends when either of two does.
+#[test]
+fn two_contexts_become_one() {
+    fn merge(one: &Context, other: &Context) -> (Context, impl Drop) {
+        struct Merged(context::AfterFunc, context::CancelCauseFunc);
+        impl Drop for Merged {
+            fn drop(&mut self) {
+                self.0.stop();
+                self.1.cancel(ContextError::Canceled);
+            }
+        }
+        let (ctx, cancel) = context::with_cancel_cause(one);
+        let (other, ends) = (other.clone(), cancel.clone());
+        let seen = other.clone();
+        let stop = context::after_func(&other, move || {
+            ends.cancel(context::cause(&seen).map_or_else(String::new, |c| c.to_string()));
+        });
+        (ctx, Merged(stop, cancel))
+    }
+    run(|| {
+        let (one, cancel_one) = context::with_cancel_cause(&background());
+        let (other, cancel_other) = context::with_cancel_cause(&background());
+        let (by_other, _end) = merge(&one, &other);
+        cancel_other.cancel("other");
+        assert!(by_other.done().recv().is_err());
+        assert_eq!(cause_text(&by_other), "other");
+        let (left, _cancel_left) = context::with_cancel(&background());
+        let (by_one, _end) = merge(&one, &left);
+        assert_open(&by_one);
+        cancel_one.cancel("one");
+        assert_ended(&by_one, ContextError::Canceled);
+        assert_eq!(cause_text(&by_one), "one");
+    });
 }

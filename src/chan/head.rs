@@ -82,7 +82,12 @@ impl Head {
             recv_tasks: WaitQueue::new(),
             closed: false,
         };
-        Head { lock: RawLock::new(), queues: UnsafeCell::new(queues), nil, bubble: bubble::current() }
+        Head {
+            lock: RawLock::new(),
+            queues: UnsafeCell::new(queues),
+            nil,
+            bubble: bubble::current(),
+        }
     }
 
     /// Sees to it that the caller may use the channel. Outside of the runtime.
@@ -158,7 +163,11 @@ impl Head {
         let commit = Commit { lock: &self.lock, timer: timer.as_ref() };
         let argument = std::ptr::from_ref(&commit).cast_mut().cast();
         let wait = Wait { reason: self.reason(side), commit: Commit::run, argument };
-        if self.nil { rt.durable() } else { rt.durable_in(self.bubble) }
+        if self.nil {
+            rt.durable()
+        } else {
+            rt.durable_in(self.bubble)
+        }
         // SAFETY: all of it lies on this stack until the wait is over.
         let (rt, woken) = unsafe {
             match told {

@@ -1,9 +1,9 @@
 #![doc = include_str!("README.md")]
 
-pub(crate) mod coarse;
 pub(crate) mod bubble;
 mod bubble_count;
 pub(crate) mod clock;
+pub(crate) mod coarse;
 pub(crate) mod coro;
 pub(crate) mod door;
 pub(crate) mod dump;

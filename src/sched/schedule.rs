@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::coro::Coro;
 use super::bubble::{self, Bubble};
+use super::coro::Coro;
 use super::g::{FLAG_BUBBLED, FLAG_DURABLE, FLAG_LOCKED, FLAG_PASSED_ON, FLAG_REFUSED, G};
 use super::m::M;
 use super::park::{self, Request};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::count::Count;
 use super::queue::{Queue, Waiting};
 use crate::go::{JoinHandle, go_named};
-use crate::sched::Inside;
+use crate::sched::g::FLAG_EXITING;
 use crate::sched::sudog::WakeList;
+use crate::sched::{Inside, current_g};
 use crate::wire::reason::WaitReason;
 
 /// Waits for a number of things to be done. Clones share the counter.
@@ -41,7 +42,7 @@ struct Inner {
 
 impl Default for Inner {
     fn default() -> Inner {
-        Inner { count: Count::new(), queue: Queue::new() }
+        Inner { count: Count::new(), queue: Queue::in_bubble() }
     }
 }
 
@@ -56,6 +57,7 @@ impl WaitGroup {
     /// # Panics
     /// If the counter overflows.
     pub fn add(&self, n: usize) {
+        self.inner.queue.check("an addition to a WaitGroup");
         assert!(self.inner.count.add(n), "gort: WaitGroup counter overflow");
     }
 
@@ -65,6 +67,7 @@ impl WaitGroup {
     /// If there was nothing to wait for.
     #[inline]
     pub fn done(&self) {
+        self.inner.queue.check("a part of a WaitGroup done");
         let done = self.inner.count.less() || self.inner.done_with_all();
         assert!(done, "gort: negative WaitGroup counter");
     }
@@ -93,6 +96,7 @@ impl WaitGroup {
 
     /// Waits until the counter is zero.
     pub fn wait(&self) {
+        self.inner.queue.check("a wait for a WaitGroup");
         if !self.inner.count.is_zero() {
             self.inner.wait();
         }

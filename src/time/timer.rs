@@ -5,9 +5,9 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Instant;
 use super::chan_timer::ChanTimer;
 use super::func_timer::{self, Handle};
-use super::Instant;
 use crate::chan::{self, Receiver};
 
 /// Fires once, unless it is stopped before: sends the time on a channel, or calls a function.

@@ -9,10 +9,7 @@ use std::time::Duration;
 use gort::sync::{SingleFlight, WaitGroup};
 use gort::{Goexit, chan, go, goexit, sleep};
 
-use crate::{WHILE, joined, panic_of, run, text_of};
-
-#[path = "../support/process.rs"]
-mod process;
+use crate::{WHILE, joined, panic_of, process, run, text_of};
 
 type Flight = SingleFlight<&'static str, Result<u32, String>>;
 
