@@ -3,16 +3,16 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::future::IntoFuture;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
+use std::time::Duration;
 
+use crate::future::JoinFuture;
 use crate::sched::g::{Extras, FLAG_EXITING, G};
-use crate::sched::park::Wait;
-use crate::sched::sudog::{Parker, Waiter};
-use crate::sched::{self, Inside, bubble, current_g, spawn, stack};
-use crate::wire::reason::WaitReason;
+use crate::sched::{self, Inside, current_g, joiner, spawn, stack};
 
 /// The payload with which [`goexit`] unwinds, and the `Err` that joining such a goroutine gives.
 pub use crate::sched::park::Goexit;
@@ -67,15 +67,32 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    assert_runtime();
+    // SAFETY: closure and result are 'static.
+    let g = unsafe { spawn::spawn::<F, T, N>(f, location, extras) };
+    JoinHandle::new(g)
+}
+
+/// A handle of a goroutine whose result the caller vouches for.
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(g: &'static G) -> JoinHandle<T> {
+        JoinHandle { g, marker: PhantomData }
+    }
+
+    pub(crate) fn g(&self) -> &'static G {
+        self.g
+    }
+}
+
+/// Panics where no goroutine can be started yet.
+#[inline]
+pub(crate) fn assert_runtime() {
     if sched::tls::current_m().is_null() {
         assert!(
             sched::is_started(),
             "gort: no runtime: goroutines can be started once gort::run has begun"
         );
     }
-    // SAFETY: closure and result are 'static.
-    let g = unsafe { spawn::spawn::<F, T, N>(f, location, extras) };
-    JoinHandle { g, marker: PhantomData }
 }
 
 /// Settings for one goroutine.
@@ -128,12 +145,16 @@ impl GoBuilder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let extras = Box::new(self.extras()?);
+        Ok(go_named::<F, T, F>(f, Location::caller(), Some(extras)))
+    }
+
+    pub(crate) fn extras(self) -> Result<Extras, GoError> {
         let coro = match self.stack_bytes {
             Some(bytes) => Some(reserve(bytes)?),
             None => None,
         };
-        let extras = Box::new(Extras { name: self.name, coro, ..Extras::default() });
-        Ok(go_named::<F, T, F>(f, Location::caller(), Some(extras)))
+        Ok(Extras { name: self.name, coro, ..Extras::default() })
     }
 }
 
@@ -181,7 +202,11 @@ impl Error for GoError {
 
 /// The right to wait for a goroutine and to take what it returned.
 ///
-/// Dropping it detaches the goroutine. See [`go`] for what then becomes of a panic.
+/// It can be awaited as well: it is [`IntoFuture`], for gort's [`block_on`](crate::block_on) and for
+/// any other executor.
+///
+/// Dropping it detaches the goroutine. See [`go`] for what then becomes of a panic. It may be dropped
+/// from a destructor, also while a panic unwinds.
 pub struct JoinHandle<T> {
     g: &'static G,
     marker: PhantomData<fn() -> T>,
@@ -191,31 +216,61 @@ impl<T> JoinHandle<T> {
     /// Waits for the goroutine's end and returns its value, or, as `Err`, what it panicked with
     /// ([`Goexit`] if it called [`goexit`]).
     ///
-    /// On a plain thread this blocks the thread. A goroutine that joins itself waits for ever.
+    /// On a plain thread this blocks the thread.
     ///
     /// # Errors
     /// The panic's payload, as [`std::thread::JoinHandle::join`].
+    ///
+    /// # Panics
+    /// If the goroutine joins itself.
     pub fn join(self) -> Result<T, Box<dyn Any + Send>> {
-        self.wait();
+        joiner::refuse_oneself(self.g);
+        joiner::join(Inside::enter_to_block(), self.g);
+        self.take()
+    }
+
+    /// [`JoinHandle::join`] that gives up after `timeout`.
+    ///
+    /// # Errors
+    /// The handle, if the goroutine has not ended in time; it may be joined again.
+    ///
+    /// # Panics
+    /// If the goroutine joins itself.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// // SAFETY: nothing here keeps a thread's own data over a blocking call.
+    /// unsafe {
+    ///     gort::run(|| {
+    ///         let (tx, rx) = gort::chan(0);
+    ///         let handle = gort::go(move || rx.recv().unwrap());
+    ///         let handle = handle.join_timeout(Duration::from_millis(1)).unwrap_err();
+    ///         tx.send(5).unwrap();
+    ///         assert_eq!(handle.join().unwrap(), 5);
+    ///     })
+    /// };
+    /// ```
+    pub fn join_timeout(
+        self,
+        timeout: Duration,
+    ) -> Result<Result<T, Box<dyn Any + Send>>, JoinHandle<T>> {
+        joiner::refuse_oneself(self.g);
+        let deadline_ns = crate::time::deadline_ns(timeout);
+        if joiner::join_until(Inside::enter_to_block(), self.g, deadline_ns) {
+            Ok(self.take())
+        } else {
+            Err(self)
+        }
+    }
+
+    /// Takes what the goroutine left. It is done.
+    pub(crate) fn take(self) -> Result<T, Box<dyn Any + Send>> {
         let this = ManuallyDrop::new(self);
         // SAFETY: it is done, and taken once, since `self` is consumed without its destructor.
         let outcome = unsafe { spawn::take_outcome::<T>(this.g) };
         spawn::release(&Inside::enter(), this.g);
         outcome
-    }
-
-    fn wait(&self) {
-        let rt = Inside::enter_to_block();
-        if self.g.join.is_done() {
-            return;
-        }
-        let parker = Parker::new();
-        let wait = Joining { g: self.g, waiter: rt.waiter(&parker) };
-        let argument = std::ptr::from_ref(&wait).cast_mut().cast();
-        let request = Wait { reason: WaitReason::Join, commit: Joining::commit, argument };
-        rt.durable_in(bubble::of(self.g).map(|bubble| bubble.id()));
-        // SAFETY: `wait` lies on this stack until the caller is woken.
-        drop(unsafe { rt.block(wait.waiter, request, None) });
     }
 
     /// Whether the goroutine has ended: whether [`JoinHandle::join`] would return at once.
@@ -234,18 +289,13 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// A joiner, on its own stack.
-struct Joining {
-    g: &'static G,
-    waiter: Waiter,
-}
+/// Awaiting a handle joins its goroutine.
+impl<T> IntoFuture for JoinHandle<T> {
+    type Output = Result<T, Box<dyn Any + Send>>;
+    type IntoFuture = JoinFuture<T>;
 
-impl Joining {
-    /// The commit: from here on the goroutine's end wakes the joiner.
-    unsafe fn commit(argument: *mut ()) -> bool {
-        // SAFETY: the argument of `JoinHandle::wait`.
-        let this = unsafe { &*argument.cast::<Joining>() };
-        this.g.join.wait(std::ptr::from_ref(&this.waiter) as usize)
+    fn into_future(self) -> JoinFuture<T> {
+        JoinFuture::new(self)
     }
 }
 

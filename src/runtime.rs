@@ -5,12 +5,14 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::panic::{Location, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sched::park::{Goexit, Wait};
-use crate::sched::sudog::{Parker, Waiter};
-use crate::sched::{self, Inside, SCHED, spawn, stack};
-use crate::wire::reason::WaitReason;
+use crate::sched::park::Goexit;
+use crate::sched::unseen::{self, RunPanics};
+use crate::sched::{self, Inside, SCHED, joiner, spawn, stack};
+
+pub use crate::sched::unseen::DetachedPanic;
 
 /// Runs `f` as a goroutine and returns its value; the door to everything else here.
 ///
@@ -62,6 +64,8 @@ where
 pub struct Builder {
     procs: Option<usize>,
     stack_bytes: Option<usize>,
+    detached_panic: Option<DetachedPanic>,
+    seed: Option<u64>,
 }
 
 impl Builder {
@@ -83,6 +87,36 @@ impl Builder {
         self
     }
 
+    /// What a panic does in a goroutine that nobody joins; [`DetachedPanic::Abort`] unless set.
+    ///
+    /// # Examples
+    /// ```
+    /// let builder = gort::Builder::new().detached_panic(gort::DetachedPanic::Log);
+    /// // SAFETY: nothing here keeps a thread's own data over a blocking call.
+    /// let answer = unsafe {
+    ///     builder.run(|| {
+    ///         gort::go(|| panic!("nobody joins this"));
+    ///         gort::gosched();
+    ///         42
+    ///     })
+    /// };
+    /// assert_eq!(answer.unwrap(), 42);
+    /// ```
+    pub fn detached_panic(mut self, policy: DetachedPanic) -> Builder {
+        self.detached_panic = Some(policy);
+        self
+    }
+
+    /// Lets a number decide what the scheduler and `select` leave to chance, and perturbs the order
+    /// in which goroutines run; for tests. The same as `GORTDEBUG=seed=N`, before which it goes.
+    ///
+    /// With one processor, a program that depends on nothing else (time, input, other threads, the
+    /// hasher of a `HashMap`) runs the same way each time, and other seeds give other ways.
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Runs `f` as a goroutine. See [`run`].
     ///
     /// # Errors
@@ -100,14 +134,30 @@ impl Builder {
         F: FnOnce() -> T + Send,
         T: Send,
     {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.run_with(f, None) }
+    }
+
+    /// [`Builder::run`] whose unseen panics go to `panics`.
+    #[track_caller]
+    pub(crate) unsafe fn run_with<F, T>(
+        self,
+        f: F,
+        panics: Option<&Arc<RunPanics>>,
+    ) -> Result<T, RunError>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
         if !sched::tls::current_m().is_null() {
             return Err(RunError::InsideGoroutine);
         }
         self.start()?;
+        let extras = panics.map(RunPanics::extras);
         // SAFETY: this function does not return before the closure has been consumed and its
         // result taken, so what they borrow outlives them.
-        let g = unsafe { spawn::spawn::<F, T, F>(f, Location::caller(), None) };
-        wait(g);
+        let g = unsafe { spawn::spawn::<F, T, F>(f, Location::caller(), extras) };
+        joiner::join(Inside::enter(), g);
         // SAFETY: it is done and the handle's reference is ours.
         let outcome = unsafe { spawn::take_outcome::<T>(g) };
         spawn::release(&Inside::enter(), g);
@@ -131,19 +181,30 @@ impl Builder {
             if let Some(bytes) = self.stack_bytes {
                 stack::set_default_bytes(bytes);
             }
+            if let Some(policy) = self.detached_panic {
+                unseen::set_policy(policy);
+            }
             SCHED.apply_debug_settings(&std::env::var("GORTDEBUG").unwrap_or_default());
+            if let Some(seed) = self.seed {
+                SCHED.set_seed(seed);
+            }
             self.procs.or_else(wanted_procs).unwrap_or_else(default_procs)
         })
         .map_err(RunError::Thread)?;
-        let stack_differs =
-            self.stack_bytes.is_some_and(|b| stack::round(b) != stack::default_bytes());
-        if !first && stack_differs {
+        if !first && self.differs() {
             return Err(RunError::AlreadyRunning);
         }
         if !first && let Some(procs) = self.procs {
             gomaxprocs(procs);
         }
         Ok(())
+    }
+
+    /// Whether the runtime, which runs already, has other settings.
+    fn differs(&self) -> bool {
+        self.stack_bytes.is_some_and(|b| stack::round(b) != stack::default_bytes())
+            || self.detached_panic.is_some_and(|policy| policy != unseen::policy())
+            || self.seed.is_some_and(|seed| !SCHED.has_seed(seed))
     }
 }
 
@@ -168,22 +229,6 @@ fn default_procs() -> usize {
     }
 }
 
-fn wait(g: &'static sched::g::G) {
-    struct Waiting(&'static sched::g::G, Waiter);
-    unsafe fn commit(argument: *mut ()) -> bool {
-        // SAFETY: the argument below.
-        let this = unsafe { &*argument.cast::<Waiting>() };
-        this.0.join.wait(std::ptr::from_ref(&this.1) as usize)
-    }
-    let rt = Inside::enter();
-    let parker = Parker::new();
-    let waiting = Waiting(g, rt.waiter(&parker));
-    let argument = std::ptr::from_ref(&waiting).cast_mut().cast();
-    let request = Wait { reason: WaitReason::Join, commit, argument };
-    // SAFETY: `waiting` lies on this stack until the thread is woken.
-    drop(unsafe { rt.block(waiting.1, request, None) });
-}
-
 fn rethrow(payload: Box<dyn Any + Send>) -> RunError {
     if payload.is::<Goexit>() {
         panic!("gort: the function given to run called goexit, so there is no value to return");
@@ -201,7 +246,8 @@ pub enum RunError {
     Procs(usize),
     /// A stack of so many bytes: it must be 16 KiB to 1 TiB.
     StackSize(usize),
-    /// The runtime runs with another stack size, which cannot be changed any more.
+    /// The runtime runs with another stack size, seed or policy for panics, which cannot be changed
+    /// any more.
     AlreadyRunning,
     /// No worker thread can be started.
     Thread(io::Error),
@@ -218,7 +264,7 @@ impl fmt::Display for RunError {
                 write!(f, "gort: a stack of {n} bytes: it must have 16 KiB to 1 TiB")
             }
             RunError::AlreadyRunning => {
-                f.write_str("gort: the runtime runs already, with another stack size")
+                f.write_str("gort: the runtime runs already, with other settings")
             }
             RunError::Thread(error) => write!(f, "gort: no worker thread: {error}"),
         }

@@ -4,17 +4,17 @@
 mod process;
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn, ready};
-use std::panic::catch_unwind;
+use std::future::{Future, IntoFuture, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use gort::{Builder, block_on, chan, go, gosched, sleep};
+use gort::{Builder, JoinHandle, block_on, chan, go, gosched, sleep};
 use process::{assert_success, process};
 
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
@@ -356,4 +356,170 @@ fn a_hundred_thousand_futures() {
         let sum: usize = handles.into_iter().map(|handle| handle.join().unwrap()).sum();
         assert_eq!(sum, 9_999 * 5_000);
     });
+}
+
+/// Another runtime's executor: it blocks its thread by std's means.
+fn block_on_thread<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = std::pin::pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[test]
+fn a_goroutine_is_a_future() {
+    let awaits = || {
+        for n in 0..100 {
+            let soon = go(move || n);
+            let later = go(move || {
+                sleep(Duration::from_micros(n));
+                n
+            });
+            let broken: JoinHandle<()> = go(|| resume_unwind(Box::new(5u8)));
+            let sum = block_on(async { soon.await.unwrap() + later.await.unwrap() });
+            assert_eq!(sum, 2 * n);
+            assert_eq!(block_on(broken).unwrap_err().downcast_ref(), Some(&5u8));
+        }
+    };
+    run(|| ());
+    awaits();
+    run(awaits);
+}
+
+#[test]
+fn a_goroutine_is_a_future_of_another_executor() {
+    run(|| ());
+    let threads: Vec<_> = (0..4u64)
+        .map(|thread| {
+            thread::spawn(move || {
+                let sum = block_on_thread(async {
+                    let mut sum = 0;
+                    for n in 0..200 {
+                        let handle = go(move || {
+                            (0..n % 3).for_each(|_| gosched());
+                            n * thread
+                        });
+                        sum += handle.await.unwrap();
+                    }
+                    sum
+                });
+                assert_eq!(sum, 199 * 100 * thread);
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Polls once, with a waker that counts.
+fn poll_once<F: Future + Unpin>(future: &mut F, woken: &Arc<AtomicUsize>) -> Poll<F::Output> {
+    struct Count(Arc<AtomicUsize>);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let waker = Waker::from(Arc::new(Count(Arc::clone(woken))));
+    Pin::new(future).poll(&mut Context::from_waker(&waker))
+}
+
+#[test]
+fn the_last_waker_counts() {
+    run(|| {
+        let (tx, rx) = chan::<()>(0);
+        let mut future = go(move || rx.recv().is_err()).into_future();
+        let wakes: Vec<_> = (0..5).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+        for woken in &wakes {
+            assert!(poll_once(&mut future, woken).is_pending());
+        }
+        drop(tx);
+        while wakes[4].load(Ordering::SeqCst) == 0 {
+            gosched();
+        }
+        let counts: Vec<_> = wakes.iter().map(|woken| woken.load(Ordering::SeqCst)).collect();
+        assert_eq!(counts, [0, 0, 0, 0, 1]);
+        let ready = poll_once(&mut future, &wakes[0]);
+        assert!(matches!(ready, Poll::Ready(Ok(true))));
+        let again = catch_unwind(AssertUnwindSafe(|| poll_once(&mut future, &wakes[0])));
+        assert!(again.is_err());
+    });
+}
+
+#[test]
+fn a_join_future_that_is_dropped_detaches() {
+    struct Counted(Arc<AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    run(|| {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let woken = Arc::new(AtomicUsize::new(0));
+        for n in 0..1000 {
+            let result = Counted(Arc::clone(&dropped));
+            let mut future = go(move || {
+                (0..n % 4).for_each(|_| gosched());
+                result
+            })
+            .into_future();
+            if n % 2 == 0 {
+                drop(poll_once(&mut future, &woken));
+            }
+            (0..n % 5).for_each(|_| gosched());
+            drop(future);
+        }
+        while dropped.load(Ordering::SeqCst) < 1000 {
+            gosched();
+        }
+        assert_eq!(dropped.load(Ordering::SeqCst), 1000);
+    });
+}
+
+#[test]
+fn a_goroutine_that_awaits_itself_panics() {
+    run(|| {
+        let (tx, rx) = chan::<JoinHandle<()>>(1);
+        let (said, hear) = chan(1);
+        let handle = go(move || {
+            let own = rx.recv().unwrap();
+            let unwound = catch_unwind(AssertUnwindSafe(|| block_on(own))).map(drop).unwrap_err();
+            said.send(unwound.downcast_ref::<&str>().map(|text| text.to_string())).unwrap();
+        });
+        tx.send(handle).unwrap();
+        assert_eq!(hear.recv().unwrap().as_deref(), Some("gort: a goroutine joined itself"));
+    });
+}
+
+#[test]
+fn a_waker_that_panics_is_a_panic_that_nobody_sees() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("a bad waker");
+        }
+    }
+    let Some(output) = process("a_waker_that_panics_is_a_panic_that_nobody_sees", &[]) else {
+        return run(|| {
+            let (tx, rx) = chan::<()>(0);
+            let mut future = go(move || rx.recv().is_err()).into_future();
+            let waker = Waker::from(Arc::new(Bad));
+            assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
+            drop(tx);
+            loop {
+                gosched();
+            }
+        });
+    };
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a bad waker"));
 }

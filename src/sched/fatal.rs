@@ -1,24 +1,68 @@
-//! Ends of the process that the runtime itself decides.
+//! Ends of the process that the runtime itself decides, each with a report in Go's layout.
 
+use super::dump::{self, Printer, Seen};
 use super::g::G;
 use crate::sys::stderr::say;
-use crate::sys::thread;
+use crate::sys::{interrupt, signal, thread};
 
 /// Go's exit status of a crash.
 const STATUS: i32 = 2;
 
 /// A goroutine panicked and nobody will ever join it. The panic hook has printed the message and
 /// where it came from, with `RUST_BACKTRACE` the stack too; this says whose panic it was.
+///
+/// The goroutine's stack is gone by now, its function is known. `GOTRACEBACK`, as in Go: `none`
+/// leaves the goroutine out, `all` adds all others.
 #[cold]
 pub(super) fn unjoined_panic(g: &G) -> ! {
-    let name = g.name().map(|n| format!(" \"{n}\"")).unwrap_or_default();
-    say(format_args!(
-        "fatal error: goroutine {}{name} panicked and is joined by nobody\n\n\
-         goroutine {} [running]:\n{}\ncreated at {}\n",
-        g.id(),
-        g.id(),
-        (g.entry().name)(),
-        g.location(),
-    ));
+    let name = g.name().map(|n| format!(" {n:?}")).unwrap_or_default();
+    let mut text =
+        format!("fatal error: goroutine {}{name} panicked and is joined by nobody\n", g.id());
+    let level = std::env::var("GOTRACEBACK").unwrap_or_default();
+    if !matches!(&*level, "none" | "0") {
+        text.push('\n');
+        Printer::new().print(&Seen::of_ended(g), &mut text);
+    }
+    say(format_args!("{text}"));
+    if matches!(&*level, "all" | "system" | "crash" | "1" | "2") {
+        say_all(Some(g.id()));
+    }
     thread::abort_with_status(STATUS)
+}
+
+/// Nobody runs and nobody will. By sysmon.
+#[cold]
+pub(super) fn deadlock(goroutines: usize) -> ! {
+    signal::write_stderr(if goroutines > 0 {
+        b"fatal error: all goroutines are asleep - deadlock!\n"
+    } else {
+        b"fatal error: no goroutines (a thread waits for some) - deadlock!\n"
+    });
+    say_all(None);
+    thread::abort_with_status(STATUS)
+}
+
+/// SIGQUIT. By the thread that waits for it.
+#[cold]
+pub(super) fn quit() -> ! {
+    signal::write_stderr(b"SIGQUIT: quit\n");
+    say_all(None);
+    interrupt::exit_now(STATUS)
+}
+
+/// Prints all goroutines but one, each after a blank line. Not by way of `std`, whose lock a
+/// goroutine that hangs may hold.
+fn say_all(but: Option<u64>) {
+    let mut printer = Printer::new();
+    let mut text = String::new();
+    dump::each(&mut |seen| {
+        if Some(seen.id) != but {
+            text.push('\n');
+            printer.print(&seen, &mut text);
+            signal::write_stderr(text.as_bytes());
+            text.clear();
+        }
+    });
+    printer.hint(&mut text);
+    signal::write_stderr(text.as_bytes());
 }

@@ -37,9 +37,16 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
             }
             return g;
         }
+        let seeded = SCHED.is_seeded();
+        if seeded {
+            p.shared.take_tick_back();
+        }
         if p.id < SCHED.procs()
             && let Some(g) = look_around(m, p)
         {
+            if seeded {
+                p.shared.next_tick();
+            }
             return g;
         }
         give_up(m, p);
@@ -173,7 +180,8 @@ impl Eyed {
 /// One round over the other processors, from a random one on.
 fn steal(m: &'static M, p: &'static P, now_ns: u64, eyed: &mut Option<Eyed>) -> Option<&'static G> {
     let count = p::count();
-    let first = m.random() as usize;
+    // Chance enough, and no number is drawn that a seed decides: looks depend on time.
+    let first = now_ns as usize / 64;
     for offset in 0..count {
         let victim = p::get(first.wrapping_add(offset) % count)?;
         if std::ptr::eq(victim, p) {

@@ -9,7 +9,7 @@
 //! whose slot it is now, the owner knows (it holds a reference) or the state word tells.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -21,6 +21,9 @@ use parking_lot::Mutex;
 use super::bubble::Bubble;
 use super::coro::Coro;
 use super::join::JoinSlot;
+use super::locals::Locals;
+use super::scope::ScopeState;
+use super::unseen::RunPanics;
 use crate::sys::memory;
 use crate::tracer::emit::{Identity, Traced};
 use crate::tracer::stack_table::Site;
@@ -36,8 +39,8 @@ pub(crate) struct Entry {
     pub(crate) run: unsafe fn(*mut G),
     /// Drops the closure, which never ran, and puts this panic payload in the result's place.
     pub(crate) refuse: unsafe fn(*mut G, Box<dyn std::any::Any + Send>),
-    /// Drops the result, or gives the panic back that nobody has seen.
-    pub(crate) drop_result: unsafe fn(*mut G) -> Result<(), Box<dyn std::any::Any + Send>>,
+    /// Drops the result, but returns a panic, which nobody has seen.
+    pub(crate) drop_result: unsafe fn(*mut G) -> Option<Box<dyn std::any::Any + Send>>,
     /// The name of the closure's type.
     pub(crate) name: fn() -> &'static str,
 }
@@ -57,6 +60,12 @@ pub(crate) struct Extras {
     pub(crate) watch: AtomicU32,
     /// The regions that are open in a trace, innermost last. Its owner's.
     pub(crate) regions: RefCell<Vec<OpenRegion>>,
+    /// The goroutine-locals. Its owner's.
+    pub(crate) locals: Locals,
+    /// The scope that waits for its end.
+    pub(crate) scope: Option<Arc<ScopeState>>,
+    /// The run that its unseen panic goes to. Set before it first runs.
+    pub(crate) panics: OnceCell<Arc<RunPanics>>,
 }
 
 impl Extras {
@@ -71,6 +80,9 @@ impl Extras {
             self.bubble.clone_from(&from.bubble);
         }
         self.watch.store(from.watch(), Ordering::Relaxed);
+        if let Some(panics) = from.panics.get() {
+            let _ = self.panics.set(Arc::clone(panics));
+        }
     }
 }
 
@@ -91,13 +103,16 @@ pub(crate) const FLAG_PASSED_ON: u16 = 4;
 pub(crate) const FLAG_REFUSED: u16 = 8;
 /// A leak check watches the goroutine and all it starts: `Extras::watch` says which.
 pub(crate) const FLAG_WATCHED: u16 = 16;
+/// Unseen panics, its own and its descendants', go to a run (`Extras::panics`).
+pub(crate) const FLAG_PANICS_TO_RUN: u16 = 32;
+
 /// It belongs to a bubble: `Extras::bubble` says to which.
-pub(crate) const FLAG_BUBBLED: u16 = 32;
+pub(crate) const FLAG_BUBBLED: u16 = 64;
 /// It waits, or is about to, for something that only its bubble can bring about.
-pub(crate) const FLAG_DURABLE: u16 = 64;
+pub(crate) const FLAG_DURABLE: u16 = 128;
 
 /// What a goroutine passes on to those it starts, by way of [`Extras::inherit`].
-pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_BUBBLED;
+pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_PANICS_TO_RUN | FLAG_BUBBLED;
 
 /// A goroutine. See the module documentation.
 #[repr(C, align(128))]

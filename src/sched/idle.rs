@@ -327,7 +327,7 @@ fn is_next_stuck() -> bool {
     })
 }
 
-fn next_timer_ns() -> u64 {
+pub(super) fn next_timer_ns() -> u64 {
     p::all().map(|p| p.shared.timers.next_ns()).min().unwrap_or(NEVER)
 }
 

@@ -4,7 +4,10 @@
 //! 0 running --finish--> 1 done
 //!   | \--detach--> 2 detached --finish--> (the finisher drops the result)
 //!   \--wait(w)--> w --finish--> 1, and the finisher wakes w
+//!                  \--withdraw(w)--> 0
 //! ```
+//! A waiter who can leave before it is woken withdraws first. If it cannot, the finisher has it,
+//! and will read it: so what such a waiter leaves is not on its stack, but owned by the word.
 //! `tests/models` checks this file with loom.
 
 use crate::sys::sync::{AtomicUsize, Ordering};
@@ -41,8 +44,8 @@ impl JoinSlot {
 
     /// The goroutine's result is in place.
     pub(crate) fn finish(&self) -> Finished {
-        // ORDERING: AcqRel: Release pairs with the Acquires of `is_done` and `wait` (the result is
-        // seen), Acquire with the Release of `wait` (the waiter is seen) and of `detach`.
+        // ORDERING: AcqRel: Release pairs with the Acquires of `is_done`, `wait` and `withdraw` (the
+        // result is seen), Acquire with the Release of `wait` (the waiter is seen) and of `detach`.
         match self.0.swap(DONE, Ordering::AcqRel) {
             RUNNING => Finished::Unwatched,
             DETACHED => Finished::Detached,
@@ -56,12 +59,19 @@ impl JoinSlot {
         self.0.load(Ordering::Acquire) == DONE
     }
 
-    /// Leaves `waiter`, the address of something aligned to 8, to be woken. False: done already.
+    /// Leaves `waiter`, a number above 7 that tells the finisher whom to wake. False: done already.
     #[must_use]
     pub(crate) fn wait(&self, waiter: usize) -> bool {
-        debug_assert!(waiter > DETACHED && waiter.is_multiple_of(8));
+        debug_assert!(waiter > 7);
         // ORDERING: AcqRel: Release pairs with `finish`'s Acquire, Acquire with its Release.
         self.0.compare_exchange(RUNNING, waiter, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Takes `waiter` back. False: done already, and the finisher has it.
+    #[must_use]
+    pub(crate) fn withdraw(&self, waiter: usize) -> bool {
+        // ORDERING: Acquire, pairs with `finish`: the result is seen.
+        self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()
     }
 
     /// The handle goes away. False: done already, and the result is the caller's to drop.

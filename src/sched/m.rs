@@ -11,8 +11,8 @@ use super::door::Door;
 use super::g::G;
 use super::p::P;
 use super::park::Request;
-use super::{schedule, tls};
-use crate::sys::{futex, signal, thread};
+use super::{own_threads, schedule, tls};
+use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
 use crate::tracer::unwind::{self, MAX_PCS};
@@ -33,7 +33,6 @@ pub(crate) struct M {
     pub(crate) request: Cell<Request>,
     /// Looking for work, and counted as such.
     pub(crate) spinning: Cell<bool>,
-    pub(crate) rng: Cell<u64>,
     stream: UnsafeCell<Stream>,
     /// What a sleeping worker is given; then `wake` becomes 1.
     given: AtomicPtr<P>,
@@ -82,6 +81,7 @@ pub(super) fn start(p: &'static P, spinning: bool) -> io::Result<()> {
 
 impl M {
     fn register() -> &'static M {
+        own_threads::count_me();
         signal::install_alternate_stack();
         let mut all = ALL.lock();
         let tid = thread::id();
@@ -92,7 +92,6 @@ impl M {
             g: Cell::new(std::ptr::null()),
             request: Cell::new(Request::None),
             spinning: Cell::new(false),
-            rng: Cell::new(tid.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             stream: UnsafeCell::new(Stream::new(tid)),
             given: AtomicPtr::new(std::ptr::null_mut()),
             wake: AtomicU32::new(0),
@@ -170,14 +169,10 @@ impl M {
         emitter.stack(g.site(), &pcs[..n])
     }
 
-    /// A cheap pseudo-random number: Marsaglia's xorshift64, "Xorshift RNGs", 2003.
+    /// A pseudo-random number: its processor's, so that a seed decides it.
+    #[inline]
     pub(crate) fn random(&self) -> u64 {
-        let mut x = self.rng.get();
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.rng.set(x);
-        x
+        self.p().map_or_else(clock::monotonic_ns, P::random)
     }
 
     /// Sleeps until it is given a processor ([`M::give`]) or poked, at most for `timeout`.

@@ -5,6 +5,7 @@ mod bubble_count;
 pub(crate) mod clock;
 pub(crate) mod coarse;
 pub(crate) mod coro;
+pub(crate) mod deadlock;
 pub(crate) mod door;
 pub(crate) mod dump;
 mod fatal;
@@ -13,13 +14,20 @@ pub(crate) mod g;
 pub(crate) mod glist;
 mod idle;
 pub(crate) mod join;
+pub(crate) mod joiner;
+pub(crate) mod locals;
 pub(crate) mod lock;
 pub(crate) mod m;
+mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;
+mod parked_threads;
+mod quit;
 mod runnext;
 mod runq;
 mod schedule;
+pub(crate) mod scope;
+mod seed;
 mod signal_word;
 pub(crate) mod spawn;
 pub(crate) mod spinners;
@@ -32,12 +40,13 @@ pub(crate) mod ticket;
 pub(crate) mod timer_state;
 pub(crate) mod timers;
 pub(crate) mod tls;
+pub(crate) mod unseen;
 pub(crate) mod wait_queue;
 pub(crate) mod waker;
 
 use std::io;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::sys::{barrier, signal};
 use crate::tracer::{self, generation};
@@ -58,8 +67,8 @@ pub(crate) struct Sched {
     procs: AtomicU32,
     /// Goroutines spawned by plain threads.
     born_outside: AtomicU64,
-    /// `GORTDEBUG=migrate=1`.
-    pub(crate) migrate: AtomicBool,
+    /// `GORTDEBUG=migrate=1` and `seed=N`: [`MIGRATE`] and [`SEEDED`].
+    pub(crate) shaken: AtomicU8,
 }
 
 pub(crate) static SCHED: Sched = Sched {
@@ -68,8 +77,13 @@ pub(crate) static SCHED: Sched = Sched {
     idle: Idle::new(),
     procs: AtomicU32::new(0),
     born_outside: AtomicU64::new(0),
-    migrate: AtomicBool::new(false),
+    shaken: AtomicU8::new(0),
 };
+
+/// Every goroutine that is resumed changes threads where it can.
+pub(crate) const MIGRATE: u8 = 1;
+/// The scheduler's choices come from a seed.
+pub(crate) const SEEDED: u8 = 2;
 
 static STARTED: AtomicBool = AtomicBool::new(false);
 
@@ -95,6 +109,7 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
         coarse::advance();
         sysmon::start();
         stack::overflow::start_helper();
+        quit::start();
         // ORDERING: Release, pairs with the Acquire in `is_started`.
         STARTED.store(true, Ordering::Release);
     });
@@ -157,16 +172,36 @@ impl Sched {
         self.wake_one();
     }
 
+    /// Lets a number decide what is left to chance. Before there are processors.
+    pub(crate) fn set_seed(&self, seed: u64) {
+        seed::set(seed);
+        self.shaken.fetch_or(SEEDED, Ordering::Relaxed);
+    }
+
+    /// Whether this is the seed.
+    pub(crate) fn has_seed(&self, seed: u64) -> bool {
+        self.is_seeded() && seed::is(seed)
+    }
+
+    /// Whether [`Sched::set_seed`] was called.
+    #[inline]
+    pub(crate) fn is_seeded(&self) -> bool {
+        self.shaken.load(Ordering::Relaxed) & SEEDED != 0
+    }
+
     /// `GORTDEBUG`: settings for tests, separated by commas. `migrate=1`: every goroutine that is
-    /// resumed changes threads where it can. `traceadvanceperiod=NS`: how long a generation of a
-    /// trace lasts, as in Go's `GODEBUG`.
+    /// resumed changes threads where it can. `seed=N`: see [`seed`]. `traceadvanceperiod=NS`: how
+    /// long a generation of a trace lasts, as in Go's `GODEBUG`.
     pub(crate) fn apply_debug_settings(&self, settings: &str) {
         for setting in settings.split(',').filter(|s| !s.is_empty()) {
             match setting.split_once('=') {
-                Some(("migrate", "1")) => self.migrate.store(true, Ordering::Relaxed),
+                Some(("migrate", "1")) => drop(self.shaken.fetch_or(MIGRATE, Ordering::Relaxed)),
                 Some(("migrate", "0")) => {}
                 Some(("traceadvanceperiod", ns)) if ns.parse::<u64>().is_ok_and(|ns| ns > 0) => {
                     tracer::session::set_generation_ns(ns.parse().unwrap_or(u64::MAX));
+                }
+                Some(("seed", seed)) if seed.parse::<u64>().is_ok() => {
+                    self.set_seed(seed.parse().unwrap_or_default());
                 }
                 _ => log::warn!("gort: GORTDEBUG: unknown setting {setting:?}"),
             }

@@ -11,8 +11,8 @@ use super::coro::Coro;
 use super::g::{self, G};
 use super::glist::GList;
 use super::runq::{self, LocalQueue, SharedQueue};
-use super::stack;
 use super::timers::Timers;
+use super::{seed, stack};
 use crate::tracer;
 use crate::tracer::emit::ProcTrace;
 
@@ -54,6 +54,11 @@ impl PShared {
         tick
     }
 
+    /// A pick found nothing, and does not count. The owner alone calls it.
+    pub(crate) fn take_tick_back(&self) {
+        self.tick.store(self.tick.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+    }
+
     /// What is in `runnext`, and a number by which one sees whether the owner has scheduled since.
     pub(crate) fn next_and_tick(&self) -> (*mut G, u32) {
         (self.queue.peek_next(), self.tick.load(Ordering::Relaxed))
@@ -91,6 +96,9 @@ pub(crate) struct P {
     /// Out of use since GOMAXPROCS fell below its number. Under the idle lists' lock.
     pub(crate) retired: Cell<bool>,
     ids: Cell<(u64, u64)>,
+    rng: Cell<u64>,
+    /// A slice and how many picks it had, with `GORTDEBUG=seed`.
+    pub(super) picks: Cell<(u32, u32)>,
     slots: UnsafeCell<GList>,
     coros: UnsafeCell<Vec<*mut Coro>>,
     trace: UnsafeCell<ProcTrace>,
@@ -148,6 +156,8 @@ impl P {
             queue: local,
             retired: Cell::new(false),
             ids: Cell::new((0, 0)),
+            rng: Cell::new(seed::of_processor(id)),
+            picks: Cell::new((0, 0)),
             slots: UnsafeCell::new(GList::new()),
             coros: UnsafeCell::new(Vec::with_capacity(CORO_CACHE)),
             trace: UnsafeCell::new(tracer::proc_trace()),
@@ -210,6 +220,16 @@ impl P {
         if self.shared.slice_over.load(Ordering::Relaxed) {
             self.shared.slice_over.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// A cheap pseudo-random number: Marsaglia's xorshift64, "Xorshift RNGs", 2003.
+    pub(super) fn random(&self) -> u64 {
+        let mut x = self.rng.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.rng.set(x);
+        x
     }
 
     /// A number for a new goroutine.

@@ -9,7 +9,7 @@ use super::coro::Coro;
 use super::g::{FLAG_BUBBLED, FLAG_DURABLE, FLAG_LOCKED, FLAG_PASSED_ON, FLAG_REFUSED, G};
 use super::m::M;
 use super::park::{self, Request};
-use super::{Inside, SCHED, find, spawn, stack};
+use super::{Inside, MIGRATE, SCHED, SEEDED, find, seed, spawn, stack};
 use crate::tracer::status::Status;
 use crate::wire::reason::WaitReason;
 
@@ -29,6 +29,10 @@ pub(super) fn run(m: &'static M) -> ! {
 /// What some goroutines need before they can run here. `None`: it will run elsewhere.
 #[inline]
 fn before_run(m: &'static M, g: &'static G) -> Option<&'static G> {
+    let shaken = SCHED.shaken.load(Ordering::Relaxed);
+    if shaken & SEEDED != 0 && seed::puts_off(m, g) {
+        return None;
+    }
     let coro = g.coro.get();
     if coro.is_null() {
         return first_run(m, g).then_some(g);
@@ -39,7 +43,7 @@ fn before_run(m: &'static M, g: &'static G) -> Option<&'static G> {
         give_to_owner(m, owner);
         return None;
     }
-    if SCHED.migrate.load(Ordering::Relaxed) && pass_on(m, g) {
+    if shaken & MIGRATE != 0 && pass_on(m, g) {
         return None;
     }
     Some(g)

@@ -5,16 +5,20 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use super::g::{self, Entry, Extras, FLAG_EXITING, FLAG_REFUSED, FLAGS_INHERITED, G, INLINE_BYTES};
+use super::g::{
+    self, Entry, Extras, FLAG_EXITING, FLAG_PANICS_TO_RUN, FLAG_REFUSED, FLAGS_INHERITED, G,
+    INLINE_BYTES,
+};
 use super::join::Finished;
 use super::m::M;
 use super::park::{Goexit, Request};
-use super::sudog::Waiter;
-use super::{Inside, SCHED, bubble, p, stack, tls};
+use super::{Inside, SCHED, bubble, joiner, p, stack, tls};
 use crate::tracer::status::Status;
 
+/// What a goroutine panicked with.
+pub(crate) type Payload = Box<dyn Any + Send>;
 /// What a goroutine leaves: its value, or what it panicked with.
-pub(crate) type Outcome<T> = Result<T, Box<dyn Any + Send>>;
+pub(crate) type Outcome<T> = Result<T, Payload>;
 
 /// Functions for closures of type `F` with results of type `T`; `N` names the goroutine.
 struct Typed<F, T, N>(std::marker::PhantomData<(F, T, N)>);
@@ -37,7 +41,7 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
         unsafe { put(g.storage(), outcome) };
     }
 
-    unsafe fn refuse(g: *mut G, why: Box<dyn Any + Send>) {
+    unsafe fn refuse(g: *mut G, why: Payload) {
         // SAFETY: called instead of `run`.
         let (g, f) = unsafe { (&*g, take::<F>((*g).storage())) };
         // A destructor's panic adds nothing to the refusal.
@@ -48,16 +52,10 @@ impl<F: FnOnce() -> T, T, N> Typed<F, T, N> {
         unsafe { put(g.storage(), Outcome::<T>::Err(why)) };
     }
 
-    unsafe fn drop_result(g: *mut G) -> Result<(), Box<dyn Any + Send>> {
+    unsafe fn drop_result(g: *mut G) -> Option<Payload> {
         // SAFETY: called once, by whoever the join slot says, with the outcome in place.
         let outcome = unsafe { take::<Outcome<T>>((*g).storage()) };
-        match outcome {
-            Ok(value) => {
-                drop(value);
-                Ok(())
-            }
-            Err(payload) => Err(payload),
-        }
+        outcome.map(drop).err().filter(|payload| !payload.is::<Goexit>())
     }
 }
 
@@ -178,11 +176,15 @@ where
         Some(creator) if creator.has_flag(FLAGS_INHERITED) => inherit(creator, extras),
         _ => extras,
     };
+    let is_of_run = extras.as_ref().is_some_and(|extras| extras.panics.get().is_some());
     let in_bubble = extras.as_ref().is_some_and(|extras| extras.bubble.is_some());
     // SAFETY: the slot is free and ours; the storage of a free slot is empty.
     unsafe {
         g.revive(id, creator, Typed::<F, T, N>::ENTRY, location, extras);
         put(g.storage(), f);
+    }
+    if is_of_run {
+        g.set_flag(FLAG_PANICS_TO_RUN);
     }
     if in_bubble {
         bubble::born(g);
@@ -249,11 +251,31 @@ pub(super) fn run_current() {
         // SAFETY: this is the goroutine's first and only run.
         unsafe { (g.entry().run)(std::ptr::from_ref(g).cast_mut()) };
     }
+    destroy_locals(g);
     finish(g);
+    // What the result's destructor made.
+    destroy_locals(g);
     let rt = Inside::enter();
+    if let Some(scope) = g.extras().and_then(|extras| extras.scope.as_ref()) {
+        scope.leave(&rt);
+    }
     let m = rt.m().expect("a goroutine runs on a worker");
     m.request.set(Request::Exit);
     std::mem::forget(rt);
+}
+
+/// Destroys the goroutine-locals of the current goroutine. They may block, and make new ones.
+fn destroy_locals(g: &'static G) {
+    let Some(extras) = g.extras() else { return };
+    loop {
+        match caught(|| extras.locals.destroy_newest()) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(payload) => unseen(g, payload),
+        }
+        // One of them may have called it, and has ended by it.
+        g.clear_flag(FLAG_EXITING);
+    }
 }
 
 /// The goroutine ends without having run: its outcome is a panic that says why.
@@ -273,8 +295,14 @@ pub(super) fn finish(g: &'static G) {
     match g.join.finish() {
         Finished::Unwatched => {}
         Finished::Awaited(waiter) => {
-            // SAFETY: a joiner's waiter, in place until it is woken, whose park is complete.
-            unsafe { (*(waiter as *const Waiter)).wake(&rt) };
+            // SAFETY: found just now.
+            let waker = unsafe { joiner::wake(&rt, waiter) };
+            drop(rt);
+            if let Some(waker) = waker
+                && let Err(payload) = caught(|| waker.wake())
+            {
+                unseen(g, payload);
+            }
         }
         Finished::Detached => {
             drop(rt);
@@ -283,22 +311,25 @@ pub(super) fn finish(g: &'static G) {
     }
 }
 
-/// Drops the outcome of a goroutine that nobody joins. A panic that nobody saw, be it the outcome
-/// or a destructor's, ends the process.
+/// Drops the outcome of a goroutine that nobody joins. A panic that nobody saw is not lost, be it
+/// the outcome or a destructor's.
 #[inline(never)]
 pub(crate) fn drop_result(g: &'static G) {
     let drop = || {
         // SAFETY: the join protocol made the outcome the caller's.
         unsafe { (g.entry().drop_result)(std::ptr::from_ref(g).cast_mut()) }
     };
-    match caught(drop).flatten() {
-        Ok(()) => {}
-        Err(payload) if payload.is::<Goexit>() => {}
-        Err(payload) => {
-            if bubble::keep_panic(g, payload).is_err() {
-                super::fatal::unjoined_panic(g);
-            }
-        }
+    match caught(drop) {
+        Ok(None) => {}
+        Ok(Some(payload)) | Err(payload) => unseen(g, payload),
+    }
+}
+
+/// A panic that nobody sees came out of `g`.
+#[cold]
+fn unseen(g: &'static G, payload: Payload) {
+    if !payload.is::<Goexit>() {
+        super::unseen::panic(g, payload);
     }
 }
 

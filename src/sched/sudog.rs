@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::Inside;
 use super::g::G;
-use super::wait_queue;
 use super::waker::wake_from_inside;
+use super::{Inside, parked_threads, wait_queue};
 use crate::sys::{clock, futex};
 
 pub(crate) use super::wait_queue::Outcome;
@@ -24,22 +23,43 @@ pub(crate) type WaitQueue = wait_queue::WaitQueue<Waiter>;
 /// Where a plain thread sleeps: a word on its own stack.
 pub(crate) struct Parker(AtomicU32);
 
+/// The thread has not been woken, and is not counted among those that wait without a limit.
+const RUNS: u32 = 0;
+/// It has been woken.
+const WOKEN: u32 = 1;
+/// It waits without a limit, and is counted; its waker takes it out of the count.
+const COUNTED: u32 = 2;
+
 impl Parker {
     pub(crate) const fn new() -> Parker {
-        Parker(AtomicU32::new(0))
+        Parker(AtomicU32::new(RUNS))
     }
 
     /// Sleeps until [`Waiter::wake`]. False: `deadline_ns` came first.
     pub(crate) fn park(&self, deadline_ns: Option<u64>) -> bool {
-        // ORDERING: Acquire, pairs with the Release in `unpark`.
-        while self.0.load(Ordering::Acquire) == 0 {
+        if deadline_ns.is_none() {
+            self.count();
+        }
+        let asleep = if deadline_ns.is_none() { COUNTED } else { RUNS };
+        // ORDERING: Acquire, pairs with the Releases in `unpark`.
+        while self.0.load(Ordering::Acquire) != WOKEN {
             let left = deadline_ns.map(|d| d.saturating_sub(clock::monotonic_ns()));
             if left == Some(0) {
                 return false;
             }
-            futex::wait(&self.0, 0, left.map(Duration::from_nanos));
+            futex::wait(&self.0, asleep, left.map(Duration::from_nanos));
         }
         true
+    }
+
+    /// Counts the thread, unless it has been woken. In this order: at no moment is a thread counted
+    /// that can run on. (Its waker may be faster: then the count is one too low for a moment.)
+    fn count(&self) {
+        // ORDERING: AcqRel: Release pairs with the Acquire in `unpark`, Acquire with its Releases.
+        let counted = self.0.compare_exchange(RUNS, COUNTED, Ordering::AcqRel, Ordering::Acquire);
+        if counted.is_ok() {
+            parked_threads::one_more();
+        }
     }
 
     /// # Safety
@@ -47,9 +67,18 @@ impl Parker {
     unsafe fn unpark(this: *const Parker) {
         // SAFETY: the thread cannot leave before the store.
         let word = unsafe { &raw const (*this).0 };
-        // SAFETY: as above; after the store only the address is used.
-        // ORDERING: Release, pairs with the Acquire in `park`.
-        unsafe { (*word).store(1, Ordering::Release) };
+        // SAFETY: as above; after the word is WOKEN only its address is used.
+        // ORDERING: AcqRel: Release pairs with the Acquires in `park`, Acquire with the Release in
+        // `count`.
+        unsafe {
+            let woken = (*word).compare_exchange(RUNS, WOKEN, Ordering::AcqRel, Ordering::Acquire);
+            if woken.is_err() {
+                // It cannot run on before the count is without it.
+                parked_threads::one_less();
+                // ORDERING: Release, pairs with the Acquires in `park`.
+                (*word).store(WOKEN, Ordering::Release);
+            }
+        }
         futex::wake(word, 1);
     }
 }

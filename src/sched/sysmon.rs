@@ -8,12 +8,15 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{SCHED, coarse, p};
+use super::{SCHED, coarse, deadlock, own_threads, p};
 use crate::sys::futex;
 use crate::sys::stderr::say;
 
 /// A goroutine's slice, as Go's.
 const SLICE: Duration = Duration::from_millis(10);
+
+/// How long all processors are idle before a deadlock is looked for.
+const NAP: Duration = Duration::from_millis(40);
 
 static WAKE: AtomicU32 = AtomicU32::new(0);
 
@@ -34,11 +37,14 @@ pub(super) fn wake() {
 }
 
 fn run() {
+    own_threads::count_me();
     let mut seen: Vec<u32> = Vec::new();
     loop {
         std::thread::sleep(SLICE);
         coarse::advance();
-        end_slices(&mut seen);
+        if !SCHED.is_seeded() {
+            end_slices(&mut seen);
+        }
         start_missing_threads();
         sleep_while_idle();
     }
@@ -73,8 +79,13 @@ fn sleep_while_idle() {
     if SCHED.spinners.idle() < SCHED.procs() {
         return SCHED.idle.all_idle.store(false, Ordering::Relaxed);
     }
-    // Looks again now and then in any case.
-    futex::wait(&WAKE, 0, Some(Duration::from_secs(1)));
+    // A program that only naps costs no more than this; one that rests has time for a search.
+    futex::wait(&WAKE, 0, Some(NAP));
+    if WAKE.load(Ordering::Relaxed) == 0 {
+        deadlock::search();
+        // Looks again now and then in any case.
+        futex::wait(&WAKE, 0, Some(Duration::from_secs(1)));
+    }
     coarse::advance();
     SCHED.idle.all_idle.store(false, Ordering::Relaxed);
 }

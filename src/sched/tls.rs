@@ -7,6 +7,7 @@
 use std::cell::{Cell, OnceCell};
 
 use super::g::G;
+use super::locals::Locals;
 use super::m::M;
 use super::stand_in::StandIn;
 
@@ -15,6 +16,56 @@ thread_local! {
 
     /// The goroutine that stands for a plain thread in traces.
     static STAND_IN: OnceCell<StandIn> = const { OnceCell::new() };
+
+    /// The goroutine-locals of a plain thread. The cell itself outlives every destructor.
+    static LOCALS: Cell<ThreadLocals> = const { Cell::new(ThreadLocals::None) };
+
+    /// Its destructor ends them.
+    static END_OF_LOCALS: EndOfLocals = const { EndOfLocals };
+}
+
+/// The goroutine-locals of a plain thread.
+#[derive(Clone, Copy)]
+pub(super) enum ThreadLocals {
+    /// None yet.
+    None,
+    /// A box of the thread's.
+    Here(*const Locals),
+    /// The thread has destroyed them and is about to end.
+    Ended,
+}
+
+struct EndOfLocals;
+
+impl Drop for EndOfLocals {
+    fn drop(&mut self) {
+        let ThreadLocals::Here(locals) = locals() else { return };
+        // SAFETY: the thread's box. Destructors may find others, and make new ones, meanwhile.
+        while unsafe { (*locals).destroy_newest() } {}
+        LOCALS.with(|cell| cell.set(ThreadLocals::Ended));
+        // SAFETY: made in `locals_or_new`, and nobody finds it any more.
+        drop(unsafe { Box::from_raw(locals.cast_mut()) });
+    }
+}
+
+/// The goroutine-locals of this plain thread.
+#[inline(never)]
+pub(super) fn locals() -> ThreadLocals {
+    LOCALS.with(Cell::get)
+}
+
+/// The goroutine-locals of this plain thread, which has not ended them.
+#[inline(never)]
+pub(super) fn locals_or_new() -> *const Locals {
+    LOCALS.with(|cell| match cell.get() {
+        ThreadLocals::Here(locals) => locals,
+        _ => {
+            END_OF_LOCALS.with(|_| {});
+            let locals = Box::into_raw(Box::<Locals>::default());
+            cell.set(ThreadLocals::Here(locals));
+            locals
+        }
+    })
 }
 
 /// The worker that this thread is, or null on threads that are none of the runtime's.

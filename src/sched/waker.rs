@@ -118,3 +118,68 @@ pub(crate) fn wake_from_inside(rt: &Inside, waker: Waker) {
         unsafe { spawn::spawn_detached::<_, Waker>(rt, call, Location::caller()) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Notes on which goroutine it is called, and uses the runtime there.
+    struct Foreign(Mutex<Vec<Option<u64>>>);
+
+    impl Wake for Foreign {
+        fn wake(self: Arc<Self>) {
+            crate::gosched();
+            self.0.lock().unwrap().push(crate::id());
+        }
+    }
+
+    fn calls_from(wake: impl FnOnce(Waker) + Send) -> Vec<Option<u64>> {
+        let foreign = Arc::new(Foreign(Mutex::new(Vec::new())));
+        wake(Waker::from(Arc::clone(&foreign)));
+        loop {
+            let calls = foreign.0.lock().unwrap().clone();
+            if !calls.is_empty() {
+                return calls;
+            }
+            crate::gosched();
+        }
+    }
+
+    fn from_inside(waker: Waker) {
+        let rt = Inside::enter();
+        wake_from_inside(&rt, waker);
+    }
+
+    #[test]
+    fn a_foreign_waker_gets_a_goroutine_of_its_own() {
+        let main = || {
+            let calls = calls_from(from_inside);
+            assert!(calls.len() == 1 && calls[0].is_some() && calls[0] != crate::id(), "{calls:?}");
+        };
+        // SAFETY: nothing here keeps a thread's own data over a blocking call.
+        unsafe { crate::run(main) };
+        // A plain thread calls it itself.
+        assert_eq!(calls_from(from_inside), [None]);
+    }
+
+    #[test]
+    fn a_signals_waker_is_known_and_readies_at_once() {
+        let main = || {
+            let signal = Arc::new(Signal::new());
+            from_inside(signal.waker());
+            assert!(signal.is_given() && signal.take());
+            let waker = signal.waker();
+            let other = crate::go(move || from_inside(waker));
+            signal.wait(Inside::enter(), WaitReason::Future);
+            assert!(signal.take());
+            other.join().unwrap();
+            assert_eq!(Arc::strong_count(&signal), 1);
+        };
+        // SAFETY: nothing here keeps a thread's own data over a blocking call.
+        unsafe { crate::run(main) };
+        main();
+    }
+}

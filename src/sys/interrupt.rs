@@ -54,6 +54,12 @@ pub(crate) fn on_quit(handler: fn()) -> bool {
     true
 }
 
+/// SIGQUIT does what it does by default.
+pub(crate) fn default_quit() {
+    // SAFETY: the default action.
+    unsafe { libc::signal(libc::SIGQUIT, libc::SIG_DFL) };
+}
+
 /// Ends the process at once: no destructor, no function registered for exits.
 pub(crate) fn exit_now(status: i32) -> ! {
     // SAFETY: _exit has no preconditions.
@@ -71,8 +77,7 @@ fn keeping_errno(f: impl FnOnce()) {
 
 unsafe extern "C" fn quit(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
     keeping_errno(|| {
-        // SAFETY: the default action of a signal that this process handles.
-        unsafe { libc::signal(libc::SIGQUIT, libc::SIG_DFL) };
+        default_quit();
         // SAFETY: only such functions are stored, before the handler was installed.
         let handler: fn() = unsafe { std::mem::transmute(ON_QUIT.load(Ordering::Relaxed)) };
         handler();

@@ -7,6 +7,13 @@ pub(crate) fn id() -> u64 {
     unsafe { libc::syscall(libc::SYS_gettid) as u64 }
 }
 
+/// How many threads the process has, all at one moment; `None` where the system does not say.
+#[inline(never)]
+pub(crate) fn count() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+}
+
 /// Lets another thread run on this processor.
 #[inline(never)]
 pub(crate) fn yield_now() {

@@ -133,6 +133,11 @@ where
     timer::of_func(func_timer::FuncTimer::once(duration, f, Location::caller()))
 }
 
+/// The moment after `timeout`.
+pub(crate) fn deadline_ns(timeout: Duration) -> u64 {
+    moment_ns(clock::now_ns(), timeout)
+}
+
 /// The moment `duration` after `now_ns`; the last one that the clock has, if it lies beyond.
 fn moment_ns(now_ns: u64, duration: Duration) -> u64 {
     let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);

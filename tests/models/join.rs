@@ -2,14 +2,20 @@
 
 #[path = "../../src/sched/join.rs"]
 mod source;
+#[path = "../../src/sched/ticket.rs"]
+#[allow(clippy::duplicate_mod, reason = "`ticket.rs` has its own; mutants stand alone")]
+mod ticket_source;
 
 use std::sync::atomic::{AtomicU32 as PlainU32, Ordering as PlainOrdering};
 
 use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
 
 use crate::explore::check_pair;
 use crate::sys::sync::{AtomicU32, Ordering, wait_while, wake_all};
 use source::{Finished, JoinSlot};
+use ticket_source::Ticket;
 
 const VALUE: u32 = 42;
 
@@ -38,6 +44,17 @@ impl Goroutine {
         match self.join.finish() {
             Finished::Unwatched => {}
             Finished::Detached => self.take_result(),
+            Finished::Awaited(waiter) if waiter % 8 == TIMED => {
+                // SAFETY: the word's share is ours now.
+                let timed = unsafe { Arc::from_raw((waiter - TIMED) as *const Timed) };
+                if timed.ticket.claim(Ticket::SERVED) {
+                    timed.joiner.wake();
+                }
+            }
+            Finished::Awaited(waiter) if waiter % 8 == FUTURE => {
+                // SAFETY: the word's share is ours now.
+                unsafe { Arc::from_raw((waiter - FUTURE) as *const Timed) }.joiner.wake();
+            }
             // SAFETY: the joiner waits until it is woken.
             Finished::Awaited(waiter) => unsafe { (*(waiter as *const Joiner)).wake() },
         }
@@ -113,4 +130,143 @@ fn a_detached_result_is_dropped_once() {
         }
     };
     check_pair(Goroutine::new, Goroutine::run, detach, Goroutine::assert_taken_once);
+}
+
+/// The kind of waiter that a share of the word's tells of.
+const TIMED: usize = 1;
+
+/// A joiner with a deadline: `joiner::Timed`.
+#[repr(align(8))]
+struct Timed {
+    ticket: Ticket,
+    joiner: Joiner,
+}
+
+// SAFETY: that a waiter is not touched by two at once is what the model checks.
+unsafe impl Sync for Timed {}
+// SAFETY: as above.
+unsafe impl Send for Timed {}
+
+impl Timed {
+    fn new() -> Timed {
+        let ticket = Ticket::new();
+        let _ = ticket.is_expired(); // its first use
+        Timed { ticket, joiner: Joiner::new() }
+    }
+
+    /// The clock: `timers::expired`.
+    fn expire(&self) {
+        if self.ticket.claim(Ticket::EXPIRED) {
+            self.joiner.wake();
+        }
+    }
+
+    fn sleep(&self) {
+        // ORDERING: Acquire, pairs with the Release in `wake`.
+        while self.joiner.woken.load(Ordering::Acquire) == 0 {
+            wait_while(&self.joiner.woken, 0);
+        }
+        assert_eq!(self.joiner.wakes.load(PlainOrdering::Relaxed), 1);
+    }
+}
+
+/// `joiner::join_until` of a goroutine: its end, the clock, and itself. loom counts the shares.
+fn join_with_a_clock(g: &Goroutine) -> bool {
+    let timed = Arc::new(Timed::new());
+    // SAFETY: nobody else knows the joiner yet.
+    timed.joiner.waiter.with_mut(|waiter| unsafe { *waiter = VALUE });
+    let shared = Arc::clone(&timed);
+    let clock = thread::spawn(move || shared.expire());
+    let share = Arc::into_raw(Arc::clone(&timed));
+    let word = share as usize + TIMED;
+    let mut waits = g.join.wait(word);
+    if !waits {
+        // SAFETY: the word did not get the share.
+        drop(unsafe { Arc::from_raw(share) });
+        waits = !timed.ticket.claim(Ticket::SERVED);
+    }
+    if waits {
+        timed.sleep();
+    }
+    let expired = g.join.withdraw(word);
+    if expired {
+        // SAFETY: the word's share, which nobody else took.
+        drop(unsafe { Arc::from_raw(share) });
+    }
+    clock.join().unwrap();
+    !expired
+}
+
+#[test]
+fn a_deadline_and_the_end() {
+    let join = |g: &Goroutine| {
+        if join_with_a_clock(g) || !g.join.detach() {
+            g.take_result();
+        }
+    };
+    check_pair(Goroutine::new, Goroutine::run, join, Goroutine::assert_taken_once);
+}
+
+/// The kind of waiter that is a future's waker, which the word owns.
+const FUTURE: usize = 2;
+
+/// `joiner::register`, and the poll around it: `JoinFuture::poll`. True: ready.
+fn poll(g: &Goroutine, registered: &mut Option<usize>, waker: &Arc<Timed>) -> bool {
+    if g.join.is_done() {
+        return true;
+    }
+    withdraw(g, registered);
+    let share = Arc::into_raw(Arc::clone(waker));
+    let word = share as usize + FUTURE;
+    if g.join.wait(word) {
+        *registered = Some(word);
+        return false;
+    }
+    // SAFETY: the word did not get the share.
+    drop(unsafe { Arc::from_raw(share) });
+    true
+}
+
+/// `Registered::withdraw`.
+fn withdraw(g: &Goroutine, registered: &mut Option<usize>) {
+    if let Some(word) = registered.take()
+        && g.join.withdraw(word)
+    {
+        // SAFETY: the word's share, which nobody else took.
+        drop(unsafe { Arc::from_raw((word - FUTURE) as *const Timed) });
+    }
+}
+
+#[test]
+fn a_future_that_is_polled_with_another_waker() {
+    let poll_to_the_end = |g: &Goroutine| {
+        let mut registered = None;
+        let wakers = [Arc::new(Timed::new()), Arc::new(Timed::new())];
+        for waker in &wakers {
+            // SAFETY: nobody else knows the waker yet.
+            waker.joiner.waiter.with_mut(|waiter| unsafe { *waiter = VALUE });
+        }
+        if !wakers.iter().any(|waker| poll(g, &mut registered, waker)) {
+            wakers[1].sleep();
+            assert!(poll(g, &mut registered, &wakers[1]));
+        }
+        g.take_result();
+    };
+    check_pair(Goroutine::new, Goroutine::run, poll_to_the_end, Goroutine::assert_taken_once);
+}
+
+#[test]
+fn a_future_that_is_dropped() {
+    let poll_once = |g: &Goroutine| {
+        let mut registered = None;
+        let waker = Arc::new(Timed::new());
+        // SAFETY: nobody else knows the waker yet.
+        waker.joiner.waiter.with_mut(|waiter| unsafe { *waiter = VALUE });
+        poll(g, &mut registered, &waker);
+        withdraw(g, &mut registered);
+        if !g.join.detach() {
+            g.take_result();
+        }
+    };
+    check_pair(Goroutine::new, Goroutine::run, poll_once, Goroutine::assert_taken_once);
 }

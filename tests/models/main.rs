@@ -19,6 +19,7 @@ mod parker;
 mod runnext;
 mod rw_mutex;
 mod select;
+mod signal_word;
 mod spinners;
 mod state_word;
 mod ticket;

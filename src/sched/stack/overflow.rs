@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::sched::{current_g, stack};
+use crate::sched::{current_g, own_threads, stack};
 use crate::sys::{futex, signal};
 use crate::tracer::unwind::{self, Bounds, MAX_PCS};
 
@@ -104,6 +104,7 @@ pub(crate) fn start_helper() {
 }
 
 fn help() {
+    own_threads::count_me();
     // ORDERING: Acquire, pairs with the Release in `ask_helper`.
     while STATE.load(Ordering::Acquire) != 1 {
         futex::wait(&STATE, 0, None);

@@ -4,6 +4,9 @@ use super::{Edit, Mutation};
 
 const DOOR: &str = "src/sched/door.rs";
 const JOIN: &str = "src/sched/join.rs";
+const SIGNAL: &str = "src/sched/signal_word.rs";
+const SIGNAL_MODEL: &str = "tests/models/signal_word.rs";
+const JOIN_MODEL: &str = "tests/models/join.rs";
 const RUNNEXT: &str = "src/sched/runnext.rs";
 const SPINNERS: &str = "src/sched/spinners.rs";
 const STATUS: &str = "src/tracer/status.rs";
@@ -21,6 +24,11 @@ const TWO_DOORS: (&str, &str) = ("door", "one_holder_shuts_two_doors");
 const STEP_ASIDE: (&str, &str) = ("door", "a_long_stay_steps_aside");
 const JOINED: (&str, &str) = ("join", "the_result_is_seen_and_taken_once");
 const DETACHED: (&str, &str) = ("join", "a_detached_result_is_dropped_once");
+const DEADLINE: (&str, &str) = ("join", "a_deadline_and_the_end");
+const POLLED: (&str, &str) = ("join", "a_future_that_is_polled_with_another_waker");
+const ONE_WAKE: (&str, &str) = ("signal_word", "a_wake_before_during_and_after_the_park");
+const TWO_WAKES: (&str, &str) = ("signal_word", "two_wakers_at_once");
+const SCOPE: (&str, &str) = ("signal_word", "a_scope_waits_for_all");
 const LOCKED_PARK: (&str, &str) = ("park", "the_lock_is_held_over_the_switch");
 const WORD_PARK: (&str, &str) = ("park", "a_word_publishes_a_joiner");
 const COMES_BACK: (&str, &str) = ("runnext", "what_comes_back_may_be_stolen");
@@ -275,6 +283,112 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "self.0.compare_exchange(RUNNING, DETACHED, Ordering::AcqRel, Ordering::Acquire).is_ok()",
         "self.is_done() || { self.0.store(DETACHED, Ordering::Release); true }",
         DETACHED,
+    ),
+    // Whoever can leave withdraws, or leaves what it has to the finisher.
+    instead(
+        JOIN,
+        "withdraw(",
+        "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
+        "Acquire",
+        "Relaxed",
+        DEADLINE,
+    ),
+    instead(
+        JOIN,
+        "withdraw(",
+        "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
+        "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
+        "self.0.swap(RUNNING, Ordering::AcqRel) == waiter",
+        POLLED,
+    ),
+    instead(
+        JOIN,
+        "withdraw(",
+        "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
+        "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
+        "self.0.load(Ordering::Acquire) == waiter",
+        POLLED,
+    ),
+    instead(
+        JOIN_MODEL,
+        "run(",
+        "if timed.ticket.claim(Ticket::SERVED) {",
+        "timed.ticket.claim(Ticket::SERVED)",
+        "true",
+        DEADLINE,
+    ),
+    // A signal is not lost, and wakes one who waits, once.
+    instead(
+        SIGNAL,
+        "take(",
+        "self.0.swap(NONE, Ordering::Acquire) == GIVEN",
+        "Acquire",
+        "Relaxed",
+        ONE_WAKE,
+    ),
+    instead(
+        SIGNAL,
+        "take(",
+        "self.0.swap(NONE, Ordering::Acquire) == GIVEN",
+        "self.0.swap(NONE, Ordering::Acquire) == GIVEN",
+        "{ let old = self.0.load(Ordering::Acquire); self.0.store(NONE, Ordering::Relaxed); old == GIVEN }",
+        TWO_WAKES,
+    ),
+    instead(
+        SIGNAL,
+        "wait(",
+        "self.0.compare_exchange(NONE, waiter, Ordering::Release, Ordering::Relaxed).is_ok()",
+        "Release",
+        "Relaxed",
+        ONE_WAKE,
+    ),
+    instead(
+        SIGNAL,
+        "wait(",
+        "self.0.compare_exchange(NONE, waiter, Ordering::Release, Ordering::Relaxed).is_ok()",
+        "compare_exchange(NONE, waiter, Ordering::Release, Ordering::Relaxed).is_ok()",
+        "swap(waiter, Ordering::AcqRel) != waiter",
+        ONE_WAKE,
+    ),
+    instead(
+        SIGNAL,
+        "notify(",
+        "let old = self.0.swap(GIVEN, Ordering::AcqRel);",
+        "AcqRel",
+        "Acquire",
+        ONE_WAKE,
+    ),
+    instead(
+        SIGNAL,
+        "notify(",
+        "let old = self.0.swap(GIVEN, Ordering::AcqRel);",
+        "AcqRel",
+        "Release",
+        ONE_WAKE,
+    ),
+    instead(
+        SIGNAL,
+        "notify(",
+        "let old = self.0.swap(GIVEN, Ordering::AcqRel);",
+        "self.0.swap(GIVEN, Ordering::AcqRel)",
+        "{ let old = self.0.load(Ordering::Acquire); self.0.store(GIVEN, Ordering::Release); old }",
+        TWO_WAKES,
+    ),
+    instead(
+        SIGNAL_MODEL,
+        "leave(",
+        "if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {",
+        "AcqRel",
+        "Acquire",
+        SCOPE,
+    ),
+    instead(
+        SIGNAL_MODEL,
+        "leave(",
+        "if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {",
+        "AcqRel) == 1",
+        "AcqRel) == 2",
+        SCOPE,
     ),
     // A park is complete before its waker acts.
     moved(

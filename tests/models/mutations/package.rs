@@ -14,6 +14,7 @@ const SOURCES: &[&str] = &[
     "src/sched/join.rs",
     "src/sched/lock.rs",
     "src/sched/runnext.rs",
+    "src/sched/signal_word.rs",
     "src/sched/spinners.rs",
     "src/tracer/status.rs",
     "src/sched/ticket.rs",
