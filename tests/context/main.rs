@@ -3,18 +3,20 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use gort::chan::TryRecvError;
 use gort::context::{self, Cause, Context, ContextError, background};
-use gort::sync::{Cond, Mutex, WaitGroup};
+use gort::sync::WaitGroup;
 use gort::time::Instant;
-use gort::{chan, go, goexit, gosched, select, sleep};
+use gort::{chan, go, goexit, sleep};
 
-#[path = "support/process.rs"]
+#[path = "../support/process.rs"]
 mod process;
+mod races;
+mod together;
 
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
@@ -138,35 +140,6 @@ fn whoever_waits_is_told() {
             sleep(Duration::from_millis(1));
         }
         assert!(thread.join().unwrap());
-    });
-}
-
-#[test]
-fn in_a_select() {
-    run(|| {
-        let (ctx, cancel) = context::with_cancel(&background());
-        let (tx, rx) = chan(0);
-        let worker = go(move || {
-            let mut sum = 0;
-            loop {
-                select! {
-                    recv(rx) -> value => sum += value.unwrap_or(0),
-                    recv(ctx.done()) -> _ => return sum,
-                }
-            }
-        });
-        (1..=10).for_each(|n| tx.send(n).unwrap());
-        cancel.cancel();
-        assert_eq!(worker.join().unwrap(), 55);
-        // A context that cannot end is never chosen.
-        let (_tx, rx) = chan::<()>(0);
-        let root = background();
-        let chosen = select! {
-            recv(root.done()) -> _ => "done",
-            recv(rx) -> _ => "received",
-            default => "neither",
-        };
-        assert_eq!(chosen, "neither");
     });
 }
 
@@ -390,157 +363,6 @@ fn what_is_called_off_is_dropped() {
     });
 }
 
-#[test]
-fn when_cancel_returns_all_below_have_ended() {
-    run(|| {
-        let (root, cancel) = context::with_cancel(&background());
-        let mut level = vec![(root.clone(), cancel.clone())];
-        let mut everybody = Vec::new();
-        for _ in 0..6 {
-            let next = level
-                .iter()
-                .flat_map(|(ctx, _)| [context::with_cancel(ctx), context::with_timeout(ctx, LONG)]);
-            let next = next.collect();
-            everybody.append(&mut level);
-            level = next;
-        }
-        everybody.append(&mut level);
-        assert_eq!(everybody.len(), 127);
-        cancel.cancel();
-        everybody.iter().for_each(|(ctx, _)| assert_ended(ctx, ContextError::Canceled));
-    });
-}
-
-#[test]
-fn many_cancel_at_once() {
-    run(|| {
-        for _ in 0..50 {
-            let (root, cancel_root) = context::with_cancel(&background());
-            let contexts: Vec<_> = (0..20).map(|_| context::with_cancel(&root)).collect();
-            let all = WaitGroup::new();
-            for (n, (ctx, cancel)) in contexts.iter().enumerate() {
-                let (cancel, cancel_root) = (cancel.clone(), cancel_root.clone());
-                all.go(move || if n == 10 { cancel_root.cancel() } else { cancel.cancel() });
-                let (ctx, root) = (ctx.clone(), root.clone());
-                all.go(move || {
-                    assert!(ctx.done().recv().is_err());
-                    assert_ended(&ctx, ContextError::Canceled);
-                    let (late, _cancel) = context::with_cancel(&ctx);
-                    assert_ended(&late, ContextError::Canceled);
-                    drop(context::with_cancel(&root));
-                });
-            }
-            all.wait();
-        }
-    });
-}
-
-/// Contexts are made while the one they come from ends: none of them is missed.
-#[test]
-fn making_and_ending_race() {
-    run(|| {
-        for round in 0..200 {
-            let (root, cancel) = context::with_cancel_cause(&background());
-            let made = go({
-                let root = root.clone();
-                move || {
-                    let (ctx, _cancel) = context::with_cancel(&root);
-                    if round % 3 == 0 {
-                        gosched();
-                    }
-                    let ran = Arc::new(AtomicBool::new(false));
-                    let flag = Arc::clone(&ran);
-                    let (tx, rx) = chan::<()>(0);
-                    let _stop = context::after_func(&ctx, move || {
-                        flag.store(true, Ordering::Relaxed);
-                        drop(tx);
-                    });
-                    assert!(ctx.done().recv().is_err() && rx.recv().is_err());
-                    assert!(ran.load(Ordering::Relaxed));
-                    assert_eq!(cause_text(&ctx), "raced");
-                }
-            });
-            if round % 2 == 0 {
-                gosched();
-            }
-            cancel.cancel("raced");
-            made.join().unwrap();
-        }
-    });
-}
-
-/// A stop and the end race: the function runs, or it was called off, and never both.
-#[test]
-fn stopping_and_ending_race() {
-    run(|| {
-        for _ in 0..300 {
-            let (ctx, cancel) = context::with_cancel(&background());
-            let (tx, rx) = chan::<()>(1);
-            let stop = context::after_func(&ctx, move || tx.send(()).unwrap());
-            let cancels = go(move || cancel.cancel());
-            let stopped = stop.stop();
-            cancels.join().unwrap();
-            assert_eq!(rx.recv().is_ok(), !stopped);
-        }
-    });
-}
-
-/// The deadline, the function and the parent's end race: one of them is the reason for all to see.
-#[test]
-fn deadlines_and_cancelling_race() {
-    run(|| {
-        let all = WaitGroup::new();
-        for n in 0..40_u64 {
-            all.go(move || {
-                let (root, cancel_root) = context::with_cancel_cause(&background());
-                let timeout = Duration::from_micros(n * 5);
-                let (ctx, cancel) = context::with_timeout_cause(&root, timeout, "late");
-                let seen = ctx.clone();
-                let sees = go(move || {
-                    let _ = seen.done().recv();
-                    (seen.err(), cause_text(&seen))
-                });
-                sleep(Duration::from_micros(100));
-                if n % 2 == 0 {
-                    cancel.cancel()
-                } else {
-                    cancel_root.cancel("root")
-                }
-                let (error, cause) = sees.join().unwrap();
-                assert_eq!((ctx.err(), cause_text(&ctx)), (error, cause.clone()));
-                let expected: &[&str] = match error {
-                    Some(ContextError::DeadlineExceeded) => &["late"],
-                    _ => &["root", "context canceled"],
-                };
-                assert!(expected.contains(&cause.as_str()), "{error:?} {cause}");
-            });
-        }
-        all.wait();
-    });
-}
-
-/// Chains that are longer than a goroutine's stack could follow by recursion.
-#[test]
-fn long_chains() {
-    run(|| {
-        let (root, cancel) = context::with_cancel(&background());
-        let mut ctx = root.clone();
-        let mut cancels = Vec::new();
-        for n in 0..100_000_u32 {
-            let (below, cancel) = context::with_cancel(&context::with_value(&ctx, n));
-            ctx = below;
-            cancels.push(cancel);
-        }
-        assert_eq!(ctx.value::<u32>(), Some(&99_999));
-        assert!(ctx.value::<u64>().is_none());
-        drop(root);
-        cancel.cancel();
-        assert_ended(&ctx, ContextError::Canceled);
-        drop(ctx);
-        drop(cancels);
-    });
-}
-
 /// A context that lives long does not remember those that came and went.
 #[test]
 fn short_contexts_leave_nothing_behind() {
@@ -594,23 +416,6 @@ fn cancelled_while_unwinding() {
     });
 }
 
-/// The trace task is a child that keeps everything.
-#[test]
-fn a_task_keeps_what_the_context_carries() {
-    run(|| {
-        let named = context::with_value(&background(), Name("kept"));
-        let (ctx, cancel) = context::with_timeout(&named, LONG);
-        let (in_task, task) = gort::trace::new_task(&ctx, "task");
-        assert_eq!(in_task.deadline(), ctx.deadline());
-        assert_eq!(in_task.value::<Name>().unwrap().0, "kept");
-        assert_open(&in_task);
-        cancel.cancel();
-        assert_ended(&in_task, ContextError::Canceled);
-        drop(task);
-        assert!(format!("{in_task:?}").contains(".WithTask("));
-    });
-}
-
 /// All that needs no goroutine works before the first run.
 #[test]
 fn without_a_runtime() {
@@ -620,184 +425,4 @@ fn without_a_runtime() {
     assert!(below.done().recv().is_err());
     thread.join().unwrap();
     assert_ended(&ctx, ContextError::Canceled);
-}
-
-/// In a bubble deadlines pass by the bubble's time.
-#[test]
-fn in_a_bubble() {
-    run(|| {
-        gort::test::bubble(|| {
-            let begin = Instant::now();
-            let (ctx, _cancel) = context::with_timeout(&background(), LONG);
-            let (tx, rx) = chan(1);
-            let _stop = context::after_func(&ctx, move || tx.send(Instant::now()).unwrap());
-            sleep(LONG - Duration::from_nanos(1));
-            gort::test::wait();
-            assert_open(&ctx);
-            assert!(rx.is_empty());
-            sleep(Duration::from_nanos(1));
-            gort::test::wait();
-            assert_ended(&ctx, ContextError::DeadlineExceeded);
-            assert_eq!(rx.recv().unwrap(), begin + LONG);
-            let (ctx, cancel) = context::with_cancel(&background());
-            let waits = go(move || ctx.done().recv().is_err());
-            gort::test::wait();
-            assert!(!waits.is_finished());
-            cancel.cancel();
-            assert!(waits.join().unwrap());
-        });
-    });
-}
-
-/// Whoever sees that it has ended sees its channel closed.
-#[test]
-fn the_error_and_the_channel_race() {
-    run(|| {
-        for _ in 0..200 {
-            let (ctx, cancel) = context::with_cancel(&background());
-            let thread = thread::spawn(move || cancel.cancel());
-            while ctx.err().is_none() {
-                gosched();
-            }
-            assert_ended(&ctx, ContextError::Canceled);
-            while !thread.is_finished() {
-                gosched();
-            }
-            thread.join().unwrap();
-        }
-    });
-}
-
-/// Somebody cancels a context because the one above it has ended.
-#[test]
-fn ends_that_follow_ends() {
-    run(|| {
-        let (root, cancel_root) = context::with_cancel(&background());
-        let (ctx, cancel) = context::with_cancel(&root);
-        let follows = go(move || {
-            assert!(root.done().recv().is_err());
-            cancel.cancel();
-        });
-        cancel_root.cancel();
-        assert!(ctx.done().recv().is_err());
-        follows.join().unwrap();
-    });
-}
-
-/// Random towers of contexts: what is seen at the top, before and after one of them is cancelled.
-#[test]
-fn random_towers() {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |n: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % n
-    };
-    run(|| {
-        for _ in 0..200 {
-            let (mut ctx, mut deadline, mut value) = (background(), None, None);
-            let mut cancels = Vec::new();
-            for layer in 0..1 + random(20) {
-                match random(4) {
-                    0 => {
-                        let (above, cancel) = context::with_cancel(&ctx);
-                        cancels.push((above.clone(), cancel));
-                        ctx = above;
-                    }
-                    1 => {
-                        let own = Instant::now() + LONG + Duration::from_secs(random(100));
-                        let (above, cancel) = context::with_deadline(&ctx, own);
-                        deadline = Some(deadline.map_or(own, |d: Instant| d.min(own)));
-                        cancels.push((above.clone(), cancel));
-                        ctx = above;
-                    }
-                    2 => {
-                        ctx = context::with_value(&ctx, layer);
-                        value = Some(layer);
-                    }
-                    _ => ctx = gort::trace::new_task(&ctx, "task").0,
-                }
-            }
-            assert_open(&ctx);
-            assert_eq!((ctx.deadline(), ctx.value::<u64>().copied()), (deadline, value));
-            if cancels.is_empty() {
-                continue;
-            }
-            let which = random(cancels.len() as u64) as usize;
-            cancels[which].1.cancel();
-            for (n, (below, _)) in cancels.iter().enumerate() {
-                if n < which {
-                    assert_open(below);
-                } else {
-                    assert_ended(below, ContextError::Canceled);
-                }
-            }
-            assert_ended(&ctx, ContextError::Canceled);
-            assert_eq!((ctx.deadline(), ctx.value::<u64>().copied()), (deadline, value));
-        }
-    });
-}
-
-/// A wait for a condition that a context ends.
-#[test]
-fn a_condition_with_a_context() {
-    run(|| {
-        let shared = Arc::new((Mutex::new(()), Cond::new()));
-        let all = WaitGroup::new();
-        for n in 0..4 {
-            let shared = Arc::clone(&shared);
-            all.go(move || {
-                let (ctx, _cancel) = context::with_timeout(&background(), WHILE * n);
-                let other = Arc::clone(&shared);
-                let stop = context::after_func(&ctx, move || {
-                    // Under the mutex, so that it does not come between a look and the wait.
-                    let _guard = other.0.lock();
-                    other.1.broadcast();
-                });
-                let mut guard = shared.0.lock();
-                while ctx.err().is_none() {
-                    shared.1.wait(&mut guard);
-                }
-                assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
-                assert!(!stop.stop());
-            });
-        }
-        all.wait();
-    });
-}
-
-/// One context that ends when either of two does.
-#[test]
-fn two_contexts_become_one() {
-    fn merge(one: &Context, other: &Context) -> (Context, impl Drop) {
-        struct Merged(context::AfterFunc, context::CancelCauseFunc);
-        impl Drop for Merged {
-            fn drop(&mut self) {
-                self.0.stop();
-                self.1.cancel(ContextError::Canceled);
-            }
-        }
-        let (ctx, cancel) = context::with_cancel_cause(one);
-        let (other, ends) = (other.clone(), cancel.clone());
-        let seen = other.clone();
-        let stop = context::after_func(&other, move || {
-            ends.cancel(context::cause(&seen).map_or_else(String::new, |c| c.to_string()));
-        });
-        (ctx, Merged(stop, cancel))
-    }
-    run(|| {
-        let (one, cancel_one) = context::with_cancel_cause(&background());
-        let (other, cancel_other) = context::with_cancel_cause(&background());
-        let (by_other, _end) = merge(&one, &other);
-        cancel_other.cancel("other");
-        assert!(by_other.done().recv().is_err());
-        assert_eq!(cause_text(&by_other), "other");
-        let (left, _cancel_left) = context::with_cancel(&background());
-        let (by_one, _end) = merge(&one, &left);
-        assert_open(&by_one);
-        cancel_one.cancel("one");
-        assert_ended(&by_one, ContextError::Canceled);
-        assert_eq!(cause_text(&by_one), "one");
-    });
 }
