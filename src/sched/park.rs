@@ -108,10 +108,13 @@ impl Inside {
     #[inline(never)]
     pub(crate) fn yield_now(self) -> Inside {
         let (m, g) = self.current();
-        if std::thread::panicking() {
-            return self;
-        }
         let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
+        if std::thread::panicking() {
+            // Nothing to wait for, but the processor serves others first.
+            let (commit, argument) = ((|_| false) as _, std::ptr::null_mut());
+            let wait = Wait { reason: WaitReason::Gosched, commit, argument };
+            return self.park_in_place(m, g, wait, stack);
+        }
         m.request.set(Request::Yield(stack));
         self.switch(g)
     }

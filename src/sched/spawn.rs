@@ -12,7 +12,7 @@ use super::g::{
 use super::join::Finished;
 use super::m::M;
 use super::park::{Goexit, Request};
-use super::{Inside, SCHED, bubble, joiner, p, stack, tls};
+use super::{Inside, SCHED, bubble, joiner, p, stack, tls, waker};
 use crate::tracer::status::Status;
 
 /// What a goroutine panicked with.
@@ -298,10 +298,8 @@ pub(super) fn finish(g: &'static G) {
             // SAFETY: found just now.
             let waker = unsafe { joiner::wake(&rt, waiter) };
             drop(rt);
-            if let Some(waker) = waker
-                && let Err(payload) = caught(|| waker.wake())
-            {
-                unseen(g, payload);
+            if let Some(waker) = waker {
+                waker::call(*waker);
             }
         }
         Finished::Detached => {

@@ -11,7 +11,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use super::park::Wait;
 use super::signal_word::SignalWord;
 use super::sudog::{Parker, Waiter};
-use super::{Inside, spawn};
+use super::{Inside, spawn, unseen};
 use crate::wire::reason::WaitReason;
 
 /// See the module documentation.
@@ -99,6 +99,14 @@ unsafe fn forget(data: *const ()) {
     drop(unsafe { Arc::from_raw(data.cast::<Signal>()) });
 }
 
+/// Calls a future's waker, outside and without a lock. It is user code: should it panic, the caller
+/// goes on, and the panic is one that nobody sees, as it is where a goroutine calls it.
+pub(crate) fn call(waker: Waker) {
+    if let Err(payload) = spawn::caught(|| waker.wake()) {
+        unseen::waker_panic(payload);
+    }
+}
+
 /// Wakes from inside the runtime, where no user code may run.
 ///
 /// A signal's waker readies its goroutine at once. Another one is user code: a goroutine is started
@@ -111,7 +119,7 @@ pub(crate) fn wake_from_inside(rt: &Inside, waker: Waker) {
         let signal = unsafe { Arc::from_raw(waker.data().cast::<Signal>()) };
         signal.give(rt);
     } else if rt.m().is_none() {
-        waker.wake();
+        call(waker);
     } else {
         let call = move || waker.wake();
         // SAFETY: closure and result are 'static.
