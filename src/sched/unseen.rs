@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-use super::g::{Extras, G};
+use super::g::{Extras, FLAG_EXITING, G};
 use super::spawn::{Payload, caught};
 use super::{bubble, current_g, fatal};
 
@@ -78,6 +78,16 @@ impl RunPanics {
             }
         }
     }
+}
+
+/// Whether the current goroutine `g` panics, as nobody will see, and will end the process by it.
+pub(crate) fn is_about_to_end_the_process(g: &'static G) -> bool {
+    std::thread::panicking()
+        && g.join.is_detached()
+        && !g.has_flag(FLAG_EXITING)
+        && bubble::of(g).is_none()
+        && g.extras().is_none_or(|extras| extras.scope.is_none() && extras.panics.get().is_none())
+        && policy() == DetachedPanic::Abort
 }
 
 /// A panic came out of `g` that nobody sees. Outside.
