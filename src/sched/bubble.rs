@@ -20,8 +20,7 @@ use super::g::{FLAG_BUBBLED, FLAG_DURABLE, G};
 use super::park::Wait;
 use super::sudog::{Parker, Waiter};
 use super::timers::{Fire, NEVER, Timer, Timers};
-use super::{Inside, current_g};
-use crate::sys::clock;
+use super::{Inside, current_g, seed};
 use crate::wire::reason::WaitReason;
 
 /// When a bubble's time begins, in nanoseconds: the first moment of 2000 since that of 1970, as
@@ -276,7 +275,7 @@ impl Bubble {
             sleepers: Mutex::default(),
             waiting: AtomicBool::new(false),
             members: Mutex::default(),
-            random: AtomicU64::new(clock::tsc() | 1),
+            random: AtomicU64::new(seed::of_bubble(id)),
         })
     }
 
