@@ -25,8 +25,19 @@
 //! - [`run`] is the door: it starts the runtime and runs a function as the first goroutine.
 //! - [`go`] starts goroutines and [`JoinHandle::join`] waits for them; [`GoBuilder`] names them and
 //!   gives them larger stacks; [`gosched`], [`goexit`], [`sleep`] are Go's.
-//! - [`chan()`] makes channels, [`sync::WaitGroup`] waits for many.
+//! - [`scope()`] starts goroutines that borrow; [`local!`] declares statics of which every goroutine
+//!   has its own.
+//! - [`block_on`] waits for a future, and a [`JoinHandle`] can be awaited.
+//! - [`chan()`] makes channels.
+//! - [`sync`] has what goroutines wait for each other with: [`Mutex`](sync::Mutex) and
+//!   [`RwMutex`](sync::RwMutex), whose guards may be kept over calls that block,
+//!   [`WaitGroup`](sync::WaitGroup), [`Cond`](sync::Cond), [`Once`](sync::Once),
+//!   [`Semaphore`](sync::Semaphore), [`ErrGroup`](sync::ErrGroup) and others.
+//! - [`context`] tells work when to end, by a call or at a deadline, and carries its values.
+//! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
+//!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
+//! - [`test::run`] is [`run`] for tests: a goroutine that panics fails the test.
 //!
 //! Everything works on plain threads as well, where what blocks blocks the thread.
 //!
@@ -42,35 +53,61 @@
 //! | kept over a blocking call | why it is wrong | instead |
 //! | --- | --- | --- |
 //! | `let out = stdout().lock(); for v in rx { writeln!(out, "{v}")?; }` | a re-entrant lock knows its owner by the thread: another goroutine on the first thread gets in too, and the second thread unlocks what it does not own | `for v in rx { writeln!(stdout(), "{v}")?; }`, or collect first |
-//! | a borrow in `KEY.with(\|x\| { …rx.recv()… })` of a `thread_local!` | the thread that the data belongs to runs others meanwhile, or ends | copy out of the closure, block afterwards |
+//! | a borrow in `KEY.with(\|x\| { …rx.recv()… })` of a `thread_local!` | the thread that the data belongs to runs others meanwhile, or ends | [`local!`], whose values stay with the goroutine; or copy out of the closure, block afterwards |
 //! | a clone of an `Rc` that a `thread_local!` also holds, or any value that is not `Send` and shared with one | whoever runs on the first thread meanwhile uses it too, without a lock | `Arc`; take it out again after the call |
 //! | `rand`'s `ThreadRng`, `thread_rng()` | points to the data of the thread it was made on | make it anew after each blocking call, or own a `SmallRng` |
-//! | [`std::sync::MutexGuard`] | a system mutex is unlocked by the thread that locked it; also blocks whole threads that want it | end the guard's scope before blocking; a channel as a lock |
+//! | [`std::sync::MutexGuard`] | a system mutex is unlocked by the thread that locked it; also blocks whole threads that want it | [`sync::Mutex`]; or end the guard's scope before blocking |
 //! | tokio's `EnterGuard`, tracing's `Entered`, `scoped_tls` | they restore the thread's former state on drop, on the wrong thread | enter again after the call |
 //! | [`std::thread::current`] as an identity, `thread::park`, [`std::thread::scope`] | they name the thread of the moment | [`id`], channels |
 //!
 //! Calls that block, and so may change the thread: sends and receives (not the `try_` forms),
-//! [`JoinHandle::join`], [`sync::WaitGroup::wait`], [`sleep`], [`gosched`], [`trace::stop`].
+//! [`JoinHandle::join`] and [`JoinHandle::join_timeout`], [`scope()`], [`block_on`] with every
+//! `.await` in its future, in [`sync`] whatever locks (not the `try_` forms), acquires, waits or
+//! runs something once, [`ErrGroup::go`](sync::ErrGroup::go) with a limit, [`select!`],
+//! [`sleep`], [`gosched`], [`trace::stop`].
 //! All other calls return on the thread they were made on. During a panic nothing changes threads.
 //!
 //! `GORTDEBUG=migrate=1` makes every goroutine change threads wherever it can, to shake such
-//! mistakes out in tests.
+//! mistakes out in tests. `GORTDEBUG=seed=N` perturbs the order in which goroutines run, and with
+//! `GOMAXPROCS=1` repeats it.
 //!
 //! # Panics and ends
 //! [`JoinHandle::join`] returns a goroutine's panic. A panic in a goroutine that nobody joins ends
-//! the process with a report and exit status 2, as in Go: it is never lost. Goroutines outlive the
-//! [`run`] they were started in; the end of the process ends them.
+//! the process with a report and exit status 2, as in Go: it is never lost. Others may be chosen:
+//! [`Builder::detached_panic`] logs it; in [`test::run`] it fails the test; in a [`scope()`] the
+//! scope panics. To these count a panic in a destructor of a goroutine-local, of a result that nobody
+//! takes, and in a waker that a goroutine's end calls. Goroutines outlive the [`run`] they were
+//! started in; the end of the process ends them.
+//!
+//! What goes wrong, and what becomes of it:
+//!
+//! | what | what happens |
+//! | --- | --- |
+//! | a goroutine joins or awaits itself | it panics: "gort: a goroutine joined itself" |
+//! | two goroutines join each other | they wait for ever |
+//! | a handle, a sender or a receiver is dropped in a destructor while a panic unwinds | as at any other time; what blocks there blocks the thread, whose processor others use |
+//! | a panic or [`goexit`] leaves a destructor while a panic or `goexit` unwinds | the process aborts: it is Rust's rule that two unwindings at once do |
+//! | recursion past the end of a goroutine's stack | a report that names the function, then SIGSEGV or SIGABRT |
+//! | a panic with a [`std::sync::MutexGuard`] alive | the mutex is poisoned, as on threads |
+//!
+//! When all goroutines wait, and nothing is left that could wake one (no timer, no thread but those
+//! that wait in gort themselves, no trace being written), the process ends with Go's report of a
+//! deadlock, all stacks, and exit status 2. SIGQUIT (Ctrl-\) prints all stacks and does the same.
+//! Dumps ask running threads for their stacks by SIGURG, as Go does.
 //!
 //! # What it does not do yet
 //! A goroutine that calls into the system through `std` (a file, a contended `std` mutex) or
-//! computes for long keeps its processor: others run on the remaining ones. There is no `select!`,
-//! no network and no async bridge. Linux on x86-64 and aarch64 only.
+//! computes for long keeps its processor: others run on the remaining ones. There is no `select!`
+//! and no network. Linux on x86-64 and aarch64 only.
 //!
 //! # Environment
 //! - `GOMAXPROCS`: how many processors run goroutines; by default as many as the process may use.
+//! - `GOTRACEBACK`: what the report of a panic that nobody joins shows: `none`, `single` (the
+//!   goroutine itself, the default) or `all` goroutines.
 //! - `GORT_TRACE_VERSION`: `1.23` (the default), `1.25` or `1.26`, the version traces are written in.
-//! - `GORTDEBUG`: settings for tests, separated by commas: `migrate=1`;
-//!   `traceadvanceperiod=NS`, the length of a trace's generations in nanoseconds.
+//! - `GORTDEBUG`: settings for tests, separated by commas: `migrate=1`; `seed=N`, a number that the
+//!   scheduler's choices come from (see [`Builder::seed`]); `traceadvanceperiod=NS`, the length of a
+//!   trace's generations in nanoseconds.
 //!
 //! # Features
 //! - `symbolize` (on by default): function names, files and lines in traces, read from the
@@ -94,6 +131,7 @@ pub mod context;
 pub mod future;
 mod go;
 pub mod local;
+pub mod metrics;
 mod runtime;
 mod sched;
 mod scope;
@@ -111,6 +149,7 @@ pub use chan::chan;
 pub use context::Context;
 pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
+pub use metrics::metrics;
 pub use runtime::{Builder, DetachedPanic, RunError, gomaxprocs, num_goroutine, run};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use stacks::{goroutines, stacks};

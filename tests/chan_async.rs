@@ -1,7 +1,12 @@
 //! Channels and futures: `send_async`, `recv_async`, with goroutines and threads at the other end,
 //! and futures that are dropped at every moment.
 
+#[path = "support/process.rs"]
+mod process;
+
+use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
@@ -9,8 +14,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use gort::chan::{Receiver, RecvError, SendError, Sender, TrySendError};
+use gort::chan::{
+    Receiver, RecvError, RecvFuture, SendError, SendFuture, Sender, TryRecvError, TrySendError,
+};
 use gort::{block_on, chan, go, gosched, select, sleep};
+use process::{assert_success, process};
 
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
@@ -430,4 +438,188 @@ fn a_waiting_goroutine_tells_a_future_elsewhere() {
             sender.join().unwrap();
         }
     });
+}
+
+fn panics<T>(f: impl FnOnce() -> T) -> bool {
+    catch_unwind(AssertUnwindSafe(f)).is_err()
+}
+
+/// A waker's panic is one that nobody sees: who called it goes on, with its value.
+#[test]
+fn a_waker_that_panics_disturbs_nobody() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!("the waker's");
+        }
+    }
+    fn poll_with_bomb<F: Future>(future: Pin<&mut F>) {
+        let waker = Waker::from(Arc::new(Bomb));
+        assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let test = || {
+        let (tx, rx) = chan(0);
+        let mut send = pin!(tx.send_async(1));
+        poll_with_bomb(send.as_mut());
+        assert_eq!(rx.recv(), Ok(1));
+        assert_eq!(poll(send, &Arc::default()), Poll::Ready(Ok(())));
+        let (tx, rx) = chan(1);
+        let mut receive = pin!(rx.recv_async());
+        poll_with_bomb(receive.as_mut());
+        select! { send(tx, 2) -> sent => sent.unwrap() }
+        assert_eq!(poll(receive, &Arc::default()), Poll::Ready(Ok(2)));
+        let (bell, mut first, mut second) =
+            (Arc::<Bell>::default(), pin!(rx.recv_async()), pin!(rx.recv_async()));
+        poll_with_bomb(first.as_mut());
+        assert!(poll(second.as_mut(), &bell).is_pending());
+        tx.close().unwrap();
+        assert_eq!(poll(second, &bell), Poll::Ready(Err(RecvError)));
+        assert_eq!(bell.rings(), 1);
+    };
+    let Some(output) = process("a_waker_that_panics_disturbs_nobody", &[]) else {
+        let log = gort::Builder::new().detached_panic(gort::DetachedPanic::Log);
+        // SAFETY: nothing here keeps a thread's own data over a blocking call.
+        unsafe { log.run(test) }.unwrap();
+        return test();
+    };
+    assert_success(&output);
+}
+
+#[test]
+fn a_waker_that_panics_when_dropped_takes_no_value_along() {
+    struct Fragile;
+    impl Wake for Fragile {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("the waker's end");
+        }
+    }
+    let alive = Arc::default();
+    let (tx, rx) = chan(0);
+    let mut send = Box::pin(tx.send_async(Counted::new(&alive, 0)));
+    let waker = Waker::from(Arc::new(Fragile));
+    assert!(send.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert!(panics(|| drop(send)));
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+    assert_eq!(rx.try_recv().map(|value| value.1), Err(TryRecvError::Empty));
+}
+
+type Boxed<F> = Pin<Box<F>>;
+
+/// One thread's futures at one channel, beside a list of what must be in it.
+struct Game<'a> {
+    tx: &'a Sender<usize>,
+    rx: &'a Receiver<usize>,
+    receives: Vec<(Boxed<RecvFuture<'a, usize>>, Arc<Bell>)>,
+    sends: Vec<(Boxed<SendFuture<'a, usize>>, Arc<Bell>, usize)>,
+    /// The values in the buffer and after them those of the sends that wait, in order.
+    values: VecDeque<usize>,
+    made: usize,
+}
+
+impl<'a> Game<'a> {
+    fn value(&mut self) -> usize {
+        self.made += 1;
+        self.made
+    }
+
+    fn receive(&mut self, n: usize) {
+        let receives = &mut self.receives;
+        if n >= receives.len() {
+            receives.push((Box::pin(self.rx.recv_async()), Arc::default()));
+        }
+        let n = n.min(receives.len() - 1);
+        receives[n].1 = Arc::default();
+        let bell = Arc::clone(&receives[n].1);
+        let polled = poll(receives[n].0.as_mut(), &bell);
+        let expected =
+            self.values.pop_front().map_or(Poll::Pending, |value| Poll::Ready(Ok(value)));
+        assert_eq!(polled, expected);
+        if polled.is_ready() {
+            drop(receives.swap_remove(n));
+        }
+    }
+
+    fn send(&mut self, n: usize) {
+        if n >= self.sends.len() {
+            let value = self.value();
+            self.sends.push((Box::pin(self.tx.send_async(value)), Arc::default(), value));
+            self.values.push_back(value);
+        }
+        let n = n.min(self.sends.len() - 1);
+        let (future, bell, value) = &mut self.sends[n];
+        *bell = Arc::default();
+        let is_done =
+            self.values.iter().position(|v| v == value).is_none_or(|at| at < self.tx.cap());
+        assert_eq!(
+            poll(future.as_mut(), bell),
+            if is_done { Poll::Ready(Ok(())) } else { Poll::Pending }
+        );
+        if is_done {
+            drop(self.sends.swap_remove(n));
+        }
+    }
+
+    fn drop_send(&mut self, n: usize) {
+        if n < self.sends.len() {
+            let (future, _, value) = self.sends.swap_remove(n);
+            drop(future);
+            let cap = self.tx.cap();
+            let at = self.values.iter().position(|&v| v == value).filter(|&at| at >= cap);
+            at.map(|at| self.values.remove(at));
+        }
+    }
+
+    fn try_both(&mut self) {
+        let value = self.value();
+        if self.tx.try_send(value).is_ok() {
+            self.values.push_back(value);
+        }
+        if value.is_multiple_of(2) {
+            let expected = self.values.pop_front().ok_or(TryRecvError::Empty);
+            assert_eq!(self.rx.try_recv(), expected);
+        }
+    }
+
+    fn check(&self) {
+        let (len, cap) = (self.tx.len(), self.tx.cap());
+        assert_eq!(len, self.values.len().min(cap));
+        let told = self.receives.iter().filter(|(_, bell)| bell.rings() > 0).count();
+        let lost = !self.values.is_empty() && told == 0 && !self.receives.is_empty();
+        assert!(!lost, "there is something to receive, and nobody knows");
+        for (_, bell, value) in &self.sends {
+            let waits = self.values.iter().skip(cap).any(|v| v == value);
+            assert!(waits || bell.rings() > 0, "{value} was taken, and nobody knows");
+        }
+    }
+}
+
+/// Random games: a future that waits for what is there, or was served, has been told so.
+#[test]
+fn somebody_is_always_told() {
+    for game in 1..=5000_u64 {
+        let mut random = game.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut below = |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            ((random >> 32) % n) as usize
+        };
+        let (tx, rx) = chan(below(3));
+        let (receives, sends, values) = Default::default();
+        let mut game = Game { tx: &tx, rx: &rx, receives, sends, values, made: 0 };
+        for _ in 0..60 {
+            match below(8) {
+                0..3 => game.receive(below(5)),
+                3..6 => game.send(below(5)),
+                6 if below(2) == 0 => game.drop_send(below(4)),
+                6 => drop((below(4) < game.receives.len()).then(|| game.receives.swap_remove(0))),
+                _ => game.try_both(),
+            }
+            game.check();
+        }
+    }
 }

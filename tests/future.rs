@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gort::{Builder, JoinHandle, block_on, chan, go, gosched, sleep};
+use gort::{Builder, JoinHandle, block_on, chan, go, gomaxprocs, gosched, sleep};
 use process::{assert_success, process};
 
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
@@ -522,4 +522,47 @@ fn a_waker_that_panics_is_a_panic_that_nobody_sees() {
     };
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("a bad waker"));
+}
+
+/// A goroutine that unwinds keeps its thread, but not the processor when it yields.
+#[test]
+fn a_goroutine_that_unwinds_yields() {
+    struct Yields(Arc<AtomicUsize>, Arc<AtomicBool>);
+    impl Drop for Yields {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            let end = Instant::now() + Duration::from_secs(20);
+            let others_ran = || self.1.load(Ordering::SeqCst) || Instant::now() > end;
+            block_on(poll_fn(|cx| match others_ran() {
+                true => Poll::Ready(()),
+                false => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }));
+        }
+    }
+    run(|| {
+        let (unwinding, go_on): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
+        let n = gomaxprocs(0) + 1;
+        let begin = Instant::now();
+        let goroutines: Vec<_> = (0..n)
+            .map(|_| {
+                let yields = Yields(Arc::clone(&unwinding), Arc::clone(&go_on));
+                go(move || {
+                    let _yields = yields;
+                    panic!("to unwind");
+                })
+            })
+            .collect();
+        while unwinding.load(Ordering::SeqCst) < n {
+            gosched();
+        }
+        go_on.store(true, Ordering::SeqCst);
+        for goroutine in goroutines {
+            let panic = goroutine.join().unwrap_err();
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"to unwind"));
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "nobody else ran");
+    });
 }

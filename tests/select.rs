@@ -2,6 +2,7 @@
 //! values, on goroutines and plain threads.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 use std::thread;
@@ -600,5 +601,59 @@ fn locks_are_taken_in_one_order() {
             .collect();
         let balance: isize = parties.into_iter().map(|p| p.join().unwrap()).sum();
         assert_eq!(balance, 0);
+    });
+}
+
+/// Values of the losers are dropped after the winner has its own: a destructor's panic takes
+/// nothing along.
+#[test]
+fn a_loser_that_panics_when_dropped() {
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("the loser's");
+        }
+    }
+    on_both(|| {
+        let alive = Arc::default();
+        let (tx, rx) = chan::<Counted>(1);
+        let (full, _keep) = chan::<Fragile>(0);
+        type Way = fn(&Receiver<Counted>, &Sender<Fragile>);
+        let received: [Way; 3] = [
+            |rx, full| select! { recv(rx) -> v => drop(v), send(full, Fragile) -> _ => {} },
+            |rx, full| select! { send(full, Fragile) -> _ => {}, recv(rx) -> v => drop(v) },
+            |rx, full| Select::new().recv(rx, drop).send(full, Fragile, drop).wait(),
+        ];
+        for (n, way) in received.into_iter().enumerate() {
+            tx.send(Counted::new(&alive)).unwrap();
+            assert!(catch_unwind(AssertUnwindSafe(|| way(&rx, &full))).is_err());
+            assert_eq!(alive.load(Ordering::SeqCst), 0, "way {n}");
+        }
+        let sent = Select::new().send(&tx, Counted::new(&alive), drop).send(&full, Fragile, drop);
+        assert!(catch_unwind(AssertUnwindSafe(|| sent.wait())).is_err());
+        assert_eq!(alive.load(Ordering::SeqCst), 1);
+        drop(rx.recv());
+        assert_eq!(alive.load(Ordering::SeqCst), 0);
+    });
+}
+
+/// Fragments of another macro are arms like any others.
+#[test]
+fn a_select_in_a_macro() {
+    macro_rules! either {
+        ($rx:expr, $pattern:pat => $body:expr, else $default:block or $late:expr) => {
+            (
+                select! { recv($rx) -> $pattern => $body, default => $default },
+                select! { recv($rx) -> $pattern => $default after(Duration::ZERO) => $late },
+            )
+        };
+    }
+    on_both(|| {
+        let (tx, rx) = chan(1);
+        tx.send(1).unwrap();
+        assert_eq!(either!(rx, _ => 1 + 1, else { 3 } or 2 + 2), (2, 4));
+        tx.send(1).unwrap();
+        assert_eq!(either!(&rx, Ok(_) | Err(_) => 5, else { 3 } or 2 + 2), (5, 4));
+        assert_eq!(either!(rx, _ => 5, else { 3 } or 2 + 2), (3, 4));
     });
 }

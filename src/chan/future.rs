@@ -14,6 +14,7 @@ use super::error::{RecvError, SendError};
 use super::head::Attempt;
 use crate::sched::Inside;
 use crate::sched::sudog::{Outcome, Sudog, Woken};
+use crate::sched::waker;
 
 /// The sudog of a future, which stays where it is once it has been in a queue.
 struct Place {
@@ -119,7 +120,7 @@ impl<T> Future for SendFuture<'_, T> {
                 drop(rt);
                 // A receiver to be told at first, the former waker later.
                 match waker {
-                    Some(told) if !begun => told.wake(),
+                    Some(told) if !begun => waker::call(told),
                     former => drop(former),
                 }
                 Poll::Pending
@@ -142,10 +143,10 @@ impl<T> Drop for SendFuture<'_, T> {
             unsafe { self.core.head.unlock() };
             drop(rt);
         }
+        // Both are user's code: whichever panics, the other one is dropped.
+        let value = self.has_value.then(|| self.take_value());
         drop(waker);
-        if self.has_value {
-            drop(self.take_value());
-        }
+        drop(value);
     }
 }
 
@@ -232,10 +233,11 @@ impl<T> Future for RecvFuture<'_, T> {
         unsafe { this.core.head.unlock() };
         let result = match attempt {
             Attempt::Done(woken) => {
+                // SAFETY: a value was moved in.
+                let value = unsafe { value.assume_init() };
                 // SAFETY: popped once, and the lock is free.
                 unsafe { woken.wake_and_leave(rt) };
-                // SAFETY: a value was moved in.
-                Poll::Ready(Ok(unsafe { value.assume_init() }))
+                Poll::Ready(Ok(value))
             }
             Attempt::Closed => {
                 drop(rt);
@@ -259,7 +261,7 @@ impl<T> Drop for RecvFuture<'_, T> {
         if self.place.waits {
             let (waker, told) = self.withdraw();
             drop(waker);
-            told.into_iter().for_each(Waker::wake);
+            told.into_iter().for_each(waker::call);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, Woken};
 use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
-use crate::sched::waker::wake_from_inside;
+use crate::sched::waker::{self, wake_from_inside};
 use crate::wire::reason::WaitReason;
 
 /// Which end of a channel.
@@ -229,7 +229,7 @@ impl Head {
             unsafe { waiter.wake(&rt) };
         }
         drop(rt);
-        tasks.into_iter().for_each(Waker::wake);
+        tasks.into_iter().for_each(waker::call);
         !was_closed
     }
 }
@@ -259,7 +259,7 @@ pub(crate) unsafe fn block_and_tell(
             // SAFETY: by the caller's promise.
             let waits = unsafe { (wait.commit)(wait.argument) };
             drop(rt);
-            told.for_each(Waker::wake);
+            told.for_each(waker::call);
             let commit = if waits { |_| true } else { |_| false };
             // SAFETY: it publishes nothing more.
             unsafe { Inside::enter().block(waiter, Wait { commit, ..wait }, deadline_ns) }

@@ -11,9 +11,9 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::alarm::Alarm;
 use super::error::{Cause, ContextError};
 use crate::chan::{Receiver, Sender, TryRecvError, chan};
+use crate::time::Timer;
 
 const OPEN: u8 = 0;
 const CANCELED: u8 = 1;
@@ -36,7 +36,7 @@ struct State {
     cause: Option<Cause>,
     /// Where this is a hook.
     parent: Option<(Arc<Cancel>, u64)>,
-    alarm: Option<Alarm>,
+    timer: Option<Timer>,
 }
 
 /// What an end goes on to.
@@ -149,15 +149,15 @@ impl Cancel {
         self.state.lock().hooks.len()
     }
 
-    /// Gives it a deadline, unless it has ended already.
-    pub(super) fn set_alarm(&self, alarm: Alarm) {
+    /// Gives it a deadline's timer, unless it has ended already.
+    pub(super) fn set_timer(&self, timer: Timer) {
         let mut state = self.state.lock();
         if self.error().is_none() {
-            state.alarm = Some(alarm);
+            state.timer = Some(timer);
             return;
         }
         drop(state);
-        alarm.stop();
+        timer.stop();
     }
 
     /// Ends it, if it has not ended: tells the channel, all that come from it, and then calls what
@@ -193,14 +193,14 @@ impl Cancel {
         // ORDERING: Release, pairs with the Acquire in `error`.
         self.ended.store(ended, Ordering::Release);
         let hooks = std::mem::take(&mut state.hooks);
-        let (parent, alarm) = (state.parent.take(), state.alarm.take());
+        let (parent, timer) = (state.parent.take(), state.timer.take());
         drop(state);
         // It can only be closed already if a value's destructor closed it; there are no values.
         let _ = self.sender.close();
         // ORDERING: Release, pairs with the Acquire in `error_when_told`.
         self.told.store(true, Ordering::Release);
-        if let Some(alarm) = alarm {
-            alarm.stop();
+        if let Some(timer) = timer {
+            timer.stop();
         }
         if let Some((parent, number)) = parent {
             parent.take_hook(number);

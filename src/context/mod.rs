@@ -33,7 +33,6 @@
 //! `context`. A context is a value here and no interface: there are no others than these. Keys of
 //! values are types.
 
-mod alarm;
 mod cancel;
 mod error;
 mod func;
@@ -45,10 +44,10 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use self::alarm::{Alarm, Instant};
 use self::cancel::{Cancel, End};
 use self::node::{Kind, Node};
 use crate::chan::{Receiver, never};
+use crate::time::{self, Instant};
 
 pub use error::{Cause, ContextError};
 pub use func::{AfterFunc, CancelCauseFunc, CancelFunc};
@@ -165,11 +164,12 @@ fn until(ctx: &Context, deadline: Instant, cause: Option<Cause>) -> (Context, Ca
     let cancel = Cancel::below(ctx.cancel());
     let child = ctx.with_deadline(&cancel, deadline);
     let end = End { error: ContextError::DeadlineExceeded, cause };
-    if deadline <= Instant::now() {
+    let left = time::until(deadline);
+    if left.is_zero() {
         cancel.end(end);
     } else if cancel.error().is_none() {
         let target = Arc::downgrade(&cancel);
-        cancel.set_alarm(Alarm::start(deadline, move || {
+        cancel.set_timer(time::after_func(left, move || {
             if let Some(target) = target.upgrade() {
                 target.end(end);
             }
@@ -233,7 +233,7 @@ impl Context {
     }
 
     /// The channel that is closed when the context ends; nothing is ever sent on it. If the context
-    /// cannot end, this is a channel that never closes, as [`never`](crate::chan::never).
+    /// cannot end, this is a channel that never closes, as [`never`].
     ///
     /// # Go
     /// `Context.Done`.

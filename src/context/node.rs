@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Context;
-use super::alarm::Instant;
 use super::cancel::Cancel;
+use crate::time::Instant;
 
 /// What a context has, or has from those it comes from.
 pub(super) struct Node {

@@ -30,6 +30,13 @@ pub(super) fn unjoined_panic(g: &G) -> ! {
     thread::abort_with_status(STATUS)
 }
 
+/// A future's waker panicked, and nobody is to be told. The panic hook has printed the rest.
+#[cold]
+pub(super) fn waker_panic() -> ! {
+    say(format_args!("fatal error: a future's waker panicked\n"));
+    thread::abort_with_status(STATUS)
+}
+
 /// Nobody runs and nobody will. By sysmon.
 #[cold]
 pub(super) fn deadlock(goroutines: usize) -> ! {

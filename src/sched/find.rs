@@ -8,7 +8,7 @@
 
 use super::g::G;
 use super::m::M;
-use super::p::{self, P};
+use super::p::{self, P, PShared};
 use super::timers::NEVER;
 use super::{Inside, SCHED, runq};
 use crate::sys::clock;
@@ -37,12 +37,16 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
             }
             return g;
         }
-        if SCHED.is_seeded() {
+        let seeded = SCHED.is_seeded();
+        if seeded {
             p.shared.take_tick_back();
         }
         if p.id < SCHED.procs()
             && let Some(g) = look_around(m, p)
         {
+            if seeded {
+                p.shared.next_tick();
+            }
             return g;
         }
         give_up(m, p);
@@ -56,6 +60,7 @@ fn look_around(m: &'static M, p: &'static P) -> Option<&'static G> {
         return fire_all_timers(m, p, clock::monotonic_ns());
     }
     m.spinning.set(true);
+    PShared::count(&p.shared.spun, 1);
     let g = spin(m, p)?;
     stop_spinning(m);
     Some(g)
@@ -148,6 +153,7 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
         }
         let now = clock::monotonic_ns();
         if let Some(g) = steal(m, p, now, &mut eyed) {
+            PShared::count(&p.shared.stolen, 1);
             p.begin_slice();
             return Some(g);
         }
@@ -176,7 +182,8 @@ impl Eyed {
 /// One round over the other processors, from a random one on.
 fn steal(m: &'static M, p: &'static P, now_ns: u64, eyed: &mut Option<Eyed>) -> Option<&'static G> {
     let count = p::count();
-    let first = m.random() as usize;
+    // Chance enough, and no number is drawn that a seed decides: looks depend on time.
+    let first = now_ns as usize / 64;
     for offset in 0..count {
         let victim = p::get(first.wrapping_add(offset) % count)?;
         if std::ptr::eq(victim, p) {

@@ -59,6 +59,11 @@ impl JoinSlot {
         self.0.load(Ordering::Acquire) == DONE
     }
 
+    /// Whether the handle has gone away by now.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == DETACHED
+    }
+
     /// Leaves `waiter`, a number above 7 that tells the finisher whom to wake. False: done already.
     #[must_use]
     pub(crate) fn wait(&self, waiter: usize) -> bool {

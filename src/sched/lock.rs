@@ -47,6 +47,8 @@ impl RawLock {
     /// The caller locked it, or speaks for a goroutine that did and has suspended on this thread.
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
+        // Once it is free, others may free the memory that it lies in: then only the address is used,
+        // and whoever sleeps on another word there looks at that word again.
         // ORDERING: Release, pairs with the Acquires in `try_lock` and `lock_slow`.
         if self.0.swap(FREE, Ordering::Release) == AWAITED {
             wake_one(&self.0);

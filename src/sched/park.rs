@@ -4,11 +4,11 @@
 //! whatever publishes it (the unlock of a channel, the start of a timer) is a function, the
 //! *commit*, that the scheduler calls on the thread's own stack once the goroutine is off it.
 
-use super::g::{FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, G};
+use super::g::{FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, FLAG_TIMED, G};
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
-use super::{Inside, SCHED, bubble, coarse, tls};
+use super::{Inside, SCHED, bubble, coarse, metrics, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
@@ -108,10 +108,13 @@ impl Inside {
     #[inline(never)]
     pub(crate) fn yield_now(self) -> Inside {
         let (m, g) = self.current();
-        if std::thread::panicking() {
-            return self;
-        }
         let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
+        if std::thread::panicking() {
+            // Nothing to wait for, but the processor serves others first.
+            let (commit, argument) = ((|_| false) as _, std::ptr::null_mut());
+            let wait = Wait { reason: WaitReason::Gosched, commit, argument };
+            return self.park_in_place(m, g, wait, stack);
+        }
         m.request.set(Request::Yield(stack));
         self.switch(g)
     }
@@ -215,6 +218,9 @@ pub(super) fn go_block(m: &M, g: &'static G, reason: WaitReason, stack: u32) {
 #[inline]
 pub(super) fn start_running(m: &'static M, g: &'static G) {
     m.set_g(Some(g));
+    if g.has_flag(FLAG_TIMED) {
+        metrics::end(g);
+    }
     let traced = m.emit(|e| {
         e.go_start(g);
         generation::after_start(e, || SCHED.procs());

@@ -44,7 +44,7 @@ impl ScopeState {
         while self.running.load(Ordering::Acquire) != 0 {
             // The count may have been zero before: a signal can be an old one.
             let rt = Inside::enter();
-            // The goroutines are in the bubble that their scope is in.
+            // Its goroutines belong to the caller's bubble, if to any.
             rt.durable();
             drop(self.all_ended.wait(rt, WaitReason::Join));
             self.all_ended.take();

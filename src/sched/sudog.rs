@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::g::G;
 use super::waker::wake_from_inside;
-use super::{Inside, parked_threads, wait_queue};
+use super::{Inside, parked_threads, wait_queue, waker};
 use crate::sys::{clock, futex};
 
 pub(crate) use super::wait_queue::Outcome;
@@ -132,7 +132,7 @@ impl Woken {
             Woken::Waiter(waiter) => unsafe { waiter.wake(&rt) },
             Woken::Task(waker) => {
                 drop(rt);
-                waker.wake();
+                waker::call(waker);
             }
         }
     }

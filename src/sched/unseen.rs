@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-use super::g::{Extras, G};
+use super::g::{Extras, FLAG_EXITING, G};
 use super::spawn::{Payload, caught};
-use super::{bubble, fatal};
+use super::{bubble, current_g, fatal};
 
 /// What a panic does in a goroutine that nobody joins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -80,25 +80,64 @@ impl RunPanics {
     }
 }
 
+/// Whether the current goroutine `g` panics, as nobody will see, and will end the process by it.
+pub(crate) fn is_about_to_end_the_process(g: &'static G) -> bool {
+    std::thread::panicking()
+        && g.join.is_detached()
+        && !g.has_flag(FLAG_EXITING)
+        && bubble::of(g).is_none()
+        && g.extras().is_none_or(|extras| extras.scope.is_none() && extras.panics.get().is_none())
+        && policy() == DetachedPanic::Abort
+}
+
 /// A panic came out of `g` that nobody sees. Outside.
 #[cold]
 pub(super) fn panic(g: &'static G, payload: Payload) {
+    let Err(payload) = tell_owner(g, payload) else { return };
+    match policy() {
+        DetachedPanic::Abort => fatal::unjoined_panic(g),
+        DetachedPanic::Log => log_it(g, payload),
+    }
+}
+
+/// A future's waker panicked. Whoever called it did so for a future that is none of its business,
+/// and goes on. Outside.
+#[cold]
+pub(super) fn waker_panic(payload: Payload) {
+    let told = match current_g() {
+        Some(g) => tell_owner(g, payload),
+        None => Err(payload),
+    };
+    let Err(payload) = told else { return };
+    match policy() {
+        DetachedPanic::Abort => fatal::waker_panic(),
+        DetachedPanic::Log => {
+            let log = || log::error!("gort: a future's waker panicked: {}", text(&*payload));
+            let logged = caught(log);
+            discard(payload);
+            logged.map_err(discard).unwrap_or_default();
+        }
+    }
+}
+
+/// Tells whoever is responsible for `g`: its scope, its bubble, or the run that it belongs to.
+/// Gives the payload back if there is nobody.
+fn tell_owner(g: &'static G, payload: Payload) -> Result<(), Payload> {
     if let Some(scope) = g.extras().and_then(|extras| extras.scope.as_ref()) {
         scope.set_panicked();
-        return discard(payload);
+        discard(payload);
+        return Ok(());
     }
-    let Err(payload) = bubble::keep_panic(g, payload) else { return };
+    let Err(payload) = bubble::keep_panic(g, payload) else { return Ok(()) };
     match g.extras().and_then(|extras| extras.panics.get()) {
         // What comes after the run's end must not end the other tests of the process.
         Some(run) => {
             if let Err(payload) = run.keep(payload) {
                 log_it(g, payload);
             }
+            Ok(())
         }
-        None => match policy() {
-            DetachedPanic::Abort => fatal::unjoined_panic(g),
-            DetachedPanic::Log => log_it(g, payload),
-        },
+        None => Err(payload),
     }
 }
 

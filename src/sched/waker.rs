@@ -11,7 +11,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use super::park::Wait;
 use super::signal_word::SignalWord;
 use super::sudog::{Parker, Waiter};
-use super::{Inside, spawn};
+use super::{Inside, spawn, unseen};
 use crate::wire::reason::WaitReason;
 
 /// See the module documentation.
@@ -99,6 +99,14 @@ unsafe fn forget(data: *const ()) {
     drop(unsafe { Arc::from_raw(data.cast::<Signal>()) });
 }
 
+/// Calls a future's waker, outside and without a lock. It is user code: should it panic, the caller
+/// goes on, and the panic is one that nobody sees, as it is where a goroutine calls it.
+pub(crate) fn call(waker: Waker) {
+    if let Err(payload) = spawn::caught(|| waker.wake()) {
+        unseen::waker_panic(payload);
+    }
+}
+
 /// Wakes from inside the runtime, where no user code may run.
 ///
 /// A signal's waker readies its goroutine at once. Another one is user code: a goroutine is started
@@ -111,10 +119,75 @@ pub(crate) fn wake_from_inside(rt: &Inside, waker: Waker) {
         let signal = unsafe { Arc::from_raw(waker.data().cast::<Signal>()) };
         signal.give(rt);
     } else if rt.m().is_none() {
-        waker.wake();
+        call(waker);
     } else {
         let call = move || waker.wake();
         // SAFETY: closure and result are 'static.
         unsafe { spawn::spawn_detached::<_, Waker>(rt, call, Location::caller()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Notes on which goroutine it is called, and uses the runtime there.
+    struct Foreign(Mutex<Vec<Option<u64>>>);
+
+    impl Wake for Foreign {
+        fn wake(self: Arc<Self>) {
+            crate::gosched();
+            self.0.lock().unwrap().push(crate::id());
+        }
+    }
+
+    fn calls_from(wake: impl FnOnce(Waker) + Send) -> Vec<Option<u64>> {
+        let foreign = Arc::new(Foreign(Mutex::new(Vec::new())));
+        wake(Waker::from(Arc::clone(&foreign)));
+        loop {
+            let calls = foreign.0.lock().unwrap().clone();
+            if !calls.is_empty() {
+                return calls;
+            }
+            crate::gosched();
+        }
+    }
+
+    fn from_inside(waker: Waker) {
+        let rt = Inside::enter();
+        wake_from_inside(&rt, waker);
+    }
+
+    #[test]
+    fn a_foreign_waker_gets_a_goroutine_of_its_own() {
+        let main = || {
+            let calls = calls_from(from_inside);
+            assert!(calls.len() == 1 && calls[0].is_some() && calls[0] != crate::id(), "{calls:?}");
+        };
+        // SAFETY: nothing here keeps a thread's own data over a blocking call.
+        unsafe { crate::run(main) };
+        // A plain thread calls it itself.
+        assert_eq!(calls_from(from_inside), [None]);
+    }
+
+    #[test]
+    fn a_signals_waker_is_known_and_readies_at_once() {
+        let main = || {
+            let signal = Arc::new(Signal::new());
+            from_inside(signal.waker());
+            assert!(signal.is_given() && signal.take());
+            let waker = signal.waker();
+            let other = crate::go(move || from_inside(waker));
+            signal.wait(Inside::enter(), WaitReason::Future);
+            assert!(signal.take());
+            other.join().unwrap();
+            assert_eq!(Arc::strong_count(&signal), 1);
+        };
+        // SAFETY: nothing here keeps a thread's own data over a blocking call.
+        unsafe { crate::run(main) };
+        main();
     }
 }

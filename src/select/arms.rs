@@ -193,9 +193,19 @@ impl<H: Arm, T: ArmList> ArmList for Arms<H, T> {
     }
 
     fn finish(self, arm: usize, outcome: Chosen) -> Self::Output {
+        // The others are dropped here and not on the way out: should the destructor of a value
+        // that was not sent panic, what was received is dropped.
         match arm.checked_sub(1) {
-            None => Either::This(self.head.finish(outcome)),
-            Some(arm) => Either::Other(self.tail.finish(arm, outcome)),
+            None => {
+                let output = self.head.finish(outcome);
+                drop(self.tail);
+                Either::This(output)
+            }
+            Some(arm) => {
+                let output = self.tail.finish(arm, outcome);
+                drop(self.head);
+                Either::Other(output)
+            }
         }
     }
 }
@@ -233,7 +243,8 @@ fn choose<L: ArmList>(mut arms: L, waits: bool) -> Option<L::Output> {
 /// An arm whose result goes to a function; for [`Select`](super::Select).
 pub(super) trait Handled<R> {
     fn add(&mut self, arm: usize, plan: &mut Plan);
-    fn finish(self: Box<Self>, outcome: Chosen) -> R;
+    /// Drops the others before it calls the function.
+    fn finish(self: Box<Self>, outcome: Chosen, others: Vec<Box<dyn Handled<R> + '_>>) -> R;
 }
 
 impl<A: Arm, F: FnOnce(A::Output) -> R, R> Handled<R> for (A, F) {
@@ -241,9 +252,11 @@ impl<A: Arm, F: FnOnce(A::Output) -> R, R> Handled<R> for (A, F) {
         self.0.add(arm, plan);
     }
 
-    fn finish(self: Box<Self>, outcome: Chosen) -> R {
+    fn finish(self: Box<Self>, outcome: Chosen, others: Vec<Box<dyn Handled<R> + '_>>) -> R {
         let (arm, handler) = *self;
-        handler(arm.finish(outcome))
+        let output = arm.finish(outcome);
+        drop(others);
+        handler(output)
     }
 }
 
@@ -255,7 +268,5 @@ pub(super) fn choose_handled<R>(mut arms: Vec<Box<dyn Handled<R> + '_>>, waits: 
     }
     // SAFETY: the arms lie in boxes of their own and are not used before `finish`.
     let (arm, outcome) = unsafe { plan.choose(waits) }?;
-    let arm = arms.swap_remove(arm);
-    drop(arms);
-    Some(arm.finish(outcome))
+    Some(arms.swap_remove(arm).finish(outcome, arms))
 }

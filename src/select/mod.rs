@@ -119,6 +119,8 @@ pub mod internal {
 /// not chosen. If several arms can go on, one of them is chosen at random, each with the same
 /// probability. Exactly one operation is done.
 ///
+/// An arm's body is an expression with a comma after it, or a block in braces without one.
+///
 /// The select's value is that of the arm that ran; in arms, `break`, `continue`, `return` and `?`
 /// do what they do around the select. There may be some 30 arms, [`Select`](crate::select::Select)
 /// takes any number. Up to 8 that send or receive need no memory of the heap. Without any arms, as
@@ -204,17 +206,14 @@ macro_rules! __select {
         ))
     };
 
-    (@body $list:tt $default:tt $arm:tt $body:block, $($rest:tt)*) => {
-        $crate::__select!(@add $list $default $arm { $body } $($rest)*)
-    };
-    (@body $list:tt $default:tt $arm:tt $body:block $($rest:tt)*) => {
-        $crate::__select!(@add $list $default $arm { $body } $($rest)*)
-    };
     (@body $list:tt $default:tt $arm:tt $body:expr, $($rest:tt)*) => {
         $crate::__select!(@add $list $default $arm { $body } $($rest)*)
     };
     (@body $list:tt $default:tt $arm:tt $body:expr) => {
         $crate::__select!(@add $list $default $arm { $body })
+    };
+    (@body $list:tt $default:tt $arm:tt $body:block $($rest:tt)*) => {
+        $crate::__select!(@add $list $default $arm { $body } $($rest)*)
     };
 
     (@add $list:tt [] [default] { $body:expr } $($rest:tt)*) => {

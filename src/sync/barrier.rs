@@ -46,20 +46,20 @@ unsafe impl Sync for Barrier {}
 
 impl Barrier {
     /// A barrier for so many; 0 counts as 1.
-    pub const fn new(size: usize) -> Barrier {
-        Barrier { size, queue: Queue::new(), here: UnsafeCell::new(0) }
+    pub fn new(size: usize) -> Barrier {
+        Barrier { size, queue: Queue::in_bubble(), here: UnsafeCell::new(0) }
     }
 
     /// Waits until all are here. True for the last one of them.
     pub fn wait(&self) -> bool {
+        self.queue.check("a wait at a Barrier");
         let rt = Inside::enter_to_block();
         let mut queue = self.queue.lock(&rt);
         // SAFETY: the lock is ours.
         let here = unsafe { &mut *self.here.get() };
         *here += 1;
         if *here < self.size {
-            let waiting = Waiting { durable: true, ..Waiting::new(WaitReason::BarrierWait) };
-            drop(queue.wait(rt, waiting, |_| ()).0);
+            drop(queue.wait(rt, Waiting::new(WaitReason::BarrierWait), |_| ()).0);
             return false;
         }
         *here = 0;

@@ -88,7 +88,8 @@ impl Cond {
         let rt = Inside::enter_to_block();
         let queue = self.queue.lock(&rt);
         self.waiting.one_more();
-        let waiting = Waiting { deadline_ns, durable: true, ..Waiting::new(WaitReason::CondWait) };
+        let wait = Waiting::new(WaitReason::CondWait);
+        let waiting = Waiting { deadline_ns, is_durable: true, ..wait };
         // SAFETY: the guard holds the mutex, and does so again when this function returns.
         let unlock = |rt: &Inside| unsafe { mutex.unlock_inside(rt) };
         let (rt, outcome) = queue.wait(rt, waiting, unlock);

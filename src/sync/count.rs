@@ -14,8 +14,11 @@ impl Count {
     /// Adds `n`. False: that is too much, and nothing has changed.
     #[must_use]
     pub(crate) fn add(&self, n: usize) -> bool {
-        let more = |old: usize| old.checked_add(n);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        let fits = self.0.fetch_add(n, Ordering::Relaxed).checked_add(n).is_some();
+        if !fits {
+            self.0.fetch_sub(n, Ordering::Relaxed);
+        }
+        fits
     }
 
     /// One less, unless it is the last one, or none.

@@ -151,8 +151,8 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// What the first member that failed returned.
     ///
     /// # Panics
-    /// With what the first member that panicked panicked with. If a member called `goexit`, this
-    /// does so, too; on a plain thread it panics.
+    /// With what the first member that panicked panicked with; where nobody waits, the panic has been
+    /// reported only. If a member called `goexit`, this does so, too; on a plain thread it panics.
     pub fn wait(&self) -> Result<(), E> {
         self.inner.all.wait();
         self.inner.cancel();

@@ -46,7 +46,7 @@ pub use semaphore::{Permit, Semaphore};
 pub use singleflight::SingleFlight;
 pub use wait_group::WaitGroup;
 
-/// The moment `timeout` from now by the caller's clock; `None`: beyond its range, never.
+/// The moment `timeout` from now on the caller's clock; `None`: beyond its range, never.
 fn deadline(timeout: std::time::Duration) -> Option<u64> {
     let timeout_ns = u64::try_from(timeout.as_nanos()).ok()?;
     crate::sched::clock::now_ns().checked_add(timeout_ns)

@@ -4,6 +4,7 @@ use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 
 use crate::sched::Inside;
+use crate::sched::bubble::{self, BubbleId};
 use crate::sched::lock::RawLock;
 use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, WakeList};
@@ -15,6 +16,8 @@ use crate::wire::reason::WaitReason;
 pub(super) struct Queue {
     lock: RawLock,
     waiters: UnsafeCell<WaitQueue>,
+    /// The test bubble whose goroutines alone may use it.
+    bubble: Option<BubbleId>,
 }
 
 // SAFETY: the queue is touched under its lock, and its members stand for parked goroutines and
@@ -25,7 +28,23 @@ unsafe impl Sync for Queue {}
 
 impl Queue {
     pub(super) const fn new() -> Queue {
-        Queue { lock: RawLock::new(), waiters: UnsafeCell::new(WaitQueue::new()) }
+        Queue { lock: RawLock::new(), waiters: UnsafeCell::new(WaitQueue::new()), bubble: None }
+    }
+
+    /// A queue of the caller's test bubble, if it is in one.
+    pub(super) fn in_bubble() -> Queue {
+        Queue { bubble: bubble::current(), ..Queue::new() }
+    }
+
+    /// Sees to it that the caller may use the queue. Outside of the runtime.
+    ///
+    /// # Panics
+    /// If it is a bubble's and the caller is not in the bubble; `what` says what it is about to do.
+    #[inline]
+    pub(super) fn check(&self, what: &str) {
+        if let Some(id) = self.bubble {
+            bubble::check_same(id, what);
+        }
     }
 
     /// Locks the queue. The caller is inside the runtime.
@@ -43,15 +62,20 @@ pub(super) struct Waiting {
     /// Before all others instead of after them.
     pub(super) at_front: bool,
     pub(super) deadline_ns: Option<u64>,
-    /// Only the caller's own test bubble, if it is in one, can end the wait.
-    pub(super) durable: bool,
+    /// In a test bubble, only the bubble itself can end the wait.
+    pub(super) is_durable: bool,
 }
 
 impl Waiting {
     /// A wait at the end of the queue, without a limit.
     pub(super) fn new(reason: WaitReason) -> Waiting {
-        let place = std::ptr::null_mut();
-        Waiting { reason, place, at_front: false, deadline_ns: None, durable: false }
+        Waiting {
+            reason,
+            place: std::ptr::null_mut(),
+            at_front: false,
+            deadline_ns: None,
+            is_durable: false,
+        }
     }
 }
 
@@ -159,8 +183,10 @@ impl Locked<'_> {
             None => published(waiting.reason, RawLock::commit, &queue.lock),
             Some(commit) => published(waiting.reason, Commit::run, commit),
         };
-        if waiting.durable {
-            rt.durable();
+        if waiting.is_durable {
+            rt.durable()
+        } else {
+            rt.durable_in(queue.bubble)
         }
         // SAFETY: all of it lies on this stack until the wait is over.
         let (rt, woken) = unsafe { rt.block(waiter, wait, waiting.deadline_ns) };

@@ -67,7 +67,7 @@ impl Semaphore {
     /// A semaphore of so many units.
     pub fn new(units: usize) -> Semaphore {
         let free = UnsafeCell::new(units);
-        Semaphore { inner: Arc::new(Inner { size: units, queue: Queue::new(), free }) }
+        Semaphore { inner: Arc::new(Inner { size: units, queue: Queue::in_bubble(), free }) }
     }
 
     /// Takes `n` units, waiting until they are free and everybody who came before has got his.
@@ -167,6 +167,7 @@ impl Inner {
     /// `ctx`: a context that calls [`Inner::give_up`] with this number when it ends. False: the
     /// time is up, or the context has ended.
     fn acquire(&self, n: usize, deadline_ns: Option<u64>, ctx: Option<(&Context, u64)>) -> bool {
+        self.queue.check("units of a Semaphore acquired");
         let rt = Inside::enter_to_block();
         let mut queue = self.queue.lock(&rt);
         if self.take(&mut queue, n) {
@@ -178,8 +179,7 @@ impl Inner {
         }
         let mut request = Request { units: n, number: ctx.map_or(0, |(_, number)| number) };
         let place = (&raw mut request).cast();
-        let usual = Waiting::new(WaitReason::Semacquire);
-        let waiting = Waiting { place, deadline_ns, durable: true, ..usual };
+        let waiting = Waiting { place, deadline_ns, ..Waiting::new(WaitReason::Semacquire) };
         let (rt, outcome) = queue.wait(rt, waiting, |_| ());
         if outcome != Outcome::Served {
             // Those behind may want less.

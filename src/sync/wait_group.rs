@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::count::Count;
 use super::queue::{Queue, Waiting};
 use crate::go::{JoinHandle, go_named};
-use crate::sched::Inside;
 use crate::sched::bubble::InBubble;
 use crate::sched::sudog::WakeList;
+use crate::sched::{Inside, current_g, unseen};
 use crate::wire::reason::WaitReason;
 
 /// Waits for a number of things to be done. Clones share the counter.
@@ -80,7 +80,8 @@ impl WaitGroup {
         assert!(done, "gort: negative WaitGroup counter");
     }
 
-    /// Starts a goroutine that the group waits for, however it ends.
+    /// Starts a goroutine that the group waits for, however it ends. But a panic that ends the
+    /// process, since nobody can join the goroutine any more, does not end the wait before that.
     ///
     /// # Panics
     /// As [`go`](crate::go).
@@ -115,7 +116,9 @@ struct Done(WaitGroup);
 
 impl Drop for Done {
     fn drop(&mut self) {
-        self.0.done();
+        if !current_g().is_some_and(unseen::is_about_to_end_the_process) {
+            self.0.done();
+        }
     }
 }
 
@@ -127,7 +130,8 @@ impl Inner {
         // It becomes zero under the lock only: now, or whoever makes it so finds us in the queue.
         if !self.count.is_zero() {
             let durable = self.bubble.is_current();
-            let waiting = Waiting { durable, ..Waiting::new(WaitReason::WaitGroupWait) };
+            let waiting =
+                Waiting { is_durable: durable, ..Waiting::new(WaitReason::WaitGroupWait) };
             drop(queue.wait(rt, waiting, |_| ()).0);
         }
     }

@@ -24,10 +24,12 @@ use crate::sched::unseen::RunPanics;
 /// // SAFETY: nothing here keeps a thread's own data over a blocking call.
 /// unsafe {
 ///     gort::test::run(|| {
-///         let all = gort::sync::WaitGroup::new();
-///         all.go(|| assert_eq!(1 + 1, 3));
-///         all.wait();
-///         gort::sleep(std::time::Duration::from_millis(10));
+///         let (tx, rx) = gort::chan(0);
+///         let handle = gort::go(move || assert_eq!(rx.recv(), Ok(1)));
+///         tx.send(2).unwrap();
+///         while !handle.is_finished() {
+///             gort::gosched();
+///         }
 ///     })
 /// };
 /// ```

@@ -133,7 +133,7 @@ where
     timer::of_func(func_timer::FuncTimer::once(duration, f, Location::caller()))
 }
 
-/// The moment `timeout` from now by the caller's clock.
+/// The moment after `timeout`.
 pub(crate) fn deadline_ns(timeout: Duration) -> u64 {
     moment_ns(clock::now_ns(), timeout)
 }

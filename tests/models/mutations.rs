@@ -4,11 +4,11 @@
 //! an unbroken copy, whose models must pass there as they do here.
 
 mod list;
+mod list_sync;
 mod package;
 
 use std::collections::BTreeSet;
 
-use list::MUTATIONS;
 use package::Package;
 
 /// One or two lines of a function that are changed.
@@ -78,11 +78,12 @@ impl Mutation {
 #[test]
 fn every_broken_line_fails_a_model() {
     let mut package = Package::create();
-    let models: BTreeSet<_> = MUTATIONS.iter().map(|mutation| mutation.model).collect();
+    let mutations: Vec<&Mutation> = list::MUTATIONS.iter().chain(list_sync::MUTATIONS).collect();
+    let models: BTreeSet<_> = mutations.iter().map(|mutation| mutation.model).collect();
     for module in models.iter().map(|model| model.0).collect::<BTreeSet<_>>() {
         package.add_unbroken(module);
     }
-    let lines: Vec<usize> = MUTATIONS.iter().map(|mutation| package.add_mutant(mutation)).collect();
+    let lines: Vec<usize> = mutations.iter().map(|mutation| package.add_mutant(mutation)).collect();
     let tests = package.compile();
 
     for (module, name) in models {
@@ -90,7 +91,7 @@ fn every_broken_line_fails_a_model() {
         assert!(run.passed, "{module}::{name} fails without a mutation:\n{}", run.output);
     }
     let mut survivors = Vec::new();
-    for (number, (mutation, line)) in MUTATIONS.iter().zip(lines).enumerate() {
+    for (number, (mutation, line)) in mutations.iter().zip(lines).enumerate() {
         let run = tests.run(&package::mutant_name(number), mutation.model.1);
         let (module, name) = mutation.model;
         println!("{}\n  {module}::{name}: {}", mutation.describe(line), run.reason());

@@ -1,6 +1,7 @@
 //! Synchronisation: `gort::sync`, a module for each type.
 
 mod barrier;
+mod bubble;
 mod cond;
 mod errgroup;
 mod mutex;
@@ -10,6 +11,9 @@ mod rw_mutex;
 mod semaphore;
 mod singleflight;
 mod wait_group;
+
+#[path = "../support/process.rs"]
+mod process;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -9,10 +9,7 @@ use std::time::Duration;
 use gort::sync::{SingleFlight, WaitGroup};
 use gort::{Goexit, chan, go, goexit, sleep};
 
-use crate::{WHILE, joined, panic_of, run, text_of};
-
-#[path = "../support/process.rs"]
-mod process;
+use crate::{WHILE, joined, panic_of, process, run, settle, text_of};
 
 type Flight = SingleFlight<&'static str, Result<u32, String>>;
 
@@ -180,8 +177,13 @@ fn goexit_reaches_all() {
             .collect();
         sleep(WHILE);
         let other = flight.clone();
-        let thread = thread::spawn(move || panic_of(|| other.run(1, || 9)));
-        sleep(WHILE);
+        let (here, is_here) = chan(1);
+        let thread = thread::spawn(move || {
+            here.send(()).unwrap();
+            panic_of(|| other.run(1, || 9))
+        });
+        is_here.recv().unwrap();
+        settle();
         drop(leave);
         for handle in handles {
             assert!(handle.join().unwrap_err().is::<Goexit>());

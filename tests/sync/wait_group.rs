@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use gort::sync::WaitGroup;
 use gort::{Goexit, JoinHandle, chan, go, goexit, gosched, sleep};
 
-use crate::{WHILE, run, text_of};
+use crate::{WHILE, process, run, text_of};
 
 #[test]
 fn an_empty_group_does_not_wait() {
@@ -229,4 +229,27 @@ fn the_last_one_and_those_who_wait_race() {
             handles.into_iter().for_each(|h| h.join().unwrap());
         }
     });
+}
+
+/// A panic that nobody can see ends the process, and nobody goes on before that.
+#[test]
+fn a_panic_that_ends_the_process_does_not_end_the_wait() {
+    const TEST: &str = "wait_group::a_panic_that_ends_the_process_does_not_end_the_wait";
+    let Some(output) = process::process(TEST, &[]) else {
+        run(|| {
+            let group = WaitGroup::new();
+            let (dropped, is_dropped) = chan::<()>(0);
+            drop(group.go(move || {
+                let _ = is_dropped.recv();
+                panic!("nobody sees it")
+            }));
+            drop(dropped);
+            group.wait();
+            println!("went on");
+        });
+        return;
+    };
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nobody sees it"));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("went on"));
 }

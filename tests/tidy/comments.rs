@@ -71,6 +71,7 @@ fn nothing_is_unfinished_or_of_one_machine() {
             continue;
         }
         for (n, line) in source.lines() {
+            let line = line.replace("context.TODO", "a name of Go's");
             for word in &words {
                 if line.contains(word.as_str()) {
                     complaints.push(format!("{}:{n}: {word}", source.path));

@@ -4,8 +4,7 @@ use super::{Edit, Mutation};
 
 const DOOR: &str = "src/sched/door.rs";
 const JOIN: &str = "src/sched/join.rs";
-const LOCK: &str = "src/sched/lock.rs";
-const SIGNAL_WORD: &str = "src/sched/signal_word.rs";
+const SIGNAL: &str = "src/sched/signal_word.rs";
 const SIGNAL_MODEL: &str = "tests/models/signal_word.rs";
 const JOIN_MODEL: &str = "tests/models/join.rs";
 const RUNNEXT: &str = "src/sched/runnext.rs";
@@ -15,13 +14,6 @@ const TICKET: &str = "src/sched/ticket.rs";
 const PARK_MODEL: &str = "tests/models/park.rs";
 const WAIT_QUEUE: &str = "src/sched/wait_queue.rs";
 const SELECT_MODEL: &str = "tests/models/select.rs";
-const COND: &str = "src/sync/cond_word.rs";
-const COUNT: &str = "src/sync/count.rs";
-const MUTEX: &str = "src/sync/mutex_word.rs";
-const RW: &str = "src/sync/rw_word.rs";
-const COND_MODEL: &str = "tests/models/cond.rs";
-const GROUP_MODEL: &str = "tests/models/wait_group.rs";
-const RW_MODEL: &str = "tests/models/rw_mutex.rs";
 const WATCH_MODEL: &str = "tests/models/watch.rs";
 const SPINNERS_MODEL: &str = "tests/models/spinners.rs";
 
@@ -60,22 +52,9 @@ const PARTNER: (&str, &str) = ("ticket", "a_partner_or_the_clock_wakes_a_gorouti
 const UNWATCHED: (&str, &str) = ("watch", "readied_while_nobody_watches");
 const WATCHER_LEAVES: (&str, &str) = ("watch", "readied_as_the_watcher_leaves_by_itself");
 const TIMED_OUT: (&str, &str) = ("ticket", "a_thread_whose_sleep_ends_settles_with_its_partner");
-const LOCK_PAIR: (&str, &str) = ("lock", "one_at_a_time");
-const LOCK_THREE: (&str, &str) = ("lock", "nobody_sleeps_for_ever");
-const ALONE: (&str, &str) = ("mutex", "one_at_a_time");
-const HANDED: (&str, &str) = ("mutex", "handed_over");
-const FORGOTTEN: (&str, &str) = ("mutex", "nobody_who_waits_is_forgotten");
-const HANDED_ON: (&str, &str) = ("mutex", "nobody_who_is_handed_it_is_forgotten");
-const COND_SIGNAL: (&str, &str) = ("cond", "a_signal_finds_who_waits");
-const SIGNALS: (&str, &str) = ("cond", "two_signals_wake_two");
-const GROUP: (&str, &str) = ("wait_group", "who_waits_sees_what_was_done");
-const MEMBERS: (&str, &str) = ("wait_group", "two_members_and_one_who_waits");
-const RW_PAIR: (&str, &str) = ("rw_mutex", "a_reader_and_a_writer");
-const READERS: (&str, &str) = ("rw_mutex", "two_readers_and_a_writer");
-const DOWNGRADE: (&str, &str) = ("rw_mutex", "a_writer_reads_on");
 
 /// Without the line.
-const fn without(
+pub(super) const fn without(
     file: &'static str,
     function: &'static str,
     line: &'static str,
@@ -85,7 +64,7 @@ const fn without(
 }
 
 /// With `other` in place of `part` of the line.
-const fn instead(
+pub(super) const fn instead(
     file: &'static str,
     function: &'static str,
     line: &'static str,
@@ -97,7 +76,7 @@ const fn instead(
 }
 
 /// Without the line `from`, and with `both` in place of the line `to`.
-const fn moved(
+pub(super) const fn moved(
     file: &'static str,
     function: &'static str,
     from: &'static str,
@@ -320,7 +299,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
         "self.0.compare_exchange(waiter, RUNNING, Ordering::Relaxed, Ordering::Acquire).is_ok()",
         "self.0.swap(RUNNING, Ordering::AcqRel) == waiter",
-        DEADLINE,
+        POLLED,
     ),
     instead(
         JOIN,
@@ -340,7 +319,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     ),
     // A signal is not lost, and wakes one who waits, once.
     instead(
-        SIGNAL_WORD,
+        SIGNAL,
         "take(",
         "self.0.swap(NONE, Ordering::Acquire) == GIVEN",
         "Acquire",
@@ -348,7 +327,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         ONE_WAKE,
     ),
     instead(
-        SIGNAL_WORD,
+        SIGNAL,
         "take(",
         "self.0.swap(NONE, Ordering::Acquire) == GIVEN",
         "self.0.swap(NONE, Ordering::Acquire) == GIVEN",
@@ -356,7 +335,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         TWO_WAKES,
     ),
     instead(
-        SIGNAL_WORD,
+        SIGNAL,
         "wait(",
         "self.0.compare_exchange(NONE, waiter, Ordering::Release, Ordering::Relaxed).is_ok()",
         "Release",
@@ -364,7 +343,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         ONE_WAKE,
     ),
     instead(
-        SIGNAL_WORD,
+        SIGNAL,
         "wait(",
         "self.0.compare_exchange(NONE, waiter, Ordering::Release, Ordering::Relaxed).is_ok()",
         "compare_exchange(NONE, waiter, Ordering::Release, Ordering::Relaxed).is_ok()",
@@ -372,7 +351,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         ONE_WAKE,
     ),
     instead(
-        SIGNAL_WORD,
+        SIGNAL,
         "notify(",
         "let old = self.0.swap(GIVEN, Ordering::AcqRel);",
         "AcqRel",
@@ -380,7 +359,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         ONE_WAKE,
     ),
     instead(
-        SIGNAL_WORD,
+        SIGNAL,
         "notify(",
         "let old = self.0.swap(GIVEN, Ordering::AcqRel);",
         "AcqRel",
@@ -388,7 +367,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         ONE_WAKE,
     ),
     instead(
-        SIGNAL_WORD,
+        SIGNAL,
         "notify(",
         "let old = self.0.swap(GIVEN, Ordering::AcqRel);",
         "self.0.swap(GIVEN, Ordering::AcqRel)",
@@ -624,262 +603,4 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         WATCHER_LEAVES,
     ),
     without(WATCH_MODEL, "end_watch(", "self.wake_one();", WATCHER_LEAVES),
-    // The lock of a queue.
-    instead(
-        LOCK,
-        "try_lock(",
-        "self.0.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()",
-        "Acquire",
-        "Relaxed",
-        LOCK_PAIR,
-    ),
-    instead(
-        LOCK,
-        "lock_slow(",
-        "while self.0.swap(AWAITED, Ordering::Acquire) != FREE {",
-        "Acquire",
-        "Relaxed",
-        LOCK_PAIR,
-    ),
-    instead(
-        LOCK,
-        "lock_slow(",
-        "while self.0.swap(AWAITED, Ordering::Acquire) != FREE {",
-        "AWAITED",
-        "LOCKED",
-        LOCK_PAIR,
-    ),
-    instead(
-        LOCK,
-        "unlock(",
-        "if self.0.swap(FREE, Ordering::Release) == AWAITED {",
-        "Release",
-        "Relaxed",
-        LOCK_PAIR,
-    ),
-    instead(
-        LOCK,
-        "unlock(",
-        "if self.0.swap(FREE, Ordering::Release) == AWAITED {",
-        "== AWAITED",
-        "== FREE",
-        LOCK_THREE,
-    ),
-    // A mutex: who gets it sees what was done, and nobody is forgotten.
-    instead(
-        MUTEX,
-        "lock_fast(",
-        "self.0.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()",
-        "Acquire",
-        "Relaxed",
-        ALONE,
-    ),
-    instead(
-        MUTEX,
-        "unlock_fast(",
-        "self.0.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_ok()",
-        "Release",
-        "Relaxed",
-        ALONE,
-    ),
-    instead(
-        MUTEX,
-        "take(",
-        "match self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {",
-        "Acquire",
-        "Relaxed",
-        FORGOTTEN,
-    ),
-    instead(
-        MUTEX,
-        "take(",
-        "let new = (old | LOCKED) & if awake { !WOKEN } else { !0 };",
-        "if awake { !WOKEN } else { !0 }",
-        "!0",
-        FORGOTTEN,
-    ),
-    instead(MUTEX, "announce(", "while old & LOCKED != 0 {", "old & LOCKED != 0", "true", ALONE),
-    instead(
-        MUTEX,
-        "announce(",
-        "let new = (old | WAITING) & if awake { !WOKEN } else { !0 };",
-        "if awake { !WOKEN } else { !0 }",
-        "!0",
-        FORGOTTEN,
-    ),
-    instead(
-        MUTEX,
-        "free(",
-        "while old & WOKEN != 0 || old & WAITING == 0 {",
-        "old & WOKEN != 0 || old & WAITING == 0",
-        "true",
-        ALONE,
-    ),
-    instead(
-        MUTEX,
-        "free(",
-        "match self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed) {",
-        "Release",
-        "Relaxed",
-        FORGOTTEN,
-    ),
-    instead(
-        MUTEX,
-        "pass_on(",
-        "let new = if hand_over { LOCKED } else { WOKEN } | if more { WAITING } else { 0 };",
-        "if hand_over { LOCKED } else { WOKEN }",
-        "WOKEN",
-        HANDED,
-    ),
-    instead(
-        MUTEX,
-        "pass_on(",
-        "let new = if hand_over { LOCKED } else { WOKEN } | if more { WAITING } else { 0 };",
-        "if more { WAITING } else { 0 }",
-        "0",
-        HANDED_ON,
-    ),
-    instead(
-        MUTEX,
-        "pass_on(",
-        "let new = if hand_over { LOCKED } else { WOKEN } | if more { WAITING } else { 0 };",
-        "if more { WAITING } else { 0 }",
-        "0",
-        FORGOTTEN,
-    ),
-    instead(
-        MUTEX,
-        "pass_on(",
-        "self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok()",
-        "Release",
-        "Relaxed",
-        FORGOTTEN,
-    ),
-    // A condition: no signal passes by who waits.
-    instead(COND, "is_zero(", "self.0.load(Ordering::Relaxed) == 0", "== 0", "<= 1", COND_SIGNAL),
-    without(COND, "one_more(", "self.0.fetch_add(1, Ordering::Relaxed);", COND_SIGNAL),
-    moved(
-        COND_MODEL,
-        "wait(",
-        "self.waiting.one_more();",
-        "drop(queue);",
-        "drop(queue); self.waiting.one_more();",
-        COND_SIGNAL,
-    ),
-    moved(
-        COND_MODEL,
-        "wait(",
-        "self.waiting.one_more();",
-        "drop(queue);",
-        "drop(queue); self.waiting.one_more();",
-        SIGNALS,
-    ),
-    // A wait group: who waits sees what all members did.
-    instead(
-        COUNT,
-        "less(",
-        "match self.0.compare_exchange(old, old - 1, Ordering::AcqRel, Ordering::Relaxed) {",
-        "AcqRel",
-        "Acquire",
-        MEMBERS,
-    ),
-    instead(
-        COUNT,
-        "last(",
-        "let old = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less).ok()?;",
-        "AcqRel",
-        "Acquire",
-        GROUP,
-    ),
-    instead(
-        COUNT,
-        "last(",
-        "let old = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less).ok()?;",
-        "AcqRel",
-        "Release",
-        MEMBERS,
-    ),
-    instead(COUNT, "is_zero(", "self.0.load(Ordering::Acquire) == 0", "Acquire", "Relaxed", GROUP),
-    instead(COUNT, "less(", "while old > 1 {", "> 1", "> 0", GROUP),
-    // A read-write lock.
-    instead(
-        RW,
-        "read(",
-        "match self.0.compare_exchange_weak(old, old + 1, Ordering::Acquire, Ordering::Relaxed) {",
-        "Acquire",
-        "Relaxed",
-        RW_PAIR,
-    ),
-    instead(
-        RW,
-        "announce_reader(",
-        "while old & WRITER != 0 {",
-        "old & WRITER != 0",
-        "true",
-        RW_PAIR,
-    ),
-    instead(
-        RW,
-        "end_read(",
-        "let old = self.0.fetch_sub(1, Ordering::Release);",
-        "Release",
-        "Relaxed",
-        RW_PAIR,
-    ),
-    instead(
-        RW,
-        "end_read(",
-        "old & WRITER != 0 && old & READERS == 1",
-        "old & READERS == 1",
-        "old & READERS == 2",
-        RW_PAIR,
-    ),
-    instead(
-        RW,
-        "write(",
-        "self.0.fetch_or(WRITER, Ordering::Acquire) == 0",
-        "== 0",
-        "!= WRITER",
-        RW_PAIR,
-    ),
-    instead(
-        RW,
-        "write(",
-        "self.0.fetch_or(WRITER, Ordering::Acquire) == 0",
-        "Acquire",
-        "Relaxed",
-        RW_PAIR,
-    ),
-    instead(
-        RW,
-        "is_read(",
-        "self.0.load(Ordering::Acquire) & READERS != 0",
-        "Acquire",
-        "Relaxed",
-        RW_PAIR,
-    ),
-    instead(
-        RW,
-        "end_write(",
-        "self.0.compare_exchange(WRITER, readers, Ordering::Release, Ordering::Relaxed).is_ok()",
-        "Release",
-        "Relaxed",
-        RW_PAIR,
-    ),
-    instead(
-        RW_MODEL,
-        "write(",
-        "self.word.end_write_with(then_reads + woken.len() as u32);",
-        "then_reads + woken.len() as u32",
-        "then_reads",
-        READERS,
-    ),
-    instead(
-        RW_MODEL,
-        "write(",
-        "self.word.end_write_with(then_reads + woken.len() as u32);",
-        "then_reads + woken.len() as u32",
-        "woken.len() as u32",
-        DOWNGRADE,
-    ),
 ];

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use gort::chan::TryRecvError;
 use gort::context::{self, Cause, Context, ContextError, background};
 use gort::sync::WaitGroup;
 use gort::time::Instant;
-use gort::{chan, go, goexit, gosched, select, sleep};
+use gort::{chan, go, goexit, sleep};
 
-#[path = "support/process.rs"]
+#[path = "../support/process.rs"]
 mod process;
+mod races;
+mod together;
 
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
@@ -138,35 +140,6 @@ fn whoever_waits_is_told() {
             sleep(Duration::from_millis(1));
         }
         assert!(thread.join().unwrap());
-    });
-}
-
-#[test]
-fn in_a_select() {
-    run(|| {
-        let (ctx, cancel) = context::with_cancel(&background());
-        let (tx, rx) = chan(0);
-        let worker = go(move || {
-            let mut sum = 0;
-            loop {
-                select! {
-                    recv(rx) -> value => sum += value.unwrap_or(0),
-                    recv(ctx.done()) -> _ => return sum,
-                }
-            }
-        });
-        (1..=10).for_each(|n| tx.send(n).unwrap());
-        cancel.cancel();
-        assert_eq!(worker.join().unwrap(), 55);
-        // A context that cannot end is never chosen.
-        let (_tx, rx) = chan::<()>(0);
-        let root = background();
-        let chosen = select! {
-            recv(root.done()) -> _ => "done",
-            recv(rx) -> _ => "received",
-            default => "neither",
-        };
-        assert_eq!(chosen, "neither");
     });
 }
 
@@ -390,157 +363,6 @@ fn what_is_called_off_is_dropped() {
     });
 }
 
-#[test]
-fn when_cancel_returns_all_below_have_ended() {
-    run(|| {
-        let (root, cancel) = context::with_cancel(&background());
-        let mut level = vec![(root.clone(), cancel.clone())];
-        let mut everybody = Vec::new();
-        for _ in 0..6 {
-            let next = level
-                .iter()
-                .flat_map(|(ctx, _)| [context::with_cancel(ctx), context::with_timeout(ctx, LONG)]);
-            let next = next.collect();
-            everybody.append(&mut level);
-            level = next;
-        }
-        everybody.append(&mut level);
-        assert_eq!(everybody.len(), 127);
-        cancel.cancel();
-        everybody.iter().for_each(|(ctx, _)| assert_ended(ctx, ContextError::Canceled));
-    });
-}
-
-#[test]
-fn many_cancel_at_once() {
-    run(|| {
-        for _ in 0..50 {
-            let (root, cancel_root) = context::with_cancel(&background());
-            let contexts: Vec<_> = (0..20).map(|_| context::with_cancel(&root)).collect();
-            let all = WaitGroup::new();
-            for (n, (ctx, cancel)) in contexts.iter().enumerate() {
-                let (cancel, cancel_root) = (cancel.clone(), cancel_root.clone());
-                all.go(move || if n == 10 { cancel_root.cancel() } else { cancel.cancel() });
-                let (ctx, root) = (ctx.clone(), root.clone());
-                all.go(move || {
-                    assert!(ctx.done().recv().is_err());
-                    assert_ended(&ctx, ContextError::Canceled);
-                    let (late, _cancel) = context::with_cancel(&ctx);
-                    assert_ended(&late, ContextError::Canceled);
-                    drop(context::with_cancel(&root));
-                });
-            }
-            all.wait();
-        }
-    });
-}
-
-/// Contexts are made while the one they come from ends: none of them is missed.
-#[test]
-fn making_and_ending_race() {
-    run(|| {
-        for round in 0..200 {
-            let (root, cancel) = context::with_cancel_cause(&background());
-            let made = go({
-                let root = root.clone();
-                move || {
-                    let (ctx, _cancel) = context::with_cancel(&root);
-                    if round % 3 == 0 {
-                        gosched();
-                    }
-                    let ran = Arc::new(AtomicBool::new(false));
-                    let flag = Arc::clone(&ran);
-                    let (tx, rx) = chan::<()>(0);
-                    let _stop = context::after_func(&ctx, move || {
-                        flag.store(true, Ordering::Relaxed);
-                        drop(tx);
-                    });
-                    assert!(ctx.done().recv().is_err() && rx.recv().is_err());
-                    assert!(ran.load(Ordering::Relaxed));
-                    assert_eq!(cause_text(&ctx), "raced");
-                }
-            });
-            if round % 2 == 0 {
-                gosched();
-            }
-            cancel.cancel("raced");
-            made.join().unwrap();
-        }
-    });
-}
-
-/// A stop and the end race: the function runs, or it was called off, and never both.
-#[test]
-fn stopping_and_ending_race() {
-    run(|| {
-        for _ in 0..300 {
-            let (ctx, cancel) = context::with_cancel(&background());
-            let (tx, rx) = chan::<()>(1);
-            let stop = context::after_func(&ctx, move || tx.send(()).unwrap());
-            let cancels = go(move || cancel.cancel());
-            let stopped = stop.stop();
-            cancels.join().unwrap();
-            assert_eq!(rx.recv().is_ok(), !stopped);
-        }
-    });
-}
-
-/// The deadline, the function and the parent's end race: one of them is the reason for all to see.
-#[test]
-fn deadlines_and_cancelling_race() {
-    run(|| {
-        let all = WaitGroup::new();
-        for n in 0..40_u64 {
-            all.go(move || {
-                let (root, cancel_root) = context::with_cancel_cause(&background());
-                let timeout = Duration::from_micros(n * 5);
-                let (ctx, cancel) = context::with_timeout_cause(&root, timeout, "late");
-                let seen = ctx.clone();
-                let sees = go(move || {
-                    let _ = seen.done().recv();
-                    (seen.err(), cause_text(&seen))
-                });
-                sleep(Duration::from_micros(100));
-                if n % 2 == 0 {
-                    cancel.cancel()
-                } else {
-                    cancel_root.cancel("root")
-                }
-                let (error, cause) = sees.join().unwrap();
-                assert_eq!((ctx.err(), cause_text(&ctx)), (error, cause.clone()));
-                let expected: &[&str] = match error {
-                    Some(ContextError::DeadlineExceeded) => &["late"],
-                    _ => &["root", "context canceled"],
-                };
-                assert!(expected.contains(&cause.as_str()), "{error:?} {cause}");
-            });
-        }
-        all.wait();
-    });
-}
-
-/// Chains that are longer than a goroutine's stack could follow by recursion.
-#[test]
-fn long_chains() {
-    run(|| {
-        let (root, cancel) = context::with_cancel(&background());
-        let mut ctx = root.clone();
-        let mut cancels = Vec::new();
-        for n in 0..100_000_u32 {
-            let (below, cancel) = context::with_cancel(&context::with_value(&ctx, n));
-            ctx = below;
-            cancels.push(cancel);
-        }
-        assert_eq!(ctx.value::<u32>(), Some(&99_999));
-        assert!(ctx.value::<u64>().is_none());
-        drop(root);
-        cancel.cancel();
-        assert_ended(&ctx, ContextError::Canceled);
-        drop(ctx);
-        drop(cancels);
-    });
-}
-
 /// A context that lives long does not remember those that came and went.
 #[test]
 fn short_contexts_leave_nothing_behind() {
@@ -591,23 +413,6 @@ fn cancelled_while_unwinding() {
         });
         assert!(exits.join().is_err());
         assert_ended(&ctx, ContextError::Canceled);
-    });
-}
-
-/// The trace task is a child that keeps everything.
-#[test]
-fn a_task_keeps_what_the_context_carries() {
-    run(|| {
-        let named = context::with_value(&background(), Name("kept"));
-        let (ctx, cancel) = context::with_timeout(&named, LONG);
-        let (in_task, task) = gort::trace::new_task(&ctx, "task");
-        assert_eq!(in_task.deadline(), ctx.deadline());
-        assert_eq!(in_task.value::<Name>().unwrap().0, "kept");
-        assert_open(&in_task);
-        cancel.cancel();
-        assert_ended(&in_task, ContextError::Canceled);
-        drop(task);
-        assert!(format!("{in_task:?}").contains(".WithTask("));
     });
 }
 
