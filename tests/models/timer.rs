@@ -141,6 +141,7 @@ impl ChanTimer {
         if let Some(turn) = due {
             let mut state = self.lock();
             if state.arming.claim(turn) {
+                assert_eq!(state.in_heap, None, "it fires before its time");
                 state.sent = Some(turn);
             }
         }
