@@ -33,6 +33,8 @@
 //!   [`RwMutex`](sync::RwMutex), whose guards may be kept over calls that block,
 //!   [`WaitGroup`](sync::WaitGroup), [`Cond`](sync::Cond), [`Once`](sync::Once),
 //!   [`Semaphore`](sync::Semaphore), [`ErrGroup`](sync::ErrGroup) and others.
+//! - [`time`] has timers: [`time::after`], [`time::Timer`], [`time::Ticker`]; in a [`test::bubble`]
+//!   time passes only while everybody is blocked, so tests of it take none.
 //! - [`context`] tells work when to end, by a call or at a deadline, and carries its values.
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.

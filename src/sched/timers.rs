@@ -345,3 +345,58 @@ impl Heap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Noted {
+        timer: Timer,
+        fired: Arc<Mutex<Vec<u64>>>,
+    }
+
+    impl Fire for Noted {
+        fn fire(self: Arc<Self>, _: &Inside, turn: u64) {
+            self.fired.lock().push(turn);
+        }
+    }
+
+    /// What a heap of many timers gives, some of them stopped or moved, is what is left, in order.
+    #[test]
+    fn timers_fire_in_order() {
+        const TIMERS: u64 = 100_000;
+        let heaps = [Timers::new(), Timers::new()];
+        let fired = Arc::new(Mutex::new(Vec::new()));
+        let make = || Arc::new(Noted { timer: Timer::call(), fired: Arc::clone(&fired) });
+        let noted: Vec<_> = (0..TIMERS).map(|_| make()).collect();
+        // A whole cycle of numbers below the prime, so no two are the same.
+        let when = |n: u64| 1 + n * 7919 % 1_000_003;
+        for (n, noted) in (0..).zip(&noted) {
+            let heap = &heaps[(n % 2) as usize];
+            // SAFETY: the timer is a part of its owner and in no heap.
+            unsafe { heap.keep(&noted.timer, when(n), noted.clone(), when(n)) };
+        }
+        let mut expected: Vec<_> = (0..TIMERS).filter(|n| n % 3 != 0).map(when).collect();
+        for noted in noted.iter().step_by(3) {
+            assert!(noted.timer.withdraw().is_some() && noted.timer.withdraw().is_none());
+        }
+        heaps[1].move_all_to(&heaps[0]);
+        assert_eq!((heaps[1].next_ns(), heaps[0].next_ns() > 0), (NEVER, true));
+        expected.sort_unstable();
+        let rt = Inside::enter();
+        let mut now_ns = 0;
+        while heaps[0].next_ns() != NEVER {
+            now_ns += 10_000;
+            while heaps[0].next_ns() <= now_ns {
+                let mut due = heaps[0].expired(now_ns);
+                assert!(due.calls.len() <= BATCH);
+                due.calls.rotate_right(1); // `fire` does the first one last
+                due.fire(&rt);
+            }
+        }
+        drop(rt);
+        assert!(noted.iter().all(|noted| noted.timer.withdraw().is_none()));
+        assert_eq!(*fired.lock(), expected);
+        assert!(noted.iter().all(|noted| Arc::strong_count(noted) == 1));
+    }
+}

@@ -7,6 +7,7 @@
 //!
 //! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
 
+mod bubble;
 mod cond;
 mod door;
 mod explore;
@@ -23,6 +24,7 @@ mod signal_word;
 mod spinners;
 mod state_word;
 mod ticket;
+mod timer;
 mod wait_group;
 mod watch;
 

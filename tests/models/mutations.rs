@@ -5,6 +5,7 @@
 
 mod list;
 mod list_sync;
+mod list_time;
 mod package;
 
 use std::collections::BTreeSet;
@@ -78,7 +79,8 @@ impl Mutation {
 #[test]
 fn every_broken_line_fails_a_model() {
     let mut package = Package::create();
-    let mutations: Vec<&Mutation> = list::MUTATIONS.iter().chain(list_sync::MUTATIONS).collect();
+    let lists = [list::MUTATIONS, list_sync::MUTATIONS, list_time::MUTATIONS];
+    let mutations: Vec<&Mutation> = lists.into_iter().flatten().collect();
     let models: BTreeSet<_> = mutations.iter().map(|mutation| mutation.model).collect();
     for module in models.iter().map(|model| model.0).collect::<BTreeSet<_>>() {
         package.add_unbroken(module);

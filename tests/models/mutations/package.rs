@@ -10,6 +10,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What a copy may need besides its model's own file.
 const SOURCES: &[&str] = &[
+    "src/sched/bubble_count.rs",
     "src/sched/door.rs",
     "src/sched/join.rs",
     "src/sched/lock.rs",
@@ -18,6 +19,7 @@ const SOURCES: &[&str] = &[
     "src/sched/spinners.rs",
     "src/tracer/status.rs",
     "src/sched/ticket.rs",
+    "src/sched/timer_state.rs",
     "src/sync/cond_word.rs",
     "src/sync/count.rs",
     "src/sync/mutex_word.rs",
