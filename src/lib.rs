@@ -34,6 +34,8 @@
 //!   [`WaitGroup`](sync::WaitGroup), [`Cond`](sync::Cond), [`Once`](sync::Once),
 //!   [`Semaphore`](sync::Semaphore), [`ErrGroup`](sync::ErrGroup) and others.
 //! - [`context`] tells work when to end, by a call or at a deadline, and carries its values.
+//! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
+//!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
 //! - [`test::run`] is [`run`] for tests: a goroutine that panics fails the test.
 //!
@@ -88,6 +90,11 @@
 //! | recursion past the end of a goroutine's stack | a report that names the function, then SIGSEGV or SIGABRT |
 //! | a panic with a [`std::sync::MutexGuard`] alive | the mutex is poisoned, as on threads |
 //!
+//! When all goroutines wait, and nothing is left that could wake one (no timer, no thread but those
+//! that wait in gort themselves, no trace being written), the process ends with Go's report of a
+//! deadlock, all stacks, and exit status 2. SIGQUIT (Ctrl-\) prints all stacks and does the same.
+//! Dumps ask running threads for their stacks by SIGURG, as Go does.
+//!
 //! # What it does not do yet
 //! A goroutine that calls into the system through `std` (a file, a contended `std` mutex) or
 //! computes for long keeps its processor: others run on the remaining ones. There is no `select!`
@@ -95,6 +102,8 @@
 //!
 //! # Environment
 //! - `GOMAXPROCS`: how many processors run goroutines; by default as many as the process may use.
+//! - `GOTRACEBACK`: what the report of a panic that nobody joins shows: `none`, `single` (the
+//!   goroutine itself, the default) or `all` goroutines.
 //! - `GORT_TRACE_VERSION`: `1.23` (the default), `1.25` or `1.26`, the version traces are written in.
 //! - `GORTDEBUG`: settings for tests, separated by commas: `migrate=1`; `seed=N`, a number that the
 //!   scheduler's choices come from (see [`Builder::seed`]); `traceadvanceperiod=NS`, the length of a
@@ -122,6 +131,7 @@ pub mod context;
 pub mod future;
 mod go;
 pub mod local;
+pub mod metrics;
 mod runtime;
 mod sched;
 mod scope;
@@ -139,6 +149,7 @@ pub use chan::chan;
 pub use context::Context;
 pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
+pub use metrics::metrics;
 pub use runtime::{Builder, DetachedPanic, RunError, gomaxprocs, num_goroutine, run};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use stacks::{goroutines, stacks};

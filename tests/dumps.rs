@@ -3,6 +3,7 @@
 #[path = "support/process.rs"]
 mod process;
 
+use std::hint::black_box;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -51,6 +52,8 @@ fn once_waiting(id: u64) -> GoroutineInfo {
     }
 }
 
+// No call is the last thing that a function does, or an optimiser would leave its frame out.
+
 /// A function that waits, where it was called, and the text of the reason.
 struct Case {
     id: u64,
@@ -69,30 +72,39 @@ fn here<T>(value: T) -> T {
     value
 }
 
+#[inline(never)]
 fn receives(rx: &Receiver<u32>) {
-    let _ = here(rx).recv();
+    let _ = black_box(here(rx).recv());
 }
 
+#[inline(never)]
 fn sends(tx: &Sender<u32>) {
-    let _ = here(tx).send(1);
+    let _ = black_box(here(tx).send(1));
 }
 
+#[inline(never)]
 fn sleeps(time: Duration) {
     sleep(here(time));
+    black_box(());
 }
 
+#[inline(never)]
 fn joins(handle: JoinHandle<()>) {
-    let _ = here(handle).join();
+    let _ = black_box(here(handle).join());
 }
 
+#[inline(never)]
 fn awaits(group: &WaitGroup) {
     here(group).wait();
+    black_box(());
 }
 
+#[inline(never)]
 fn receives_in_time(rx: &Receiver<u32>) {
-    let _ = here(rx).recv_timeout(PATIENCE);
+    let _ = black_box(here(rx).recv_timeout(PATIENCE));
 }
 
+#[inline(never)]
 fn iterates(rx: &Receiver<u32>) {
     for n in here(rx) {
         assert_eq!(n, 0);
@@ -122,15 +134,15 @@ fn each_wait_has_its_reason_and_its_place() {
         group.add(1);
         let (rx1, rx2, rx3, waits) = (rx.clone(), rx.clone(), rx, group.clone());
         let cases = [
-            case("chan receive", "receives", "::recv", move || receives(&rx1)),
+            case("chan receive", "receives", "recv", move || receives(&rx1)),
             case("chan receive", "receives_in_time", "recv_timeout", move || {
                 receives_in_time(&rx2)
             }),
-            case("chan receive", "iterates", "gort::chan::", move || iterates(&rx3)),
-            case("chan send", "sends", "::send", move || sends(&full)),
+            case("chan receive", "iterates", "next", move || iterates(&rx3)),
+            case("chan send", "sends", "send", move || sends(&full)),
             case("sleep", "sleeps", "sleep", || sleeps(Duration::from_secs(1000))),
-            case("join", "joins", "::join", move || joins(joined)),
-            case("sync.WaitGroup.Wait", "awaits", "::wait", move || awaits(&waits)),
+            case("join", "joins", "join", move || joins(joined)),
+            case("sync.WaitGroup.Wait", "awaits", "wait", move || awaits(&waits)),
         ];
         for Case { id, reason, function, line, api } in cases {
             let info = once_waiting(id);
@@ -142,7 +154,7 @@ fn each_wait_has_its_reason_and_its_place() {
             if WHOLE {
                 // The call into gort first, then the function that made it.
                 assert!(info.frames[0].function.contains(api), "{info:#?}");
-                assert!(info.frames[0].function.contains("gort::"), "{info:#?}");
+                assert!(info.frames[0].file.contains("/src/"), "{info:#?}");
                 let user = &info.frames[1];
                 assert_eq!(user.function, format!("dumps::{function}"), "{info:#?}");
                 assert!(user.file.ends_with("tests/dumps.rs"));
@@ -169,7 +181,10 @@ fn the_text_is_laid_out_as_gos() {
         let lines: Vec<&str> = mine.unwrap().lines().collect();
         assert_eq!(lines[0], format!("goroutine {id} \"the \\\"worker\\\"\" [chan receive]:"));
         if WHOLE {
-            assert!(lines[1].starts_with("gort::chan::Receiver") && lines[1].ends_with("::recv()"));
+            // What is inlined has a short name where there are line tables only.
+            let full =
+                lines[1].starts_with("gort::chan::Receiver") && lines[1].ends_with("::recv()");
+            assert!(full || lines[1] == "recv<u32>()", "{}", lines[1]);
             assert!(lines[2].starts_with('\t') && lines[2].contains("/src/chan/"), "{}", lines[2]);
             assert_eq!(lines[3], "dumps::receives()");
             assert!(lines[4].starts_with('\t') && lines[4].contains("tests/dumps.rs:"));
@@ -217,6 +232,7 @@ fn a_plain_thread_sees_goroutines_and_is_none() {
 }
 
 /// Computes until it is told to stop.
+#[inline(never)]
 fn computes(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         std::hint::spin_loop();

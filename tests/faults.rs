@@ -587,8 +587,9 @@ fn a_panic_that_nobody_joins_ends_the_process() {
         let id = id.trim();
         end.said("it is lost");
         end.said(&format!("fatal error: goroutine {id} \"lost\" panicked and is joined by nobody"));
-        end.said(&format!("goroutine {id} [running]:\n{}::{test}::", module_path!()));
-        end.said("created at tests/faults.rs:");
+        end.said(&format!("\ngoroutine {id} \"lost\" [running]:\n{}::{test}::", module_path!()));
+        end.said(&format!("created by {}::{test}::", module_path!()));
+        end.said("\n\ttests/faults.rs:");
     }
 }
 

@@ -1,6 +1,10 @@
 //! `goexit` and panics, in one another, in destructors, caught, and under scopes: what Go's tests of
 //! Goexit and of recursive panics check, as far as Rust's unwinding lets it be the same.
 
+#[path = "support/process.rs"]
+mod process;
+
+use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,6 +13,7 @@ use std::time::Duration;
 
 use gort::sync::WaitGroup;
 use gort::{Goexit, JoinHandle, chan, go, goexit, gosched, scope, sleep};
+use process::process;
 
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
@@ -280,4 +285,31 @@ fn goexit_while_the_stack_is_deep_and_the_thread_changed() {
         assert!(handles.into_iter().all(|handle| is_goexit(&handle.join())));
     });
     assert_eq!(count.load(Ordering::Relaxed), 100 * 51);
+}
+
+/// Two unwindings at once, the second of which would leave a destructor: Rust ends the process.
+fn aborts(test: &str, inner: fn() -> (), outer: fn() -> ()) {
+    let Some(output) = process(test, &[]) else {
+        return run(|| {
+            let broken = go(move || {
+                let _deferred = Defer(inner);
+                outer();
+            });
+            let _ = broken.join();
+            unreachable!("the process ends");
+        });
+    };
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");
+}
+
+#[test]
+fn goexit_that_leaves_a_destructor_during_a_panic_aborts() {
+    let test = "goexit_that_leaves_a_destructor_during_a_panic_aborts";
+    aborts(test, || goexit(), || resume_unwind(Box::new(1)));
+}
+
+#[test]
+fn a_panic_that_leaves_a_destructor_during_goexit_aborts() {
+    let test = "a_panic_that_leaves_a_destructor_during_goexit_aborts";
+    aborts(test, || resume_unwind(Box::new(1)), || goexit());
 }

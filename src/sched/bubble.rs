@@ -105,6 +105,56 @@ pub(crate) fn check_same(id: BubbleId, what: &str) {
     assert!(current() == Some(id), "gort: {what} from outside of its test bubble");
 }
 
+/// Which bubble something belongs to for a while.
+pub(crate) struct InBubble(AtomicU64);
+
+impl InBubble {
+    /// None.
+    pub(crate) const fn none() -> InBubble {
+        InBubble(AtomicU64::new(0))
+    }
+
+    /// Neither the caller nor the thing is in a bubble.
+    #[inline]
+    pub(crate) fn is_usual(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0 && current().is_none()
+    }
+
+    /// Whether it belongs to the caller's bubble.
+    pub(crate) fn is_current(&self) -> bool {
+        let id = self.0.load(Ordering::Relaxed);
+        id != 0 && current_number() == id
+    }
+
+    /// Under the thing's lock: if it is `unused` it belongs to the caller's bubble from here on, or
+    /// to none. False: it belongs to others.
+    pub(crate) fn claim(&self, unused: bool) -> bool {
+        let number = current_number();
+        if unused {
+            self.0.store(number, Ordering::Relaxed);
+        }
+        unused || self.0.load(Ordering::Relaxed) == number
+    }
+
+    /// Under the thing's lock: it belongs to nobody.
+    pub(crate) fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// As [`check_same`].
+    #[inline]
+    pub(crate) fn check(&self, what: &str) {
+        if let Some(id) = NonZeroU64::new(self.0.load(Ordering::Relaxed)) {
+            check_same(BubbleId(id), what);
+        }
+    }
+}
+
+/// The number of the caller's bubble, 0 outside.
+fn current_number() -> u64 {
+    current().map_or(0, |id| id.0.get())
+}
+
 impl Inside {
     /// The park that follows can be ended by the caller's own bubble only, if it is in one.
     #[inline]

@@ -8,7 +8,7 @@
 
 use super::g::G;
 use super::m::M;
-use super::p::{self, P};
+use super::p::{self, P, PShared};
 use super::timers::NEVER;
 use super::{Inside, SCHED, runq};
 use crate::sys::clock;
@@ -60,6 +60,7 @@ fn look_around(m: &'static M, p: &'static P) -> Option<&'static G> {
         return fire_all_timers(m, p, clock::monotonic_ns());
     }
     m.spinning.set(true);
+    PShared::count(&p.shared.spun, 1);
     let g = spin(m, p)?;
     stop_spinning(m);
     Some(g)
@@ -152,6 +153,7 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
         }
         let now = clock::monotonic_ns();
         if let Some(g) = steal(m, p, now, &mut eyed) {
+            PShared::count(&p.shared.stolen, 1);
             p.begin_slice();
             return Some(g);
         }

@@ -105,11 +105,12 @@ pub(crate) const FLAG_REFUSED: u16 = 8;
 pub(crate) const FLAG_WATCHED: u16 = 16;
 /// Unseen panics, its own and its descendants', go to a run (`Extras::panics`).
 pub(crate) const FLAG_PANICS_TO_RUN: u16 = 32;
-
 /// It belongs to a bubble: `Extras::bubble` says to which.
 pub(crate) const FLAG_BUBBLED: u16 = 64;
 /// It waits, or is about to, for something that only its bubble can bring about.
 pub(crate) const FLAG_DURABLE: u16 = 128;
+/// The time since it became runnable is measured: `since` says when that was (`metrics.rs`).
+pub(crate) const FLAG_TIMED: u16 = 256;
 
 /// What a goroutine passes on to those it starts, by way of [`Extras::inherit`].
 pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_PANICS_TO_RUN | FLAG_BUBBLED;
@@ -262,6 +263,18 @@ impl G {
     pub(super) fn note_wait(&self, reason: WaitReason, since: u32) {
         self.reason.store(reason as u8, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// The goroutine has become runnable at `since`, in the units of `metrics.rs`. By its waker.
+    pub(super) fn begin_timing(&self, since: u32) {
+        self.since.store(since, Ordering::Relaxed);
+        self.set_flag(FLAG_TIMED);
+    }
+
+    /// It runs: since when it was runnable.
+    pub(super) fn end_timing(&self) -> u32 {
+        self.clear_flag(FLAG_TIMED);
+        self.since.load(Ordering::Relaxed)
     }
 
     /// Why the goroutine waits, or waited the last time, and since when by the coarse clock.

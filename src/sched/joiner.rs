@@ -40,8 +40,14 @@ pub(crate) fn join(rt: Inside, g: &'static G) {
     let joining = Joining { g, waiter: rt.waiter(&parker) };
     let argument = std::ptr::from_ref(&joining).cast_mut().cast();
     let wait = Wait { reason: WaitReason::Join, commit: Joining::commit, argument };
+    durable(&rt, g);
     // SAFETY: `joining` lies on this stack until the caller is woken.
     drop(unsafe { rt.block(joining.waiter, wait, None) });
+}
+
+/// A goroutine of one's own test bubble ends by the bubble's doing only.
+fn durable(rt: &Inside, g: &'static G) {
+    rt.durable_in(bubble::of(g).map(|bubble| bubble.id()));
 }
 
 /// A joiner without a deadline, on its own stack.
@@ -72,6 +78,7 @@ pub(crate) fn join_until(rt: Inside, g: &'static G, deadline_ns: u64) -> bool {
     let argument = std::ptr::from_ref(&commit).cast_mut().cast();
     let wait = Wait { reason: WaitReason::Join, commit: Commit::run, argument };
     timed.lock.lock();
+    durable(&rt, g);
     // SAFETY: all of it stays until the wait is over: what the finisher reads is in a share.
     let (rt, _) = unsafe { rt.block(timed.waiter(), wait, Some(deadline_ns)) };
     // Whoever was first, the commit is complete once the lock is free.

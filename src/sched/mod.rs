@@ -18,6 +18,7 @@ pub(crate) mod joiner;
 pub(crate) mod locals;
 pub(crate) mod lock;
 pub(crate) mod m;
+pub(crate) mod metrics;
 mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;
@@ -43,6 +44,7 @@ pub(crate) mod tls;
 pub(crate) mod unseen;
 pub(crate) mod wait_queue;
 pub(crate) mod waker;
+pub(crate) mod watch;
 
 use std::io;
 use std::sync::Once;

@@ -10,6 +10,7 @@ use super::SCHED;
 use super::coro::Coro;
 use super::g::{self, G};
 use super::glist::GList;
+use super::metrics;
 use super::runq::{self, LocalQueue, SharedQueue};
 use super::timers::Timers;
 use super::{seed, stack};
@@ -40,12 +41,21 @@ pub(crate) struct PShared {
     /// Goroutines born and ended here.
     pub(crate) born: AtomicU64,
     pub(crate) ended: AtomicU64,
+    /// Goroutines the owner took from other processors, and how often it went to look.
+    pub(crate) stolen: AtomicU64,
+    pub(crate) spun: AtomicU64,
 }
 
 /// So many times in a row are a record of running what one readies.
 const RECORD: u32 = 16;
 
 impl PShared {
+    /// Adds to a counter that only the owner writes.
+    #[inline]
+    pub(crate) fn count(counter: &AtomicU64, n: u64) {
+        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
     /// Counts a pick.
     #[inline]
     pub(crate) fn next_tick(&self) -> u32 {
@@ -99,6 +109,8 @@ pub(crate) struct P {
     rng: Cell<u64>,
     /// A slice and how many picks it had, with `GORTDEBUG=seed`.
     pub(super) picks: Cell<(u32, u32)>,
+    /// So many goroutines are made runnable before the next one whose time in the queues is taken.
+    until_sample: Cell<u32>,
     slots: UnsafeCell<GList>,
     coros: UnsafeCell<Vec<*mut Coro>>,
     trace: UnsafeCell<ProcTrace>,
@@ -152,12 +164,15 @@ impl P {
                 slice: AtomicU32::new(0),
                 born: AtomicU64::new(0),
                 ended: AtomicU64::new(0),
+                stolen: AtomicU64::new(0),
+                spun: AtomicU64::new(0),
             },
             queue: local,
             retired: Cell::new(false),
             ids: Cell::new((0, 0)),
             rng: Cell::new(seed::of_processor(id)),
             picks: Cell::new((0, 0)),
+            until_sample: Cell::new(0),
             slots: UnsafeCell::new(GList::new()),
             coros: UnsafeCell::new(Vec::with_capacity(CORO_CACHE)),
             trace: UnsafeCell::new(tracer::proc_trace()),
@@ -184,6 +199,10 @@ impl P {
     /// thieves may have something from the queue for it.
     #[inline]
     pub(crate) fn put_next(&self, g: &'static G) -> bool {
+        match self.until_sample.get() {
+            0 => self.until_sample.set(metrics::begin(g)),
+            n => self.until_sample.set(n - 1),
+        }
         let displaced = if self.shared.slice_over.load(Ordering::Relaxed) {
             Some(g)
         } else {

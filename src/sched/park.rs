@@ -4,11 +4,11 @@
 //! whatever publishes it (the unlock of a channel, the start of a timer) is a function, the
 //! *commit*, that the scheduler calls on the thread's own stack once the goroutine is off it.
 
-use super::g::{FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, G};
+use super::g::{FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, FLAG_TIMED, G};
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
-use super::{Inside, SCHED, bubble, coarse, tls};
+use super::{Inside, SCHED, bubble, coarse, metrics, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
@@ -218,6 +218,9 @@ pub(super) fn go_block(m: &M, g: &'static G, reason: WaitReason, stack: u32) {
 #[inline]
 pub(super) fn start_running(m: &'static M, g: &'static G) {
     m.set_g(Some(g));
+    if g.has_flag(FLAG_TIMED) {
+        metrics::end(g);
+    }
     let traced = m.emit(|e| {
         e.go_start(g);
         generation::after_start(e, || SCHED.procs());

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use super::g::{
-    self, Entry, Extras, FLAG_EXITING, FLAG_PANICS_TO_RUN, FLAG_REFUSED, FLAGS_INHERITED, G,
-    INLINE_BYTES,
+    self, Entry, Extras, FLAG_EXITING, FLAG_PANICS_TO_RUN, FLAG_REFUSED, FLAG_WATCHED,
+    FLAGS_INHERITED, G, INLINE_BYTES,
 };
 use super::join::Finished;
 use super::m::M;
@@ -213,6 +213,7 @@ fn start(rt: &Inside, g: &'static G) {
 #[cold]
 fn start_outside(g: &'static G) {
     SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
+    watch_as_thread(g);
     g.state.born(Status::Created, 0);
     SCHED.injector.push_one(g);
     SCHED.wake_one();
@@ -226,6 +227,15 @@ fn inherit(creator: &G, extras: Option<Box<Extras>>) -> Option<Box<Extras>> {
         extras.inherit(from);
     }
     Some(extras)
+}
+
+/// What the goroutine, which nobody knows yet, gets from the plain thread that starts it.
+fn watch_as_thread(g: &G) {
+    let watch = tls::watch();
+    if watch != 0 {
+        g.extras_or_new().watch.store(watch, Ordering::Relaxed);
+        g.set_flag(FLAG_WATCHED);
+    }
 }
 
 #[cold]

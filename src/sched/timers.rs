@@ -106,9 +106,16 @@ impl Timer {
         }
     }
 
-    /// Takes the timer out of its heap if it is still there. Afterwards nobody touches it, unless
-    /// it is started again. Returns the heap's share of its owner, to be dropped outside.
-    pub(crate) fn cancel(&self) -> Option<Arc<dyn Fire>> {
+    /// Takes a goroutine's timer out of its heap if it is still there. Afterwards nobody touches
+    /// it.
+    pub(crate) fn cancel(&self) {
+        let share = self.withdraw();
+        debug_assert!(share.is_none());
+    }
+
+    /// As [`Timer::cancel`], until the timer is started again. Returns the heap's share of its
+    /// owner, to be dropped outside unless the caller has another.
+    pub(crate) fn withdraw(&self) -> Option<Arc<dyn Fire>> {
         loop {
             let timers = self.home.find();
             // SAFETY: null, a processor's timers, which live as long as the process, or those of a

@@ -14,6 +14,9 @@ use super::stand_in::StandIn;
 thread_local! {
     static CURRENT_M: Cell<*const M> = const { Cell::new(std::ptr::null()) };
 
+    /// The leak check that watches what this plain thread starts, 0 for none.
+    static WATCH: Cell<u32> = const { Cell::new(0) };
+
     /// The goroutine that stands for a plain thread in traces.
     static STAND_IN: OnceCell<StandIn> = const { OnceCell::new() };
 
@@ -78,6 +81,18 @@ pub(crate) fn current_m() -> *const M {
 /// Makes this thread the worker `m`, for good.
 pub(super) fn set_current_m(m: &'static M) {
     CURRENT_M.with(|cell| cell.set(m));
+}
+
+/// The leak check that watches what this plain thread starts, 0 for none.
+#[inline(never)]
+pub(super) fn watch() -> u32 {
+    WATCH.with(Cell::get)
+}
+
+/// From here on `check` watches what this plain thread starts.
+#[inline(never)]
+pub(super) fn set_watch(check: u32) {
+    WATCH.with(|cell| cell.set(check));
 }
 
 /// The goroutine that stands for this plain thread, made when it is first asked for; `None` while

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::count::Count;
 use super::queue::{Queue, Waiting};
 use crate::go::{JoinHandle, go_named};
+use crate::sched::bubble::InBubble;
 use crate::sched::sudog::WakeList;
 use crate::sched::{Inside, current_g, unseen};
 use crate::wire::reason::WaitReason;
@@ -37,11 +38,13 @@ pub struct WaitGroup {
 struct Inner {
     count: Count,
     queue: Queue,
+    /// The test bubble that the group is used in, while the count is not zero.
+    bubble: InBubble,
 }
 
 impl Default for Inner {
     fn default() -> Inner {
-        Inner { count: Count::new(), queue: Queue::in_bubble() }
+        Inner { count: Count::new(), queue: Queue::new(), bubble: InBubble::none() }
     }
 }
 
@@ -53,11 +56,17 @@ impl WaitGroup {
 
     /// Adds `n` things to wait for.
     ///
+    /// In a [test bubble](crate::test::bubble) the group belongs to the bubble until the count is
+    /// zero again.
+    ///
     /// # Panics
-    /// If the counter overflows.
+    /// If the counter overflows. If the group is in use by others than the caller's test bubble.
     pub fn add(&self, n: usize) {
-        self.inner.queue.check("an addition to a WaitGroup");
-        assert!(self.inner.count.add(n), "gort: WaitGroup counter overflow");
+        let fits = match self.inner.bubble.is_usual() {
+            true => self.inner.count.add(n),
+            false => self.inner.add_in_bubble(n),
+        };
+        assert!(fits, "gort: WaitGroup counter overflow");
     }
 
     /// One thing is done.
@@ -66,7 +75,7 @@ impl WaitGroup {
     /// If there was nothing to wait for.
     #[inline]
     pub fn done(&self) {
-        self.inner.queue.check("a part of a WaitGroup done");
+        self.inner.bubble.check("done of a WaitGroup");
         let done = self.inner.count.less() || self.inner.done_with_all();
         assert!(done, "gort: negative WaitGroup counter");
     }
@@ -96,7 +105,6 @@ impl WaitGroup {
 
     /// Waits until the counter is zero.
     pub fn wait(&self) {
-        self.inner.queue.check("a wait for a WaitGroup");
         if !self.inner.count.is_zero() {
             self.inner.wait();
         }
@@ -121,8 +129,25 @@ impl Inner {
         let queue = self.queue.lock(&rt);
         // It becomes zero under the lock only: now, or whoever makes it so finds us in the queue.
         if !self.count.is_zero() {
-            drop(queue.wait(rt, Waiting::new(WaitReason::WaitGroupWait), |_| ()).0);
+            let durable = self.bubble.is_current();
+            let waiting =
+                Waiting { is_durable: durable, ..Waiting::new(WaitReason::WaitGroupWait) };
+            drop(queue.wait(rt, waiting, |_| ()).0);
         }
+    }
+
+    /// Adds in a bubble, or to a group that belongs to one. Under the lock, under which the count
+    /// becomes zero and the group belongs to nobody.
+    #[cold]
+    fn add_in_bubble(&self, n: usize) -> bool {
+        let rt = Inside::enter();
+        let queue = self.queue.lock(&rt);
+        let is_ours = self.bubble.claim(self.count.is_zero());
+        let fits = !is_ours || self.count.add(n);
+        drop(queue);
+        drop(rt);
+        assert!(is_ours, "gort: WaitGroup::add from inside and outside of a test bubble");
+        fits
     }
 
     /// Counts down to zero, most likely, and then wakes everybody who waits. False: it is zero.
@@ -136,6 +161,7 @@ impl Inner {
         let mut queue = self.queue.lock(&rt);
         let last = self.count.last();
         if last == Some(true) {
+            self.bubble.clear();
             queue.pop_all_to(&mut woken);
         }
         drop(queue);

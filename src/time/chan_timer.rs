@@ -77,7 +77,7 @@ impl ChanTimer {
     /// Under the lock. The heap's share of the timer goes, but the caller has another.
     fn stop_locked(&self, state: &mut State) -> bool {
         let prevented = state.arming.disarm();
-        drop(self.timer.cancel());
+        drop(self.timer.withdraw());
         self.take_back() || prevented
     }
 

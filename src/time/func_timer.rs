@@ -103,7 +103,7 @@ impl<F: FnOnce() + Send + 'static, N: 'static> FuncTimer<F, N> {
 
     /// Under the lock. The heap's share of the timer goes, but the caller has another.
     fn stop_locked(&self, state: &mut State<F>) -> bool {
-        drop(self.timer.cancel());
+        drop(self.timer.withdraw());
         state.arming.disarm()
     }
 

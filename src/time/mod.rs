@@ -40,7 +40,7 @@ pub use timer::Timer;
 /// `time.Sleep`.
 pub fn sleep(duration: Duration) {
     if !duration.is_zero() {
-        park::sleep_until(moment_ns(clock::now_ns(), duration));
+        park::sleep_until(deadline_ns(duration));
     }
 }
 

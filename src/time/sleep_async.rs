@@ -89,7 +89,7 @@ impl Drop for Sleep {
         let mut state = alarm.state.lock();
         state.arming.disarm();
         let waker = state.waker.take();
-        let share = alarm.timer.cancel();
+        let share = alarm.timer.withdraw();
         drop(state);
         drop(rt);
         drop((share, waker));

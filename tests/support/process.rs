@@ -7,10 +7,16 @@ use std::process::{Command, Output};
 /// Seconds after which a process that hangs dies of SIGALRM.
 const PATIENCE_S: u32 = 60;
 
+const CHILD: &str = "GORT_TEST_PROCESS";
+
+/// Whether this is a process that [`again`]'s command started.
+pub(crate) fn is_again() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
 /// The command that runs the test called `test` again, alone; `None` in the process that it starts.
 pub(crate) fn again(test: &str) -> Option<Command> {
-    const CHILD: &str = "GORT_TEST_PROCESS";
-    if std::env::var_os(CHILD).is_some() {
+    if is_again() {
         // SAFETY: alarm has no preconditions.
         unsafe { libc::alarm(PATIENCE_S) };
         return None;

@@ -6,9 +6,7 @@ use parking_lot::Mutex;
 
 use super::{Seen, State};
 use crate::tracer::frames::{entry_frame, is_body_of, is_own, is_std};
-use crate::tracer::symbolize::{Symbolizer, UNKNOWN};
-
-pub(crate) use crate::tracer::symbolize::Frame;
+use crate::tracer::symbolize::{Frame, Symbolizer, UNKNOWN};
 
 /// What a build lacks for whole stacks.
 const HINT: &str = "\ngort: this build has no frame pointers, so of each goroutine only its function is \

@@ -18,7 +18,7 @@ use crate::tracer::stack_table::Site;
 use crate::wire::reason::WaitReason;
 
 pub(crate) use collect::{each, each_watched};
-pub(crate) use layout::{Frame, Printer};
+pub(crate) use layout::Printer;
 
 /// What a goroutine does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

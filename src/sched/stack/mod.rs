@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::coro::Coro;
 
-pub(crate) use slab::{give, is_guard, take};
+pub(crate) use slab::{bytes, give, is_guard, take};
 
 /// Bytes below each stack whose touch is an overflow.
 pub(crate) const GUARD_BYTES: usize = 64 << 10;

@@ -67,6 +67,16 @@ pub(crate) fn is_guard(address: usize) -> bool {
     })
 }
 
+/// Address space mapped for stacks, the stacks cut from it, and those of them that lie idle in the
+/// common lists; all in bytes.
+pub(crate) fn bytes() -> (usize, usize, usize) {
+    let classes = CLASSES.lock();
+    classes.iter().flatten().fold((0, 0, 0), |(mapped, made, idle), (usable, class)| {
+        let slabs: usize = class.slabs.iter().map(|(_, bytes)| bytes).sum();
+        (mapped + slabs, made + class.made * usable, idle + class.idle.len() * usable)
+    })
+}
+
 /// From one stack to the next: an odd number of pages. With a power of two, the tops of all stacks
 /// would share a few sets of the processor's address translation caches.
 fn stride(usable: usize) -> usize {
