@@ -23,7 +23,7 @@ use crate::sched::{self, Inside, spawn};
 ///
 /// - in a sleep;
 /// - in a send or a receive on a channel that was made in the bubble, or that nobody ever sends to
-///   ([`never`](crate::chan::never)); in a [`select!`](crate::select) over such channels only;
+///   ([`never`](crate::chan::never)); in a [`select!`](crate::select!) over such channels only;
 /// - in a wait of a [`WaitGroup`](crate::sync::WaitGroup) that the bubble added to, of a
 ///   [`Cond`](crate::sync::Cond), [`Semaphore`](crate::sync::Semaphore) or
 ///   [`Barrier`](crate::sync::Barrier) (which are then not to be used from outside);

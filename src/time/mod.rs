@@ -72,7 +72,7 @@ pub fn until(later: Instant) -> Duration {
 
 /// A channel that receives the time once `duration` is over.
 ///
-/// Dropping the receiver frees the timer. In a [`select!`](crate::select) the arm `after(duration)`
+/// Dropping the receiver frees the timer. In a [`select!`](crate::select!) the arm `after(duration)`
 /// does the same without a channel.
 ///
 /// # Panics
