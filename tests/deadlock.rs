@@ -12,7 +12,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -91,8 +90,8 @@ fn everybody_waits_for_a_channel() {
     end.said("created by deadlock::everybody_waits_for_a_channel::{{closure}} in goroutine 1\n");
 }
 
-fn a_full_channel_a_join_of_oneself_or_a_wait_group_is_a_deadlock() {
-    let test = "a_full_channel_a_join_of_oneself_or_a_wait_group_is_a_deadlock";
+fn a_full_channel_a_mutual_join_or_a_wait_group_is_a_deadlock() {
+    let test = "a_full_channel_a_mutual_join_or_a_wait_group_is_a_deadlock";
     for (way, reason) in [("send", "chan send"), ("join", "join"), ("group", "sync.WaitGroup.Wait")]
     {
         let Some(end) = process(test, &[("GORT_TEST_WAY", way)]) else {
@@ -103,19 +102,16 @@ fn a_full_channel_a_join_of_oneself_or_a_wait_group_is_a_deadlock() {
                     tx.send(2).unwrap();
                 }
                 "join" => {
-                    let own = Arc::new(Mutex::new(None::<JoinHandle<()>>));
-                    let (tx, rx) = chan::<()>(0);
-                    let handle = Arc::clone(&own);
-                    let joins = go(move || {
-                        rx.recv().unwrap();
-                        let own = handle.lock().unwrap().take().unwrap();
-                        own.join().unwrap();
+                    let each = [(), ()].map(|()| chan::<JoinHandle<()>>(1));
+                    let joins = each.each_ref().map(|(_, other)| {
+                        let other = other.clone();
+                        go(move || other.recv().unwrap().join().unwrap())
                     });
-                    *own.lock().unwrap() = Some(joins);
-                    tx.send(()).unwrap();
-                    chan::<()>(0).1.iter().for_each(drop);
-                    let never = chan::<()>(0);
-                    never.1.recv().unwrap();
+                    for (handle, (tx, _)) in joins.into_iter().zip(each.iter().rev()) {
+                        tx.send(handle).unwrap();
+                    }
+                    let (_tx, never) = chan::<()>(0);
+                    never.recv().unwrap();
                 }
                 _ => {
                     let group = WaitGroup::new();
@@ -417,8 +413,8 @@ fn a_lost_panic_is_reported_as_much_as_asked_for() {
 const TESTS: [(&str, fn()); 15] = [
     ("everybody_waits_for_a_channel", everybody_waits_for_a_channel),
     (
-        "a_full_channel_a_join_of_oneself_or_a_wait_group_is_a_deadlock",
-        a_full_channel_a_join_of_oneself_or_a_wait_group_is_a_deadlock,
+        "a_full_channel_a_mutual_join_or_a_wait_group_is_a_deadlock",
+        a_full_channel_a_mutual_join_or_a_wait_group_is_a_deadlock,
     ),
     ("a_deadlock_after_work_sleep_and_goexit", a_deadlock_after_work_sleep_and_goexit),
     ("a_deadlock_while_a_panic_unwinds", a_deadlock_while_a_panic_unwinds),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use gort::sync::WaitGroup;
 use gort::{Builder, RunError, block_on, chan, go, gosched, scope};
@@ -59,11 +60,51 @@ fn program() -> String {
     order.0.lock().unwrap().clone()
 }
 
-/// Runs [`program`] in a process of its own, with these settings: what it wrote.
+/// A program that chooses among what is ready.
+fn chooser() -> String {
+    let order = Order::default();
+    let (left, right) = (chan(20), chan(20));
+    for step in 0..20 {
+        left.0.send(step).unwrap();
+        right.0.send(step).unwrap();
+    }
+    for _ in 0..40 {
+        gort::select! {
+            recv(left.1) -> step => order.note(300, step.unwrap()),
+            recv(right.1) -> step => order.note(301, step.unwrap()),
+        }
+    }
+    order.0.lock().unwrap().clone()
+}
+
+/// A program that sleeps, in a bubble, whose time depends on nothing outside.
+fn sleepers() -> String {
+    gort::test::bubble(|| {
+        let order = Order::default();
+        let all = WaitGroup::new();
+        for n in 0..6 {
+            let order = order.clone();
+            drop(all.go(move || {
+                for step in 0..5 {
+                    // Many wake at the same moment.
+                    gort::sleep(Duration::from_millis(10 * (1 + (n + step) as u64 % 2)));
+                    order.note(n, step);
+                    gosched();
+                    order.note(10 + n, step);
+                }
+            }));
+        }
+        all.wait();
+        order.0.lock().unwrap().clone()
+    })
+}
+
+/// Runs [`program`], [`chooser`] and [`sleepers`] in a process of their own, with these settings:
+/// what they wrote.
 fn order_with(test: &str, environment: &[(&str, &str)]) -> Option<String> {
     let Some(output) = process(test, environment) else {
         // SAFETY: nothing here keeps a thread's own data over a blocking call.
-        println!("order: {}", unsafe { gort::run(program) });
+        println!("order: {}", unsafe { gort::run(|| program() + &chooser() + &sleepers()) });
         return None;
     };
     assert_success(&output);

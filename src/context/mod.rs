@@ -233,7 +233,7 @@ impl Context {
     }
 
     /// The channel that is closed when the context ends; nothing is ever sent on it. If the context
-    /// cannot end, this is a channel that never closes, as [`never`].
+    /// cannot end, this is a channel that never closes, as [`chan::never`](crate::chan::never).
     ///
     /// # Go
     /// `Context.Done`.

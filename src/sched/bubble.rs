@@ -20,7 +20,7 @@ use super::g::{FLAG_BUBBLED, FLAG_DURABLE, G};
 use super::park::Wait;
 use super::sudog::{Parker, Waiter};
 use super::timers::{Fire, NEVER, Timer, Timers};
-use super::{Inside, current_g};
+use super::{Inside, current_g, seed};
 use crate::wire::reason::WaitReason;
 
 /// When a bubble's time begins, in nanoseconds: the first moment of 2000 since that of 1970, as
@@ -41,6 +41,7 @@ pub(crate) struct Bubble {
     /// Somebody is in `wait`.
     waiting: AtomicBool,
     members: Mutex<Members>,
+    random: AtomicU64,
 }
 
 /// Who is woken when all are blocked.
@@ -274,6 +275,7 @@ impl Bubble {
             sleepers: Mutex::default(),
             waiting: AtomicBool::new(false),
             members: Mutex::default(),
+            random: AtomicU64::new(seed::of_bubble(id)),
         })
     }
 
@@ -410,10 +412,20 @@ impl Bubble {
             let rt = Inside::enter();
             let mut due = self.timers.expired(self.now_ns());
             // So that nobody relies on an order among things that happen at once.
-            due.shuffle(|| rt.random());
+            due.shuffle(|| self.next_random());
             due.fire(&rt);
             drop(rt);
         }
+    }
+
+    /// By the clock alone. Marsaglia's xorshift64.
+    fn next_random(&self) -> u64 {
+        let mut x = self.random.load(Ordering::Relaxed);
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.store(x, Ordering::Relaxed);
+        x >> 16
     }
 
     /// The clock sleeps. True: all are blocked; false: a timer may be due.

@@ -38,11 +38,21 @@ pub(super) fn is(seed: u64) -> bool {
 
 /// The seed of processor `id`'s random numbers, not 0.
 pub(super) fn of_processor(id: usize) -> u64 {
+    first(id as u64)
+}
+
+/// The seed of the random numbers of the `id`th bubble, not 0.
+pub(super) fn of_bubble(id: u64) -> u64 {
+    first(!id)
+}
+
+/// What random numbers begin with, for the `n`th who draws some.
+fn first(n: u64) -> u64 {
     let seed = match SEED.load(Ordering::Relaxed) {
         0 => clock::monotonic_ns(),
         seed => seed,
     };
-    mix(seed.wrapping_add(id as u64)).max(1)
+    mix(seed.wrapping_add(n)).max(1)
 }
 
 /// Spreads the bits of a number: the finalizer of Steele, Lea and Flood, "Fast splittable

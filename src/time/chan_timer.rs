@@ -123,9 +123,9 @@ impl ChanTimer {
             return Woken::Nobody;
         }
         let now_ns = self.clock.now_ns();
-        // Ticks that were missed are left out.
         let late_ns = now_ns.saturating_sub(state.when_ns);
         if let Some(missed) = late_ns.checked_div(state.period_ns) {
+            // Ticks that were missed are left out.
             let next_ns = state.period_ns.saturating_mul(missed + 1);
             state.when_ns = state.when_ns.saturating_add(next_ns).min(u64::MAX - 1);
             let turn = state.arming.arm();

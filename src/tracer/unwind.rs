@@ -56,3 +56,39 @@ pub(crate) fn walk(mut fp: usize, bounds: Bounds, out: &mut [usize; MAX_PCS]) ->
     }
     n
 }
+
+/// Where a function returns to that was interrupted at `pc`, before it had made its frame or after
+/// it had left it: [`walk`] from the interrupted frame pointer then misses its caller.
+///
+/// ```text
+/// push rbp        55         the return address is on top of the stack
+/// mov rbp, rsp    48 89 e5   one word below the top
+/// ret             c3         on top
+/// ```
+/// On other architectures than x86-64 the caller is missed.
+///
+/// # Safety
+/// `pc` was interrupted, and at `stack` there are two words.
+pub(crate) unsafe fn unframed_caller(pc: usize, stack: usize) -> Option<usize> {
+    if !cfg!(target_arch = "x86_64") {
+        return None;
+    }
+    // SAFETY: code that ran a moment ago. The bytes after an instruction of less than four belong
+    // to the function, which goes on, or to the padding behind its last page's end.
+    let first = unsafe { *(pc as *const u8) };
+    let moves = || {
+        // SAFETY: as above; 0x48 is a prefix, so there are more bytes.
+        first == 0x48
+            && unsafe { [*((pc + 1) as *const u8), *((pc + 2) as *const u8)] } == [0x89, 0xe5]
+    };
+    let depth = match first {
+        0x55 | 0xc3 => 0,
+        _ if moves() => 8,
+        // endbr64 before all.
+        // SAFETY: as above; 0xf3 is a prefix.
+        0xf3 if unsafe { ((pc + 1) as *const [u8; 3]).read() } == [0x0f, 0x1e, 0xfa] => 0,
+        _ => return None,
+    };
+    // SAFETY: by the caller's promise.
+    Some(unsafe { *((stack + depth) as *const usize) })
+}

@@ -5,6 +5,7 @@
 //! Whoever brings the count to zero acts for the bubble: everybody must be parked by then and all
 //! that they did be seen, and nobody else may act.
 
+#[allow(dead_code, reason = "the model uses a part")]
 #[path = "../../src/sched/bubble_count.rs"]
 mod source;
 

@@ -1,5 +1,6 @@
 //! A goroutine's end and its handle: `src/sched/join.rs`.
 
+#[allow(dead_code, reason = "the model uses a part")]
 #[path = "../../src/sched/join.rs"]
 mod source;
 #[path = "../../src/sched/ticket.rs"]

@@ -14,10 +14,7 @@ use crate::{panic_of, run};
 const LONG: Duration = Duration::from_secs(3600);
 
 /// In a bubble: `blocks` blocks until `ends`, an hour of the bubble later.
-fn blocks_durably<T: Send + 'static>(make: fn() -> T, blocks: fn(&T), ends: fn(&T))
-where
-    T: Sync,
-{
+fn blocks_durably<T: Send + Sync + 'static>(make: fn() -> T, blocks: fn(&T), ends: fn(&T)) {
     run(|| {
         bubble(move || {
             let begin = Instant::now();

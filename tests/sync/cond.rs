@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gort::sync::{Cond, Mutex, WaitGroup};
 use gort::{chan, go, gosched, sleep};
 
-use crate::{WHILE, joined, run, settle, until};
+use crate::{WHILE, blocked, joined, run, until};
 
 type Shared<T> = Arc<(Mutex<T>, Cond)>;
 
@@ -43,7 +43,7 @@ fn a_signal_wakes_one() {
             pair.1.signal();
             drop(guard);
             woken.recv().unwrap();
-            settle();
+            sleep(WHILE / 4);
             assert!(woken.is_empty(), "two woke");
             assert_eq!(*pair.0.lock(), left);
         }
@@ -236,8 +236,7 @@ fn a_wait_with_a_limit() {
         let pair = shared(());
         let other = Arc::clone(&pair);
         let waits = go(move || other.1.wait_timeout(&mut other.0.lock(), Duration::MAX));
-        sleep(WHILE);
-        assert!(!waits.is_finished());
+        blocked(&waits, "sync.Cond.Wait");
         pair.1.broadcast();
         assert!(waits.join().unwrap());
     });

@@ -10,7 +10,7 @@ use gort::context::{self, ContextError};
 use gort::sync::ErrGroup;
 use gort::{Goexit, go, goexit, gosched, sleep};
 
-use crate::{WHILE, joined, panic_of, run, settle};
+use crate::{WHILE, joined, panic_of, run, until};
 
 #[test]
 fn a_group_of_nobody() {
@@ -43,7 +43,7 @@ fn the_first_error_counts() {
                     outcome
                 });
                 let _ = rx.recv();
-                settle();
+                until(|| format!("{group:?}") == "ErrGroup(0)");
             }
             assert_eq!(ctx.err().is_some(), outcomes.iter().any(Result::is_err));
             assert_eq!(group.wait(), expected);

@@ -47,12 +47,13 @@ fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Gives all others time to come to where they wait, the more the busier the machine is.
-fn settle() {
-    for _ in 0..20 {
-        gort::gosched();
-        gort::sleep(Duration::from_micros(500));
-    }
+/// Waits until the goroutine waits, for this reason.
+fn blocked<T>(handle: &gort::JoinHandle<T>, reason: &str) {
+    until(|| {
+        let mut is_blocked = false;
+        gort::stacks::each(|g| is_blocked |= g.id == handle.id() && g.wait_reason == Some(reason));
+        is_blocked
+    });
 }
 
 /// Joins a thread as a goroutine may: without blocking the thread that it runs on.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gort::sync::{Mutex, MutexGuard, WaitGroup};
 use gort::{chan, go, goexit, gosched, sleep};
 
-use crate::{WHILE, joined, run, settle, until};
+use crate::{WHILE, blocked, joined, run, until};
 
 /// Adds in two steps, with `pause` between: without exclusion, sums get lost.
 fn add(mutex: &Mutex<u32>, pause: impl FnOnce()) {
@@ -149,8 +149,7 @@ fn hand_over_is_in_order() {
         let all = WaitGroup::new();
         for n in 0..8 {
             let order = Arc::clone(&order);
-            all.go(move || order.lock().push(n));
-            settle(); // they wait one after the other
+            blocked(&all.go(move || order.lock().push(n)), "sync.Mutex.Lock");
         }
         sleep(WHILE);
         drop(held);

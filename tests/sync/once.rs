@@ -41,11 +41,14 @@ fn others_wait_for_the_first() {
     static ONCE: Once = Once::new();
     run(|| {
         let (tx, rx) = gort::chan::<()>(0);
-        let first = go(move || ONCE.call_once(|| assert!(rx.recv().is_err())));
-        while format!("{ONCE:?}") != "Once" {
-            gosched();
-        }
-        gort::sleep(WHILE);
+        let (begun, has_begun) = gort::chan(1);
+        let first = go(move || {
+            ONCE.call_once(|| {
+                begun.send(()).unwrap();
+                assert!(rx.recv().is_err());
+            });
+        });
+        has_begun.recv().unwrap();
         let others = [go(|| ONCE.call_once(|| panic!("twice")))];
         let thread = thread::spawn(|| ONCE.call_once(|| panic!("twice")));
         gort::sleep(WHILE);

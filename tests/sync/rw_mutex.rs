@@ -9,7 +9,7 @@ use std::time::Duration;
 use gort::sync::{RwMutex, RwWriteGuard, WaitGroup};
 use gort::{chan, go, gosched, sleep};
 
-use crate::{WHILE, joined, run, settle, until};
+use crate::{blocked, joined, run, until};
 
 #[test]
 fn readers_are_in_together() {
@@ -105,7 +105,7 @@ fn readers_come_after_a_waiting_writer_and_before_the_next() {
     run(|| {
         let lock = Arc::new(RwMutex::new(Vec::new()));
         let first = lock.read();
-        let party = |name: &'static str, writes: bool| {
+        let party = |name: &'static str, writes: bool, reason: &str| {
             let lock = Arc::clone(&lock);
             let handle = go(move || {
                 if writes {
@@ -115,15 +115,15 @@ fn readers_come_after_a_waiting_writer_and_before_the_next() {
                     assert_eq!(seen, ["first writer"], "{name}");
                 }
             });
-            settle();
+            blocked(&handle, reason);
             handle
         };
-        let writer = party("first writer", true);
+        let writer = party("first writer", true, "sync.RWMutex.Lock");
         assert!(lock.try_read().is_none());
         let parties: Vec<_> = (0..3)
-            .map(|_| party("reader", false))
-            .chain([party("second writer", true)])
-            .chain((0..3).map(|_| party("late reader", false)))
+            .map(|_| party("reader", false, "sync.RWMutex.RLock"))
+            .chain([party("second writer", true, "sync.Mutex.Lock")])
+            .chain((0..3).map(|_| party("late reader", false, "sync.RWMutex.RLock")))
             .collect();
         assert!(!writer.is_finished() && !parties.iter().any(gort::JoinHandle::is_finished));
         drop(first);
@@ -175,7 +175,9 @@ fn a_writer_goes_on_as_a_reader() {
                 })
             })
             .collect();
-        sleep(WHILE);
+        for (handle, writes) in others.iter().zip([false, false, true]) {
+            blocked(handle, if writes { "sync.Mutex.Lock" } else { "sync.RWMutex.RLock" });
+        }
         *writer += 1;
         let reader = RwWriteGuard::downgrade(writer);
         until(|| others.iter().filter(|h| h.is_finished()).count() == 2);

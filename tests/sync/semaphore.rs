@@ -10,7 +10,7 @@ use gort::context::{self, ContextError};
 use gort::sync::{Mutex, Semaphore, WaitGroup};
 use gort::{JoinHandle, go, gosched, sleep};
 
-use crate::{WHILE, joined, panic_of, run, settle, until};
+use crate::{WHILE, blocked, joined, panic_of, run, until};
 
 #[test]
 fn never_more_than_there_are() {
@@ -85,7 +85,7 @@ fn first_come_first_served() {
                 order.lock().push(name);
                 drop(permit);
             });
-            settle();
+            blocked(&handle, "semacquire");
             handle
         };
         let handles = [party("large", 4), party("small", 1), party("middle", 3)];
@@ -174,28 +174,30 @@ fn a_wait_with_a_limit() {
 #[test]
 fn giving_up_makes_way() {
     run(|| {
-        let semaphore = Semaphore::new(2);
-        let held = semaphore.acquire(1);
-        for by_context in [false, true] {
-            let (ctx, cancel) = context::with_cancel(&context::background());
-            let other = semaphore.clone();
-            let large = go(move || match by_context {
-                true => other.acquire_with(&ctx, 2).is_ok(),
-                false => other.acquire_timeout(2, 10 * WHILE).is_some(),
-            });
-            settle();
-            let other = semaphore.clone();
-            let small = go(move || drop(other.acquire(1)));
-            settle();
-            assert!(!small.is_finished() && !large.is_finished());
-            if by_context {
-                cancel.cancel();
+        gort::test::bubble(|| {
+            let semaphore = Semaphore::new(2);
+            let held = semaphore.acquire(1);
+            for by_context in [false, true] {
+                let (ctx, cancel) = context::with_cancel(&context::background());
+                let other = semaphore.clone();
+                let large = go(move || match by_context {
+                    true => other.acquire_with(&ctx, 2).is_ok(),
+                    false => other.acquire_timeout(2, WHILE).is_some(),
+                });
+                gort::test::wait();
+                let other = semaphore.clone();
+                let small = go(move || drop(other.acquire(1)));
+                gort::test::wait();
+                assert!(!small.is_finished() && !large.is_finished());
+                if by_context {
+                    cancel.cancel();
+                }
+                assert!(!large.join().unwrap());
+                small.join().unwrap();
+                assert_eq!(semaphore.available(), 1);
             }
-            assert!(!large.join().unwrap());
-            small.join().unwrap();
-            assert_eq!(semaphore.available(), 1);
-        }
-        drop(held);
+            drop(held);
+        });
     });
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gort::sync::{SingleFlight, WaitGroup};
 use gort::{Goexit, chan, go, goexit, sleep};
 
-use crate::{WHILE, joined, panic_of, process, run, settle, text_of};
+use crate::{WHILE, joined, panic_of, process, run, text_of};
 
 type Flight = SingleFlight<&'static str, Result<u32, String>>;
 
@@ -25,37 +25,54 @@ fn alone() {
 #[test]
 fn who_comes_meanwhile_gets_the_same() {
     run(|| {
-        let flight = Flight::default();
-        let calls = Arc::new(AtomicUsize::new(0));
-        let (leave, may_leave) = chan::<()>(0);
-        let all = WaitGroup::new();
-        let want = |may_leave: gort::chan::Receiver<()>| {
-            let (flight, calls) = (flight.clone(), Arc::clone(&calls));
-            move || {
-                let (value, shared) = flight.run("key", || {
-                    calls.fetch_add(1, Ordering::Relaxed);
-                    let _ = may_leave.recv();
-                    Ok(1)
+        gort::test::bubble(|| {
+            let flight = Flight::default();
+            let calls = Arc::new(AtomicUsize::new(0));
+            let (leave, may_leave) = chan::<()>(0);
+            let all = WaitGroup::new();
+            for _ in 0..10 {
+                let (flight, calls) = (flight.clone(), Arc::clone(&calls));
+                let may_leave = may_leave.clone();
+                all.go(move || {
+                    let result = flight.run("key", || {
+                        calls.fetch_add(1, Ordering::Relaxed);
+                        let _ = may_leave.recv();
+                        Ok(1)
+                    });
+                    assert_eq!(result, (Ok(1), true));
                 });
-                assert_eq!((value, shared), (Ok(1), true));
             }
-        };
-        (0..10).for_each(|_| drop(all.go(want(may_leave.clone()))));
-        let thread = thread::spawn(want(may_leave.clone()));
+            gort::test::wait();
+            let on_chan = flight.run_chan("key", || unreachable!("there is a call"));
+            // Another key is another call.
+            assert_eq!(flight.run("other", || Ok(2)), (Ok(2), false));
+            assert!(on_chan.is_empty());
+            drop(leave);
+            all.wait();
+            assert_eq!(on_chan.recv(), Ok((Ok(1), true)));
+            assert_eq!(calls.load(Ordering::Relaxed), 1);
+        });
+    });
+}
+
+/// A plain thread waits for a goroutine's call.
+#[test]
+fn a_thread_gets_the_same() {
+    run(|| ());
+    // It may come too late, but hardly ever does.
+    assert!((0..100).any(|_| {
+        let flight = Flight::new();
+        let (begun, has_begun) = chan(1);
         let on_chan = flight.run_chan("key", move || {
-            let _ = may_leave.recv();
+            begun.send(()).unwrap();
+            sleep(WHILE);
             Ok(1)
         });
-        // Another key is another call.
-        assert_eq!(flight.run("other", || Ok(2)), (Ok(2), false));
-        sleep(WHILE);
-        assert!(on_chan.is_empty());
-        drop(leave);
-        all.wait();
-        joined(thread).unwrap();
-        assert_eq!(on_chan.recv(), Ok((Ok(1), true)));
-        assert!(calls.load(Ordering::Relaxed) <= 1);
-    });
+        has_begun.recv().unwrap();
+        let result = flight.run("key", || Ok(2));
+        assert_eq!(on_chan.recv().unwrap().0, Ok(1));
+        result == (Ok(1), true)
+    }));
 }
 
 #[test]
@@ -162,35 +179,47 @@ fn a_panic_reaches_all() {
 #[test]
 fn goexit_reaches_all() {
     run(|| {
-        let flight: SingleFlight<u8, u8> = SingleFlight::new();
-        let (leave, may_leave) = chan::<()>(0);
-        let handles: Vec<_> = (0..5)
-            .map(|_| {
-                let (flight, may_leave) = (flight.clone(), may_leave.clone());
-                go(move || {
-                    flight.run(1, || {
-                        let _ = may_leave.recv();
-                        goexit()
+        gort::test::bubble(|| {
+            let flight: SingleFlight<u8, u8> = SingleFlight::new();
+            let (leave, may_leave) = chan::<()>(0);
+            let handles: Vec<_> = (0..5)
+                .map(|_| {
+                    let (flight, may_leave) = (flight.clone(), may_leave.clone());
+                    go(move || {
+                        flight.run(1, || {
+                            let _ = may_leave.recv();
+                            goexit()
+                        })
                     })
                 })
-            })
-            .collect();
-        sleep(WHILE);
-        let other = flight.clone();
-        let (here, is_here) = chan(1);
-        let thread = thread::spawn(move || {
-            here.send(()).unwrap();
-            panic_of(|| other.run(1, || 9))
+                .collect();
+            gort::test::wait();
+            drop(leave);
+            for handle in handles {
+                assert!(handle.join().unwrap_err().is::<Goexit>());
+            }
+            assert_eq!(flight.run(1, || 2), (2, false));
         });
-        is_here.recv().unwrap();
-        settle();
-        drop(leave);
-        for handle in handles {
-            assert!(handle.join().unwrap_err().is::<Goexit>());
-        }
-        assert_eq!(joined(thread).unwrap(), "gort: the function of a SingleFlight called goexit");
-        assert_eq!(flight.run(1, || 2), (2, false));
     });
+}
+
+/// A plain thread cannot exit as a goroutine does.
+#[test]
+fn goexit_is_a_panic_for_a_thread() {
+    run(|| ());
+    assert!((0..100).any(|_| {
+        let flight: SingleFlight<u8, u8> = SingleFlight::new();
+        let (begun, has_begun) = chan(1);
+        let exits = flight.run_chan(1, move || {
+            begun.send(()).unwrap();
+            sleep(WHILE);
+            goexit()
+        });
+        has_begun.recv().unwrap();
+        let text = panic_of(|| flight.run(1, || panic!("too late")));
+        assert!(exits.recv().is_err());
+        text == "gort: the function of a SingleFlight called goexit"
+    }));
 }
 
 /// A value whose clone panics harms only whoever wanted that clone.

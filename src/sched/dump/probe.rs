@@ -129,11 +129,15 @@ fn walk(m: &M, at: &Interrupted) -> (u64, usize) {
     }
     let mut pcs = [0; MAX_PCS];
     // What lies below the stack pointer is in nobody's use any more.
-    let n = unwind::walk(at.frame, Bounds { low: at.stack, ..whole }, &mut pcs).min(MAX_PCS - 1);
-    // One past the instruction, like the return addresses.
-    SLOT.pcs[0].store(at.pc + 1, Ordering::Relaxed);
-    for (to, from) in SLOT.pcs[1..].iter().zip(&pcs[..n]) {
-        to.store(*from, Ordering::Relaxed);
+    let n = unwind::walk(at.frame, Bounds { low: at.stack, ..whole }, &mut pcs);
+    // SAFETY: the thread is at that place, with its stack up to the root function above it.
+    let unframed = unsafe { unwind::unframed_caller(at.pc, at.stack) };
+    // The first is one past the instruction, like the return addresses.
+    let all = [at.pc + 1].into_iter().chain(unframed).chain(pcs[..n].iter().copied());
+    let mut len = 0;
+    for (to, from) in SLOT.pcs.iter().zip(all) {
+        to.store(from, Ordering::Relaxed);
+        len += 1;
     }
-    (g.id(), n + 1)
+    (g.id(), len)
 }
