@@ -18,7 +18,8 @@ use crate::sched::waker::wake_from_inside;
 /// A future that is ready once `duration` is over, counted from this call.
 ///
 /// It may be polled by whomever, [`block_on`](crate::block_on) or another runtime, and dropped at
-/// any time.
+/// any time. In a [test bubble](crate::test::bubble) a [`block_on`](crate::block_on) does not let
+/// time pass, since it cannot know what its future waits for: there, goroutines [`sleep`](super::sleep).
 ///
 /// # Panics
 /// If no [`run`](crate::run) has begun yet.
@@ -64,6 +65,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.clock.check("poll of a sleep");
         if self.when_ns <= self.clock.now_ns() {
             return Poll::Ready(());
         }

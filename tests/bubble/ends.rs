@@ -183,7 +183,10 @@ fn a_group_is_not_used_inside_and_outside_at_once() {
 fn everybody_blocked_is_a_deadlock() {
     let text = panic_of(|| select! {});
     assert!(text.starts_with("deadlock: all goroutines in bubble are blocked\n"), "{text}");
-    assert!(text.contains("[select (no cases)]") && text.contains("tests/bubble/ends.rs:"), "{text}");
+    assert!(
+        text.contains("[select (no cases)]") && text.contains("tests/bubble/main.rs:"),
+        "{text}"
+    );
 
     let text = panic_of(|| {
         let (_tx, rx) = chan::<()>(0);

@@ -4,7 +4,10 @@
 mod many;
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/mod.rs"]
+mod support;
 mod ticker;
+mod traced;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
