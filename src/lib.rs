@@ -28,18 +28,19 @@
 //! - [`scope()`] starts goroutines that borrow; [`local!`] declares statics of which every goroutine
 //!   has its own.
 //! - [`block_on`] waits for a future, and a [`JoinHandle`] can be awaited.
-//! - [`chan()`] makes channels.
+//! - [`chan()`] makes channels, [`select!`] waits for several at once.
 //! - [`sync`] has what goroutines wait for each other with: [`Mutex`](sync::Mutex) and
 //!   [`RwMutex`](sync::RwMutex), whose guards may be kept over calls that block,
 //!   [`WaitGroup`](sync::WaitGroup), [`Cond`](sync::Cond), [`Once`](sync::Once),
 //!   [`Semaphore`](sync::Semaphore), [`ErrGroup`](sync::ErrGroup) and others.
 //! - [`time`] has timers: [`time::after`], [`time::Timer`], [`time::Ticker`]; in a [`test::bubble`]
 //!   time passes only while everybody is blocked, so tests of it take none.
-//! - [`context`] tells work when to end, by a call or at a deadline, and carries its values.
+//! - [`time`] has timers and tickers; [`context`] tells work when to end, by a call or at a deadline, and carries its values.
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
-//! - [`test::run`] is [`run`] for tests: a goroutine that panics fails the test.
+//! - [`test::run`] is [`run`] for tests: a goroutine that panics fails the test;
+//!   [`test::bubble`] gives a test a time of its own.
 //!
 //! Everything works on plain threads as well, where what blocks blocks the thread.
 //!
@@ -78,7 +79,7 @@
 //! the process with a report and exit status 2, as in Go: it is never lost. Others may be chosen:
 //! [`Builder::detached_panic`] logs it; in [`test::run`] it fails the test; in a [`scope()`] the
 //! scope panics. To these count a panic in a destructor of a goroutine-local, of a result that nobody
-//! takes, and in a waker that a goroutine's end calls. Goroutines outlive the [`run`] they were
+//! takes, and in a future's waker. Goroutines outlive the [`run`] they were
 //! started in; the end of the process ends them.
 //!
 //! What goes wrong, and what becomes of it:
@@ -99,8 +100,8 @@
 //!
 //! # What it does not do yet
 //! A goroutine that calls into the system through `std` (a file, a contended `std` mutex) or
-//! computes for long keeps its processor: others run on the remaining ones. There is no `select!`
-//! and no network. Linux on x86-64 and aarch64 only.
+//! computes for long keeps its processor: others run on the remaining ones. There is
+//! no network. Linux on x86-64 and aarch64 only.
 //!
 //! # Environment
 //! - `GOMAXPROCS`: how many processors run goroutines; by default as many as the process may use.

@@ -8,7 +8,7 @@
 //!
 //! A blocked goroutine costs no thread; on a plain thread the same calls block the thread; and
 //! [`Sender::send_async`] and [`Receiver::recv_async`] are futures, for whoever polls them.
-//! [`select!`](crate::select) waits for several channels at once.
+//! [`select!`](crate::select!) waits for several channels at once.
 //!
 //! Every value that goes in comes out once or is dropped once: by whoever receives it, by a send
 //! that failed and gives it back, or with the channel.
@@ -55,7 +55,7 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 /// A receiver to which nobody ever sends: a receive waits for ever, and in a
-/// [`select!`](crate::select) the arm is never chosen.
+/// [`select!`](crate::select!) the arm is never chosen.
 ///
 /// # Examples
 /// ```
@@ -64,7 +64,7 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// ```
 ///
 /// # Go
-/// A nil channel. An arm of [`select!`](crate::select) also takes an [`Option`], which is the
+/// A nil channel. An arm of [`select!`](crate::select!) also takes an [`Option`], which is the
 /// usual way to switch an arm off.
 pub fn never<T>() -> Receiver<T> {
     // Its one sender, which does not exist, never goes.
