@@ -474,6 +474,11 @@ impl ClockSleep<'_> {
         };
         bubble.sleepers.lock().clock = Some(waiter);
         let rt = Inside::already(super::tls::current_m());
+        // A timer that was due at once may have been started since the last look, by somebody who
+        // found no clock to wake.
+        if bubble.timers.next_ns() <= bubble.now_ns() {
+            bubble.wake_clock(&rt);
+        }
         bubble.leave(&rt);
         std::mem::forget(rt);
         true
