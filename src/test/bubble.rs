@@ -1,9 +1,9 @@
 //! [`bubble`] and [`wait`].
 
-use std::fmt::Write;
 use std::panic::{Location, resume_unwind};
 
 use crate::sched::bubble::{self, Bubble, End};
+use crate::sched::dump::{self, Printer};
 use crate::sched::g::{Extras, G};
 use crate::sched::park::Goexit;
 use crate::sched::{self, Inside, spawn};
@@ -116,17 +116,14 @@ fn deadlock(ended: bool, blocked: &[&'static G]) -> String {
         true => "deadlock: main bubble goroutine has exited but blocked goroutines remain",
         false => "deadlock: all goroutines in bubble are blocked",
     });
-    for g in blocked {
-        let name = g.name().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-        let (reason, _) = g.last_wait();
-        let (id, location) = (g.id(), g.location());
-        let entry = (g.entry().name)();
-        let _ = write!(
-            text,
-            "\n\ngoroutine {id}{name} [{}]:\n{entry}\ncreated at {location}",
-            reason.text()
-        );
-    }
+    let mut printer = Printer::new();
+    dump::each(&mut |seen| {
+        if blocked.iter().any(|g| g.id() == seen.id) {
+            text.push_str("\n\n");
+            printer.print(&seen, &mut text);
+            text.truncate(text.trim_end().len());
+        }
+    });
     text
 }
 

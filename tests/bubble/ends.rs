@@ -184,7 +184,7 @@ fn everybody_blocked_is_a_deadlock() {
     let text = panic_of(|| select! {});
     assert!(text.starts_with("deadlock: all goroutines in bubble are blocked\n"), "{text}");
     assert!(
-        text.contains("[select (no cases)]") && text.contains("tests/bubble/main.rs:"),
+        text.contains("[select (no cases)]:\n") && text.contains("tests/bubble/ends.rs:"),
         "{text}"
     );
 
