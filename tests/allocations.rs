@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gort::sync::{Barrier, Cond, Mutex, Once, OnceValue, RwMutex, Semaphore, WaitGroup};
-use gort::{chan, go, gosched};
+use gort::{chan, go, gosched, select};
 
 #[path = "support/process.rs"]
 mod process;
@@ -123,6 +123,42 @@ fn channels_with_a_limit() {
     expect_none("channels_with_a_limit", || {
         let (_tx, rx) = chan::<()>(0);
         parties(2, move |_| assert!(rx.recv_timeout(Duration::from_micros(50)).is_err()))
+    });
+}
+
+/// Up to 8 arms that send or receive, of which some wait and some do not.
+#[test]
+fn selects() {
+    expect_none("selects", || {
+        let (txs, rxs): (Vec<_>, Vec<_>) = (0..8).map(|n| chan::<usize>(n % 2)).unzip();
+        parties(4, move |n| {
+            for value in 0..100 {
+                match n % 2 {
+                    0 => select! {
+                        send(txs[0], value) -> s => s.unwrap(),
+                        send(txs[1], value) -> s => s.unwrap(),
+                        send(txs[2], value) -> s => s.unwrap(),
+                        send(txs[7], value) -> s => s.unwrap(),
+                        after(Duration::from_secs(60)) => unreachable!(),
+                    },
+                    _ => {
+                        let got = select! {
+                            recv(rxs[0]) -> v => v,
+                            recv(rxs[1]) -> v => v,
+                            recv(rxs[2]) -> v => v,
+                            recv(rxs[3]) -> v => v,
+                            recv(rxs[4]) -> v => v,
+                            recv(rxs[5]) -> v => v,
+                            recv(rxs[6]) -> v => v,
+                            recv(rxs[7]) -> v => v,
+                        };
+                        assert!(got.is_ok());
+                    }
+                }
+            }
+            select! { recv(rxs[3]) -> _ => unreachable!(), default => {} }
+            select! { after(Duration::from_micros(20)) => {} }
+        })
     });
 }
 
