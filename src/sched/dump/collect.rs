@@ -15,6 +15,7 @@ use super::{Seen, State};
 use crate::sched::g::{self, FLAG_WATCHED, G};
 use crate::sched::m::M;
 use crate::sched::{current_g, stand_in, stop};
+use crate::sys::{clock, thread};
 use crate::tracer::status::Status;
 use crate::tracer::unwind::{self, MAX_PCS};
 
@@ -23,6 +24,9 @@ const BATCH: usize = 128;
 /// How long a stop waits for a running thread's answer, and how long one waits after it.
 const SHORT: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_millis(500);
+/// How long the world goes on after a stop: a wake-up takes some microseconds.
+const PAUSE_MIN_NS: u64 = 20_000;
+const PAUSE_MAX_NS: u64 = 1_000_000;
 /// How often a running goroutine is looked for before it counts as unavailable.
 const ATTEMPTS: usize = 4;
 
@@ -49,8 +53,7 @@ fn visit(filter: &dyn Fn(&'static G) -> bool, sink: &mut dyn FnMut(Seen)) {
     let mut candidates: Vec<(u64, &'static G)> = candidates.map(|g| (g.id(), g)).collect();
     candidates.sort_unstable_by_key(|(id, _)| *id);
     for batch in candidates.chunks(BATCH) {
-        let looks: Vec<Look> =
-            stop::with_doors_shut(|ms| batch.iter().map(|&(id, g)| look(g, id, ms)).collect());
+        let looks: Vec<Look> = stopped(|ms| batch.iter().map(|&(id, g)| look(g, id, ms)).collect());
         for (look, &(id, g)) in looks.into_iter().zip(batch) {
             match look {
                 Look::Gone => {}
@@ -59,6 +62,19 @@ fn visit(filter: &dyn Fn(&'static G) -> bool, sink: &mut dyn FnMut(Seen)) {
             }
         }
     }
+}
+
+/// Calls `f` with the world stopped, and then lets it go on for about as long: with one stop after
+/// the other, whoever waits at a door would find it shut again each time it wakes.
+fn stopped<R>(f: impl FnOnce(&[&'static M]) -> R) -> R {
+    let begin = clock::monotonic_ns();
+    let result = stop::with_doors_shut(f);
+    let end = clock::monotonic_ns();
+    let pause = (end - begin).clamp(PAUSE_MIN_NS, PAUSE_MAX_NS);
+    while clock::monotonic_ns() < end + pause {
+        thread::yield_now();
+    }
+    result
 }
 
 /// What a look at a slot found.
@@ -103,7 +119,7 @@ fn running(g: &'static G, id: u64) -> Option<Seen> {
         let question = Question::new();
         // The doors are shut for a moment only; a thread that the system does not let run answers
         // when it may, and from wherever it then is.
-        let looked = stop::with_doors_shut(|ms| match look(g, id, ms) {
+        let looked = stopped(|ms| match look(g, id, ms) {
             Look::Running(m) => {
                 question.ask(m);
                 let pcs = question.wait(SHORT).filter(|answer| answer.id == id).map(|a| a.pcs);
@@ -135,7 +151,7 @@ fn unavailable(g: &'static G, id: u64) -> Option<Seen> {
 }
 
 fn alive(g: &'static G, id: u64, f: impl FnOnce(&G) -> Seen) -> Option<Seen> {
-    stop::with_doors_shut(|_| (g.state.status() != Status::Dead && g.id() == id).then(|| f(g)))
+    stopped(|_| (g.state.status() != Status::Dead && g.id() == id).then(|| f(g)))
 }
 
 /// The calling goroutine.
