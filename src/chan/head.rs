@@ -6,8 +6,9 @@ use std::task::Waker;
 
 use crate::sched::Inside;
 use crate::sched::bubble::{self, BubbleId};
+use crate::sched::deadline::{Commit, settle};
 use crate::sched::lock::RawLock;
-use crate::sched::park::{self, Wait};
+use crate::sched::park::Wait;
 use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, Woken};
 use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
@@ -175,15 +176,12 @@ impl Head {
                 told => block_and_tell(rt, waiter, wait, deadline_ns, told),
             }
         };
-        if deadline_ns.is_some() {
-            settle(&ticket, timer.as_ref(), woken, &parker);
-            if ticket.is_expired() {
-                self.lock();
-                // SAFETY: locked just now; it was pushed to this queue.
-                unsafe {
-                    self.queues().of(side).remove(sudog_ptr);
-                    self.unlock();
-                }
+        if deadline_ns.is_some() && settle(&ticket, timer.as_ref(), woken, &parker) {
+            self.lock();
+            // SAFETY: locked just now; it was pushed to this queue.
+            unsafe {
+                self.queues().of(side).remove(sudog_ptr);
+                self.unlock();
             }
         }
         drop(rt);
@@ -264,40 +262,5 @@ pub(crate) unsafe fn block_and_tell(
             // SAFETY: it publishes nothing more.
             unsafe { Inside::enter().block(waiter, Wait { commit, ..wait }, deadline_ns) }
         }
-    }
-}
-
-/// After a wait with a deadline: the timer is gone, and the ticket has its winner. `woken`: the
-/// caller was woken, and did not merely sleep until its deadline.
-pub(crate) fn settle(ticket: &Ticket, timer: Option<&Timer>, woken: bool, parker: &Parker) {
-    if let Some(timer) = timer {
-        timer.cancel();
-    }
-    // A thread that timed out must win its ticket like any other; else a partner has it and is
-    // about to wake the thread.
-    if !woken && !ticket.claim(Ticket::EXPIRED) {
-        parker.park(None);
-    }
-}
-
-/// The commit of a wait: what makes the waiter visible, in this order.
-#[derive(Clone, Copy)]
-struct Commit<'a> {
-    lock: &'a RawLock,
-    timer: Option<&'a Timer>,
-}
-
-impl Commit<'_> {
-    unsafe fn run(argument: *mut ()) -> bool {
-        // SAFETY: the argument of `Head::wait`. It is copied first: with the timer started the
-        // waiter may be readied, though it cannot leave before it gets the lock.
-        let Commit { lock, timer } = unsafe { *argument.cast::<Commit<'_>>() };
-        if let Some(timer) = timer {
-            // SAFETY: the waiter cancels the timer before it leaves.
-            unsafe { park::start_timer(timer) };
-        }
-        // SAFETY: the waiter locked it.
-        unsafe { lock.unlock() };
-        true
     }
 }

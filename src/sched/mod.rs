@@ -5,6 +5,7 @@ mod bubble_count;
 pub(crate) mod clock;
 pub(crate) mod coarse;
 pub(crate) mod coro;
+pub(crate) mod deadline;
 pub(crate) mod deadlock;
 pub(crate) mod door;
 pub(crate) mod dump;

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::cases::Case;
-use crate::chan::head::{Attempt, Head, Side, block_and_tell, settle};
+use crate::chan::head::{Attempt, Head, Side, block_and_tell};
 use crate::sched::Inside;
 use crate::sched::bubble;
+use crate::sched::deadline::settle;
 use crate::sched::park::{self, Wait};
 use crate::sched::sudog::{Outcome, Parker, Sudog, Waiter};
 use crate::sched::ticket::Ticket;

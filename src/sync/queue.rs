@@ -5,8 +5,9 @@ use std::mem::ManuallyDrop;
 
 use crate::sched::Inside;
 use crate::sched::bubble::{self, BubbleId};
+use crate::sched::deadline::{Commit, settle};
 use crate::sched::lock::RawLock;
-use crate::sched::park::{self, Wait};
+use crate::sched::park::Wait;
 use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, WakeList};
 use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
@@ -178,11 +179,9 @@ impl Locked<'_> {
         }
         queued(&rt);
         let timer = deadline.as_ref().and_then(|d| d.start(waiter));
-        let commit = timer.as_ref().map(|timer| Commit { lock: &queue.lock, timer });
-        let wait = match &commit {
-            None => published(waiting.reason, RawLock::commit, &queue.lock),
-            Some(commit) => published(waiting.reason, Commit::run, commit),
-        };
+        let commit = Commit { lock: &queue.lock, timer: timer.as_ref() };
+        let argument = std::ptr::from_ref(&commit).cast_mut().cast();
+        let wait = Wait { reason: waiting.reason, commit: Commit::run, argument };
         if waiting.is_durable {
             rt.durable()
         } else {
@@ -191,7 +190,7 @@ impl Locked<'_> {
         // SAFETY: all of it lies on this stack until the wait is over.
         let (rt, woken) = unsafe { rt.block(waiter, wait, waiting.deadline_ns) };
         if let Some(deadline) = &deadline
-            && deadline.is_over(timer.as_ref(), woken, &parker)
+            && settle(&deadline.ticket, timer.as_ref(), woken, &parker)
         {
             let mut queue = queue.lock(&rt);
             // SAFETY: it was pushed to this queue.
@@ -201,11 +200,6 @@ impl Locked<'_> {
         let outcome = unsafe { (&raw const (*sudog_ptr).outcome).read_volatile() };
         (rt, outcome)
     }
-}
-
-/// A wait that this commit publishes.
-fn published<A>(reason: WaitReason, commit: unsafe fn(*mut ()) -> bool, argument: &A) -> Wait {
-    Wait { reason, commit, argument: std::ptr::from_ref(argument).cast_mut().cast() }
 }
 
 /// Tells a waiter that was taken out that it is served, and puts it on the list.
@@ -230,40 +224,5 @@ impl Deadline {
             Waiter::Goroutine(g) => Some(Timer::expire(self.when_ns, g, &self.ticket)),
             Waiter::Thread(_) => None,
         }
-    }
-
-    /// After the wait: whether the clock ended it. Nobody touches the waiter's stack any more.
-    fn is_over(&self, timer: Option<&Timer>, woken: bool, parker: &Parker) -> bool {
-        if let Some(timer) = timer {
-            timer.cancel();
-        }
-        // A thread that timed out must win its ticket like any other; else a partner has it and
-        // is about to wake the thread.
-        let is_over =
-            if woken { self.ticket.is_expired() } else { self.ticket.claim(Ticket::EXPIRED) };
-        if !woken && !is_over {
-            parker.park(None);
-        }
-        is_over
-    }
-}
-
-/// The commit of a wait with a deadline: what makes the waiter visible, in this order.
-#[derive(Clone, Copy)]
-struct Commit<'a> {
-    lock: &'a RawLock,
-    timer: &'a Timer,
-}
-
-impl Commit<'_> {
-    unsafe fn run(argument: *mut ()) -> bool {
-        // SAFETY: the argument of `Locked::wait`. It is copied first: with the timer started the
-        // waiter may be readied, though it cannot leave before it gets the lock.
-        let Commit { lock, timer } = unsafe { *argument.cast::<Commit<'_>>() };
-        // SAFETY: the waiter cancels the timer before it leaves.
-        unsafe { park::start_timer(timer) };
-        // SAFETY: the waiter locked it.
-        unsafe { lock.unlock() };
-        true
     }
 }
