@@ -254,7 +254,12 @@ impl<T> Core<T> {
         let mut value = ManuallyDrop::new(value);
         let place = (&raw mut value).cast();
         // SAFETY: locked by the caller; the place is this type's.
-        let outcome = unsafe { self.head.wait(rt, Side::Send, place, deadline_ns) };
+        let outcome = unsafe {
+            match deadline_ns {
+                None => self.head.wait(rt, Side::Send, place),
+                Some(when) => self.head.wait_until(rt, Side::Send, place, when),
+            }
+        };
         if outcome == Outcome::Served {
             return Ok(());
         }
@@ -326,7 +331,13 @@ impl<T> Core<T> {
         let mut place = MaybeUninit::<T>::uninit();
         let element = place.as_mut_ptr().cast();
         // SAFETY: locked by the caller; the place is this type's.
-        match unsafe { self.head.wait(rt, Side::Receive, element, deadline_ns) } {
+        let outcome = unsafe {
+            match deadline_ns {
+                None => self.head.wait(rt, Side::Receive, element),
+                Some(when) => self.head.wait_until(rt, Side::Receive, element, when),
+            }
+        };
+        match outcome {
             // SAFETY: a value was moved in.
             Outcome::Served => Ok(unsafe { place.assume_init() }),
             Outcome::Closed => Err(RecvTimeoutError::Closed),

@@ -132,61 +132,92 @@ impl Head {
         unsafe { &mut *self.queues.get() }
     }
 
-    /// Waits in a queue for a partner, the channel's end or the deadline; the value is or goes at
-    /// `place`. Comes with the lock, returns without. [`Outcome::Waiting`]: timed out.
+    /// Waits in a queue for a partner or the channel's end; the value is or goes at `place`. Comes
+    /// with the lock, returns without. The frame is small: while it waits, it is what has to come
+    /// back into the cache.
     ///
     /// # Safety
     /// The caller has locked the channel, and `place` suits its elements' type.
     #[inline(never)]
-    pub(super) unsafe fn wait(
+    pub(super) unsafe fn wait(&self, rt: Inside, side: Side, place: *mut u8) -> Outcome {
+        let parker = Parker::new();
+        let waiter = rt.waiter(&parker);
+        let mut sudog = Sudog::new(waiter, place, std::ptr::null());
+        let sudog = &raw mut sudog;
+        // SAFETY: the lock is ours; the sudog is out of the queue when the wait is over.
+        let told = unsafe { self.line_up(&rt, side, sudog) };
+        let argument = std::ptr::from_ref(&self.lock).cast_mut().cast();
+        let wait = Wait { reason: self.reason(side), commit: RawLock::commit, argument };
+        // SAFETY: the lock and the sudog stay until the wait is over.
+        let (rt, _) = unsafe {
+            match told {
+                None => rt.block(waiter, wait, None),
+                told => block_and_tell(rt, waiter, wait, None, told),
+            }
+        };
+        drop(rt);
+        // SAFETY: out of every queue; volatile, since others wrote it while we were parked.
+        unsafe { (&raw const (*sudog).outcome).read_volatile() }
+    }
+
+    /// As [`Head::wait`], but at most until the deadline: then it is [`Outcome::Waiting`].
+    ///
+    /// # Safety
+    /// As for [`Head::wait`].
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn wait_until(
         &self,
         rt: Inside,
         side: Side,
         place: *mut u8,
-        deadline_ns: Option<u64>,
+        deadline_ns: u64,
     ) -> Outcome {
         let parker = Parker::new();
         let waiter = rt.waiter(&parker);
         let ticket = Ticket::new();
-        let shared: *const Ticket = if deadline_ns.is_some() { &ticket } else { std::ptr::null() };
-        let timer = match (deadline_ns, waiter) {
-            (Some(when), Waiter::Goroutine(g)) => Some(Timer::expire(when, g, &ticket)),
-            _ => None,
+        let timer = match waiter {
+            Waiter::Goroutine(g) => Some(Timer::expire(deadline_ns, g, &ticket)),
+            Waiter::Thread(_) => None,
         };
-        let mut sudog = Sudog::new(waiter, place, shared);
-        let sudog_ptr = &raw mut sudog;
+        let mut sudog = Sudog::new(waiter, place, &ticket);
+        let sudog = &raw mut sudog;
         // SAFETY: the lock is ours; the sudog leaves the queue before this function returns.
-        let told = unsafe {
-            let queues = self.queues();
-            queues.of(side).push(sudog_ptr);
-            if side == Side::Send { queues.tell_task() } else { None }
-        };
+        let told = unsafe { self.line_up(&rt, side, sudog) };
         let commit = Commit { lock: &self.lock, timer: timer.as_ref() };
         let argument = std::ptr::from_ref(&commit).cast_mut().cast();
         let wait = Wait { reason: self.reason(side), commit: Commit::run, argument };
-        if self.nil {
-            rt.durable()
-        } else {
-            rt.durable_in(self.bubble)
-        }
         // SAFETY: all of it lies on this stack until the wait is over.
-        let (rt, woken) = unsafe {
-            match told {
-                None => rt.block(waiter, wait, deadline_ns),
-                told => block_and_tell(rt, waiter, wait, deadline_ns, told),
-            }
-        };
-        if deadline_ns.is_some() && settle(&ticket, timer.as_ref(), woken, &parker) {
+        let (rt, woken) = unsafe { block_and_tell(rt, waiter, wait, Some(deadline_ns), told) };
+        if settle(&ticket, timer.as_ref(), woken, &parker) {
             self.lock();
             // SAFETY: locked just now; it was pushed to this queue.
             unsafe {
-                self.queues().of(side).remove(sudog_ptr);
+                self.queues().of(side).remove(sudog);
                 self.unlock();
             }
         }
         drop(rt);
         // SAFETY: out of every queue; volatile, since others wrote it while we were parked.
-        unsafe { (&raw const (*sudog_ptr).outcome).read_volatile() }
+        unsafe { (&raw const (*sudog).outcome).read_volatile() }
+    }
+
+    /// Puts a waiter into its queue. Returns a future to be told that there is something to receive.
+    ///
+    /// # Safety
+    /// The caller has locked the channel, and the sudog stays where it is while it is in the queue.
+    unsafe fn line_up(&self, rt: &Inside, side: Side, sudog: *mut Sudog) -> Option<Waker> {
+        if self.nil {
+            rt.durable();
+        } else {
+            rt.durable_in(self.bubble);
+        }
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let queues = self.queues();
+            queues.of(side).push(sudog);
+            if side == Side::Send { queues.tell_task() } else { None }
+        }
     }
 
     fn reason(&self, side: Side) -> WaitReason {
@@ -237,6 +268,7 @@ impl Head {
 /// # Safety
 /// As for [`Inside::block`].
 #[cold]
+#[inline(never)]
 pub(crate) unsafe fn block_and_tell(
     rt: Inside,
     waiter: Waiter,

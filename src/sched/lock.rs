@@ -54,4 +54,14 @@ impl RawLock {
             wake_one(&self.0);
         }
     }
+
+    /// The commit of a wait that holds this lock: makes the waiter visible.
+    ///
+    /// # Safety
+    /// The argument is a `RawLock` that the waiter locked.
+    pub(crate) unsafe fn commit(argument: *mut ()) -> bool {
+        // SAFETY: by the caller's promise.
+        unsafe { (*argument.cast::<RawLock>()).unlock() };
+        true
+    }
 }

@@ -33,9 +33,14 @@ pub(crate) fn spin(turn: u32) {
 /// Spins until `word` holds `wanted`, or longer than somebody takes for a few instructions who is
 /// not interrupted: false.
 pub(crate) fn spin_until(word: &AtomicU32, wanted: u32) -> bool {
-    const TURNS: u32 = 64;
-    (0..TURNS).any(|_| {
-        std::hint::spin_loop();
+    const TURNS: u32 = 12;
+    const PAUSING_TURNS: u32 = 4;
+    (0..TURNS).any(|turn| {
+        if turn < PAUSING_TURNS {
+            (0..2 << turn).for_each(|_| std::hint::spin_loop());
+        } else {
+            super::thread::yield_now();
+        }
         word.load(Ordering::Relaxed) == wanted
     })
 }
