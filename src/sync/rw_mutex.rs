@@ -83,11 +83,15 @@ impl Raw {
         }
     }
 
-    /// The last reader left: wakes the writer, if it waits already.
+    /// The last reader left: wakes the writer, if it waits already. The one that it left to may
+    /// have been in and out meanwhile, and the next one wait for other readers, whose last then
+    /// comes here.
     #[cold]
     fn last_reader(&self) {
         let rt = Inside::enter();
-        let woken = self.writer.lock(&rt).pop(Outcome::Served);
+        let mut queue = self.writer.lock(&rt);
+        let woken = if self.word.is_read() { None } else { queue.pop(Outcome::Served) };
+        drop(queue);
         if let Some(writer) = woken {
             // SAFETY: popped once, and its park was complete when we got the lock.
             unsafe { writer.wake(&rt) };
@@ -308,5 +312,45 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwReadGuard<'_, T> {
 impl<T: ?Sized + fmt::Debug> fmt::Debug for RwWriteGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A last reader that is slow to say so does not let in the writer after the next, for whom
+    /// another reader has to leave.
+    #[test]
+    fn a_late_last_reader_wakes_nobody() {
+        let lock = RwMutex::new(());
+        let raw = &lock.raw;
+        let is_in = AtomicBool::new(false);
+        raw.read();
+        raw.writers.lock();
+        assert!(!raw.word.write() && raw.word.end_read()); // but not yet `last_reader`
+        raw.write_slow();
+        raw.end_write(0);
+        raw.read();
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                raw.write();
+                is_in.store(true, Ordering::Relaxed);
+                raw.end_write(0);
+            });
+            let waits = || !raw.writer.lock(&Inside::enter()).is_empty();
+            while !waits() {
+                std::thread::yield_now();
+            }
+            raw.last_reader();
+            std::thread::sleep(Duration::from_millis(20));
+            let (was_in, still_waits) = (is_in.load(Ordering::Relaxed), waits());
+            raw.end_read();
+            assert!(!was_in && still_waits, "a writer is in beside a reader");
+        });
+        assert!(is_in.load(Ordering::Relaxed));
     }
 }

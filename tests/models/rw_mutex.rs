@@ -62,7 +62,9 @@ impl RwMutex {
 
     fn end_read(&self) {
         if self.word.end_read() {
-            let woken = self.writer.lock().unwrap().take();
+            let mut writer = self.writer.lock().unwrap();
+            let woken = if self.word.is_read() { None } else { writer.take() };
+            drop(writer);
             woken.iter().for_each(|parker| parker.wake(true));
         }
     }
