@@ -375,7 +375,8 @@ impl Bubble {
                 continue;
             }
             let panicked = self.members.lock().panic.is_some();
-            if next_ns == NEVER || panicked || main.join.is_done() {
+            // The clock's last moment means never, too: it would be due for ever.
+            if next_ns >= NEVER - 1 || panicked || main.join.is_done() {
                 return self.end();
             }
             self.now_ns.store(next_ns, Ordering::Relaxed);

@@ -179,6 +179,18 @@ fn a_group_is_not_used_inside_and_outside_at_once() {
     });
 }
 
+/// A timer beyond the clock's range never fires, so it ends no wait.
+#[test]
+fn never_does_not_come() {
+    for wait in [|| time::sleep(Duration::MAX), || drop(chan::<()>(0).1.recv())] {
+        let text = panic_of(move || {
+            let _ticker = Ticker::new(Duration::MAX);
+            wait();
+        });
+        assert!(text.starts_with("deadlock: "), "{text}");
+    }
+}
+
 #[test]
 fn everybody_blocked_is_a_deadlock() {
     let text = panic_of(|| select! {});
