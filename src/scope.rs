@@ -93,7 +93,8 @@ impl<'scope> Scope<'scope, '_> {
         T: Send + 'scope,
     {
         assert_runtime();
-        let extras = Box::new(Extras { scope: Some(Arc::clone(&self.state)), ..extras });
+        let (scope, bubble) = (Some(Arc::clone(&self.state)), self.state.bubble.clone());
+        let extras = Box::new(Extras { scope, bubble, ..extras });
         self.state.add();
         // SAFETY: `scope` does not return before the goroutine has ended and said so, which it does
         // after its closure and, without a handle, its result are gone. A handle cannot outlive

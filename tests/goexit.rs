@@ -4,15 +4,20 @@
 #[path = "support/process.rs"]
 mod process;
 
+use std::cell::RefCell;
+use std::future::{Future, IntoFuture};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use gort::chan::{Receiver, Sender};
 use gort::sync::WaitGroup;
-use gort::{Goexit, JoinHandle, chan, go, goexit, gosched, scope, sleep};
+use gort::{Goexit, JoinHandle, block_on, chan, go, goexit, gosched, scope, sleep};
 use process::process;
 
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
@@ -312,4 +317,70 @@ fn goexit_that_leaves_a_destructor_during_a_panic_aborts() {
 fn a_panic_that_leaves_a_destructor_during_goexit_aborts() {
     let test = "a_panic_that_leaves_a_destructor_during_goexit_aborts";
     aborts(test, || resume_unwind(Box::new(1)), || goexit());
+}
+
+/// A future's waker that calls it.
+struct Exits(AtomicUsize);
+
+impl Wake for Exits {
+    fn wake(self: Arc<Self>) {
+        self.0.store(1, Ordering::Relaxed);
+        goexit()
+    }
+}
+
+#[test]
+fn a_waker_that_calls_goexit_ends_no_process() {
+    run(|| {
+        let (tx, rx) = chan::<()>(0);
+        let mut end = go(move || rx.recv().is_err()).into_future();
+        let called = Arc::new(Exits(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&called));
+        assert!(Pin::new(&mut end).poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(tx);
+        while called.0.load(Ordering::Relaxed) == 0 {
+            gosched();
+        }
+        assert!(block_on(end).unwrap());
+    });
+}
+
+/// Waits in its destructor, and then says so.
+struct Waits(Receiver<()>, Sender<()>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        let _ = self.0.recv();
+        let _ = self.1.send(());
+    }
+}
+
+gort::local! {
+    static LATE: RefCell<Option<Waits>> = RefCell::default();
+}
+
+#[test]
+fn a_result_that_calls_goexit_leaves_the_locals_it_made_whole() {
+    struct Result(Option<Waits>);
+
+    impl Drop for Result {
+        fn drop(&mut self) {
+            LATE.set(self.0.take());
+            goexit()
+        }
+    }
+
+    run(|| {
+        let (closed, waits) = chan(0);
+        let (says, said) = chan(1);
+        let (begin, begun) = chan::<()>(0);
+        let handle = go(move || {
+            let _ = begun.recv();
+            Result(Some(Waits(waits, says)))
+        });
+        drop(handle);
+        drop(begin);
+        drop(closed);
+        assert_eq!(said.recv(), Ok(()));
+    });
 }

@@ -330,3 +330,27 @@ fn many_scopes_on_many_threads() {
         }
     });
 }
+
+#[test]
+fn a_plain_threads_goroutines_belong_to_the_scopes_bubble() {
+    // SAFETY: nothing here keeps a thread's own data over a blocking call.
+    let woken = unsafe {
+        gort::run(|| {
+            gort::test::bubble(|| {
+                let woken = std::sync::atomic::AtomicBool::new(false);
+                gort::scope(|s| {
+                    std::thread::scope(|threads| {
+                        threads.spawn(|| {
+                            drop(s.go(|| {
+                                gort::sleep(std::time::Duration::from_secs(3600));
+                                woken.store(true, std::sync::atomic::Ordering::Relaxed);
+                            }));
+                        });
+                    });
+                });
+                woken.into_inner()
+            })
+        })
+    };
+    assert!(woken);
+}

@@ -1,8 +1,10 @@
 //! A scope's count of goroutines that have not ended.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::Inside;
+use super::bubble::{self, Bubble};
 use super::waker::Signal;
 use crate::wire::reason::WaitReason;
 
@@ -11,6 +13,8 @@ pub(crate) struct ScopeState {
     running: AtomicUsize,
     panicked: AtomicBool,
     all_ended: Signal,
+    /// The owner's bubble. Its goroutines belong to it whoever starts them, also a plain thread.
+    pub(crate) bubble: Option<Arc<Bubble>>,
 }
 
 impl ScopeState {
@@ -19,6 +23,7 @@ impl ScopeState {
             running: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             all_ended: Signal::new(),
+            bubble: bubble::current_bubble().cloned(),
         }
     }
 

@@ -278,13 +278,14 @@ pub(super) fn run_current() {
 fn destroy_locals(g: &'static G) {
     let Some(extras) = g.extras() else { return };
     loop {
+        // A destructor may have called `goexit`, and has ended by it: one of these, or of the closure
+        // or the result; or a waker.
+        g.clear_flag(FLAG_EXITING);
         match caught(|| extras.locals.destroy_newest()) {
             Ok(true) => {}
             Ok(false) => return,
             Err(payload) => unseen(g, payload),
         }
-        // One of them may have called it, and has ended by it.
-        g.clear_flag(FLAG_EXITING);
     }
 }
 

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::park::Wait;
+use super::park::{Goexit, Wait};
 use super::signal_word::SignalWord;
 use super::sudog::{Parker, Waiter};
 use super::{Inside, spawn, unseen};
@@ -100,9 +100,12 @@ unsafe fn forget(data: *const ()) {
 }
 
 /// Calls a future's waker, outside and without a lock. It is user code: should it panic, the caller
-/// goes on, and the panic is one that nobody sees, as it is where a goroutine calls it.
+/// goes on, and the panic is one that nobody sees, as it is where a goroutine calls it. The unwinding of
+/// `goexit` is no panic.
 pub(crate) fn call(waker: Waker) {
-    if let Err(payload) = spawn::caught(|| waker.wake()) {
+    if let Err(payload) = spawn::caught(|| waker.wake())
+        && !payload.is::<Goexit>()
+    {
         unseen::waker_panic(payload);
     }
 }
