@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::core::Core;
-use crate::sched::clock;
+use crate::sched::clock::deadline_ns;
 
 pub use error::{
     CloseError, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError,
@@ -108,7 +108,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// The value, when the time is up or the channel is closed.
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.core.send(value, deadline(timeout))
+        self.core.send(value, deadline_ns(timeout))
     }
 
     /// Sends `value` as a future: it is ready when the value is in the buffer or with a receiver.
@@ -213,7 +213,7 @@ impl<T> Receiver<T> {
     /// # Errors
     /// When the time is up, or the channel is closed and its buffer empty.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.core.recv(deadline(timeout))
+        self.core.recv(deadline_ns(timeout))
     }
 
     /// Receives a value as a future.
@@ -362,10 +362,4 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
     fn into_iter(self) -> Iter<'a, T> {
         self.iter()
     }
-}
-
-/// The moment `timeout` from now by the caller's clock; `None`: beyond its range, never.
-pub(crate) fn deadline(timeout: Duration) -> Option<u64> {
-    let timeout_ns = u64::try_from(timeout.as_nanos()).ok()?;
-    clock::now_ns().checked_add(timeout_ns)
 }

@@ -1,6 +1,7 @@
 //! Whose time it is: the machine's, or a bubble's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bubble::{self, Bubble};
 use super::m::M;
@@ -77,6 +78,12 @@ pub(crate) fn now_ns() -> u64 {
         None => clock::monotonic_ns(),
         Some(bubble) => bubble.now_ns(),
     }
+}
+
+/// The moment `timeout` from now by the caller's clock; `None`: beyond its range, never.
+pub(crate) fn deadline_ns(timeout: Duration) -> Option<u64> {
+    let timeout_ns = u64::try_from(timeout.as_nanos()).ok()?;
+    now_ns().checked_add(timeout_ns)
 }
 
 /// Where the caller's timers go that belong to no bubble. A thread without a processor (a plain

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::cases::{Case, Cases};
 use super::wait::{Patience, select};
 use crate::chan::head::Side;
-use crate::chan::{Receiver, RecvError, SendError, Sender, deadline};
+use crate::chan::{Receiver, RecvError, SendError, Sender};
+use crate::sched::clock::deadline_ns;
 use crate::sched::sudog::Outcome;
 
 /// One arm: it adds its case, and if that is chosen, gives what came of it.
@@ -143,7 +144,7 @@ impl Arm for AfterArm {
     type Output = ();
 
     fn add(&mut self, arm: usize, plan: &mut Plan) {
-        let Some(when_ns) = self.0.and_then(deadline) else { return };
+        let Some(when_ns) = self.0.and_then(deadline_ns) else { return };
         if plan.deadline.is_none_or(|(earliest, _)| when_ns < earliest) {
             plan.deadline = Some((when_ns, arm));
         }

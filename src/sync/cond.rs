@@ -7,6 +7,7 @@ use super::cond_word::CondWord;
 use super::mutex::MutexGuard;
 use super::queue::{Queue, Waiting};
 use crate::sched::Inside;
+use crate::sched::clock::deadline_ns;
 use crate::sched::sudog::{Outcome, WakeList};
 use crate::wire::reason::WaitReason;
 
@@ -76,7 +77,7 @@ impl Cond {
         guard: &mut MutexGuard<'_, T>,
         timeout: Duration,
     ) -> bool {
-        self.wait_until(guard, super::deadline(timeout))
+        self.wait_until(guard, deadline_ns(timeout))
     }
 
     fn wait_until<T: ?Sized>(

@@ -45,9 +45,3 @@ pub use rw_mutex::{RwMutex, RwReadGuard, RwWriteGuard};
 pub use semaphore::{Permit, Semaphore};
 pub use singleflight::SingleFlight;
 pub use wait_group::WaitGroup;
-
-/// The moment `timeout` from now on the caller's clock; `None`: beyond its range, never.
-fn deadline(timeout: std::time::Duration) -> Option<u64> {
-    let timeout_ns = u64::try_from(timeout.as_nanos()).ok()?;
-    crate::sched::clock::now_ns().checked_add(timeout_ns)
-}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::queue::{Locked, Queue, Waiting};
 use crate::context::{Context, ContextError};
 use crate::sched::Inside;
+use crate::sched::clock::deadline_ns;
 use crate::sched::sudog::{Outcome, WakeList};
 use crate::wire::reason::WaitReason;
 
@@ -88,7 +89,7 @@ impl Semaphore {
             crate::sleep(timeout);
             return None;
         }
-        self.inner.acquire(n, super::deadline(timeout), None).then(|| self.permit(n))
+        self.inner.acquire(n, deadline_ns(timeout), None).then(|| self.permit(n))
     }
 
     /// Takes `n` units, waiting as long as `ctx` has not ended. Where the semaphore has not so many
