@@ -48,6 +48,7 @@ pub(crate) mod unseen;
 pub(crate) mod wait_queue;
 pub(crate) mod waker;
 pub(crate) mod watch;
+mod watchdog;
 
 use std::io;
 use std::sync::Once;
