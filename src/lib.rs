@@ -143,6 +143,7 @@ mod runtime;
 mod sched;
 mod scope;
 pub mod select;
+pub mod signal;
 pub mod stacks;
 pub mod sync;
 mod sys;

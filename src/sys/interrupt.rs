@@ -67,7 +67,7 @@ pub(crate) fn exit_now(status: i32) -> ! {
 }
 
 /// Runs `f` and leaves the interrupted code's `errno` as it was.
-fn keeping_errno(f: impl FnOnce()) {
+pub(super) fn keeping_errno(f: impl FnOnce()) {
     // SAFETY: the calling thread's own.
     let errno = unsafe { *libc::__errno_location() };
     f();
