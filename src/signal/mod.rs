@@ -34,8 +34,8 @@
 //! on what it notes. Signals that come faster than that thread looks are told once, as the system
 //! itself does; a signal that finds the channel's buffer full is dropped. When the last listener
 //! goes, the signal does what it did before: the handler of another library comes back, or the
-//! system's default, or SIGQUIT's dump of all goroutines. A handler that somebody else installs
-//! meanwhile stays, and may call ours.
+//! system's default, or SIGQUIT's dump of all goroutines; what was sent before that does not end the
+//! process. A handler that somebody else installs meanwhile stays, and may call ours.
 //!
 //! Signals that are blocked in all threads come to listeners nevertheless. A process that listens
 //! waits for something from outside, so it is never a [deadlock](crate#panics-and-ends).

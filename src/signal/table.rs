@@ -171,7 +171,7 @@ impl Table {
             (None, Some(before)) => {
                 self.before[index(signal)] = None;
                 if now.is_caught() || now.is_ignored() {
-                    before.set(number)?;
+                    restore(signal, before)?;
                 }
             }
             (None, None) => {}
@@ -188,6 +188,16 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// Lets a signal do what it did before. What was sent until now was meant for those who listened,
+/// and is not to end the process: the system forgets it when the signal is ignored. (Not SIGCHLD,
+/// whose children it would forget too.)
+fn restore(signal: Signal, before: Disposition) -> io::Result<()> {
+    if before.is_default() && signal != Signal::SIGCHLD {
+        Disposition::ignored().set(signal.number())?;
+    }
+    before.set(signal.number())
 }
 
 fn index(signal: Signal) -> usize {
