@@ -134,17 +134,21 @@
 mod blocking;
 pub mod chan;
 pub mod context;
+pub mod fs;
 pub mod future;
 mod go;
+pub mod io;
 pub mod local;
 pub mod metrics;
 mod os_thread;
 #[cfg(feature = "pprof")]
 pub mod pprof;
+pub mod process;
 mod runtime;
 mod sched;
 mod scope;
 pub mod select;
+pub mod signal;
 pub mod stacks;
 pub mod sync;
 mod sys;

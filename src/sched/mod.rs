@@ -23,7 +23,7 @@ pub(crate) mod locals;
 pub(crate) mod lock;
 pub(crate) mod m;
 pub(crate) mod metrics;
-mod own_threads;
+pub(crate) mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;
 mod parked_threads;

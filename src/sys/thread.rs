@@ -9,6 +9,11 @@ pub(crate) fn id() -> u64 {
     unsafe { libc::syscall(libc::SYS_gettid) as u64 }
 }
 
+/// The process's number.
+pub(crate) fn process_id() -> i32 {
+    std::process::id() as i32
+}
+
 /// How many threads the process has, all at one moment; `None` where the system does not say.
 #[inline(never)]
 pub(crate) fn count() -> Option<usize> {
