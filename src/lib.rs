@@ -129,12 +129,14 @@
 //! rustflags = ["-Cforce-frame-pointers=yes"]
 //! ```
 
+mod blocking;
 pub mod chan;
 pub mod context;
 pub mod future;
 mod go;
 pub mod local;
 pub mod metrics;
+pub mod net;
 mod runtime;
 mod sched;
 mod scope;
@@ -148,6 +150,7 @@ pub mod trace;
 mod tracer;
 mod wire;
 
+pub use blocking::blocking;
 pub use chan::chan;
 pub use context::Context;
 pub use future::block_on;

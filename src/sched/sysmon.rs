@@ -8,7 +8,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{SCHED, coarse, deadlock, own_threads, p};
+use super::{SCHED, coarse, deadlock, netpoll, own_threads, p};
 use crate::sys::futex;
 use crate::sys::stderr::say;
 
@@ -39,12 +39,14 @@ pub(super) fn wake() {
 fn run() {
     own_threads::count_me();
     let mut seen: Vec<u32> = Vec::new();
+    let mut polls = 0;
     loop {
         std::thread::sleep(SLICE);
         coarse::advance();
         if !SCHED.is_seeded() {
             end_slices(&mut seen);
         }
+        netpoll::poll_if_overdue(&mut polls);
         start_missing_threads();
         sleep_while_idle();
     }

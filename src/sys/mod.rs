@@ -6,11 +6,13 @@
 
 pub(crate) mod barrier;
 pub(crate) mod clock;
+pub(crate) mod epoll;
 pub(crate) mod futex;
 pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod signal;
+pub(crate) mod socket;
 pub(crate) mod stderr;
 pub(crate) mod sync;
 pub(crate) mod thread;

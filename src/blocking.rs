@@ -1,0 +1,6 @@
+//! Calls that block their thread.
+
+/// Calls `f`.
+pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
