@@ -140,6 +140,7 @@ mod go;
 pub mod io;
 pub mod local;
 pub mod metrics;
+pub mod net;
 mod os_thread;
 #[cfg(feature = "pprof")]
 pub mod pprof;

@@ -7,6 +7,7 @@
 pub(crate) mod barrier;
 pub(crate) mod caught;
 pub(crate) mod clock;
+pub(crate) mod epoll;
 pub(crate) mod exit;
 pub(crate) mod futex;
 pub(crate) mod interrupt;
@@ -15,6 +16,7 @@ pub(crate) mod modules;
 #[cfg(feature = "pprof")]
 pub(crate) mod prof_timer;
 pub(crate) mod signal;
+pub(crate) mod socket;
 pub(crate) mod stderr;
 pub(crate) mod sync;
 pub(crate) mod thread;
