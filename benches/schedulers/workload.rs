@@ -99,6 +99,7 @@ impl Workload {
             // Two threads a connection.
             "threads" => is_about_blocking && !matches!(self.width, AtMost(10_000..)),
             "go-lib" => !is_about_blocking,
+            "gort" => !matches!(self.kind, TcpEcho),
             _ => true,
         }
     }

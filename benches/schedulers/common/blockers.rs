@@ -28,6 +28,13 @@ impl Window {
         Window { from, until: from + Duration::from_millis(load.n) }
     }
 
+    /// Half of it, for those who compute alone: once before and once after, since the machine's
+    /// speed is not always the same.
+    pub(crate) fn half(load: Load) -> Window {
+        let window = Window::new(load);
+        Window { until: window.from + (window.until - window.from) / 2, ..window }
+    }
+
     /// What is left of the while.
     pub(crate) fn lead_in(&self) -> Duration {
         self.from.saturating_duration_since(Instant::now())

@@ -11,6 +11,10 @@ use crate::load::{Load, Outcome};
 /// What the sleeper sleeps at a time.
 pub(crate) const NAP: Duration = Duration::from_millis(1);
 
+/// How long the sleeper is alone before the loops begin, so that none is starved for not having
+/// begun.
+pub(crate) const HEAD_START: Duration = Duration::from_millis(5);
+
 /// What the goroutines of a run share.
 pub(crate) struct Hogs {
     /// Sleeps that begin earlier do not count.
@@ -76,7 +80,7 @@ impl Sleeper<'_> {
     /// Ends the loops.
     pub(crate) fn finish(mut self) -> Outcome {
         if self.hogs.stop.swap(true, Ordering::Relaxed) {
-            return Outcome::Starved(format!("it slept {} times", self.late_ns.len()));
+            return Outcome::Starved(format!("it slept {} times beside them", self.late_ns.len()));
         }
         self.late_ns.sort_unstable();
         let count = self.late_ns.len();

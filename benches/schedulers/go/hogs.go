@@ -12,6 +12,9 @@ import (
 // nap is what the sleeper sleeps at a time.
 const nap = time.Millisecond
 
+// headStart is how long the sleeper is alone before the loops begin.
+const headStart = 5 * time.Millisecond
+
 // hogs has endless loops that call nothing beside a sleeper.
 func hogs(l load) []string {
 	var all sync.WaitGroup
@@ -20,6 +23,15 @@ func hogs(l load) []string {
 	countedFrom := time.Now().Add(length / 6)
 	until := countedFrom.Add(length)
 	time.AfterFunc(2*time.Until(until), func() { stop.Store(true) })
+	var late []time.Duration
+	all.Go(func() {
+		late = sleepMuch(countedFrom, until, &stop)
+		if stop.Swap(true) {
+			fmt.Printf("starved: it slept %d times beside them\n", len(late))
+			os.Exit(0)
+		}
+	})
+	time.Sleep(headStart)
 	for range l.width {
 		all.Go(func() {
 			turns := uint64(0)
@@ -29,14 +41,6 @@ func hogs(l load) []string {
 			sink.Store(turns)
 		})
 	}
-	var late []time.Duration
-	all.Go(func() {
-		late = sleepMuch(countedFrom, until, &stop)
-		if stop.Swap(true) {
-			fmt.Printf("starved: it slept %d times\n", len(late))
-			os.Exit(0)
-		}
-	})
 	all.Wait()
 	return lateness(late)
 }

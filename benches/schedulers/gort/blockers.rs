@@ -8,13 +8,14 @@ use crate::common::fifos::Fifos;
 use crate::load::{Load, Outcome, Way};
 
 pub(super) fn run(load: Load, way: Way) -> Outcome {
-    let alone = join_sum(compute(Window::new(load)));
+    let before = join_sum(compute(Window::half(load)));
     let (beside, calls) = match way {
         Way::Sleep => beside_sleeps(load),
         Way::Enter => beside_sends(load),
         Way::Fifo => beside_reads(load),
     };
-    blockers::outcome(load, alone, beside, calls)
+    let after = join_sum(compute(Window::half(load)));
+    blockers::outcome(load, before + after, beside, calls)
 }
 
 fn compute(window: Window) -> Vec<JoinHandle<u64>> {

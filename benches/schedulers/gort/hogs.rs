@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::common::hogs::{Hogs, NAP};
+use crate::common::hogs::{HEAD_START, Hogs, NAP};
 use crate::load::{Load, Outcome};
 
 pub(super) fn run(load: Load) -> Outcome {
     let hogs = Hogs::begin(load);
-    let loops: Vec<_> = (0..load.width)
-        .map(|_| {
-            let hogs = Arc::clone(&hogs);
-            gort::go(move || hogs.hog())
-        })
-        .collect();
-    let sleeper = gort::go(move || sleep(&hogs));
+    let sleeper = {
+        let hogs = Arc::clone(&hogs);
+        gort::go(move || sleep(&hogs))
+    };
+    gort::sleep(HEAD_START);
+    let hog = |_| {
+        let hogs = Arc::clone(&hogs);
+        gort::go(move || hogs.hog())
+    };
+    let loops: Vec<_> = (0..load.width).map(hog).collect();
     let outcome = sleeper.join().unwrap();
     loops.into_iter().for_each(|hog| hog.join().unwrap());
     outcome

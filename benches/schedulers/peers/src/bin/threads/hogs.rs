@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::thread;
 
-use crate::common::hogs::{Hogs, NAP};
+use crate::common::hogs::{HEAD_START, Hogs, NAP};
 use crate::load::{Load, Outcome};
 
 pub(super) fn run(load: Load) -> Outcome {
     let hogs = Hogs::begin(load);
+    let sleeper = {
+        let hogs = Arc::clone(&hogs);
+        thread::spawn(move || sleep(&hogs))
+    };
+    thread::sleep(HEAD_START);
     let hog = |_| {
         let hogs = Arc::clone(&hogs);
         thread::spawn(move || hogs.hog())
     };
     let loops: Vec<_> = (0..load.width).map(hog).collect();
-    let sleeper = thread::spawn(move || sleep(&hogs));
     let outcome = sleeper.join().unwrap();
     loops.into_iter().for_each(|hog| hog.join().unwrap());
     outcome

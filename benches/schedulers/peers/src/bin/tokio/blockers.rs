@@ -9,13 +9,14 @@ use crate::join_sum;
 use crate::load::{Load, Outcome, Way};
 
 pub(super) async fn run(load: Load, way: Way) -> Outcome {
-    let alone = join_sum(compute(Window::new(load))).await;
+    let before = join_sum(compute(Window::half(load))).await;
     let (beside, calls) = match way {
         Way::Sleep => beside_sleeps(load).await,
         Way::Enter => beside_sends(load).await,
         Way::Fifo => beside_reads(load).await,
     };
-    blockers::outcome(load, alone, beside, calls)
+    let after = join_sum(compute(Window::half(load))).await;
+    blockers::outcome(load, before + after, beside, calls)
 }
 
 fn compute(window: Window) -> Vec<JoinHandle<u64>> {
