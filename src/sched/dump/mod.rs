@@ -8,7 +8,7 @@
 
 mod collect;
 mod layout;
-mod probe;
+pub(super) mod probe;
 
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(crate) use layout::Printer;
 pub(crate) enum State {
     Running,
     Runnable,
+    /// On a thread without a processor, for so long.
+    Syscall(Duration),
     /// Why, and since when by the coarse clock.
     Waiting(WaitReason, u32),
 }
@@ -34,6 +36,7 @@ impl State {
     pub(crate) fn waited(self) -> Option<Duration> {
         match self {
             State::Waiting(_, since) => Some(coarse::elapsed(since)),
+            State::Syscall(time) => Some(time),
             _ => None,
         }
     }
