@@ -2,6 +2,7 @@
 
 mod blockers;
 mod hogs;
+mod tcp_echo;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +36,8 @@ fn run(load: Load) -> Outcome {
         Kind::Parked => parked(load),
         Kind::Hogs => return hogs::run(load),
         Kind::Blockers(way) => return blockers::run(load, way),
-        Kind::TcpEcho | Kind::TcpServe => unreachable!("not yet"),
+        Kind::TcpEcho => return tcp_echo::run(load),
+        Kind::TcpServe => tcp_echo::serve_alone(load),
     }
     start.elapsed().into()
 }

@@ -34,9 +34,11 @@ pub(crate) enum Way {
     Enter,
     /// In plain reads of a FIFO.
     Fifo,
+    /// In a plain sleep, of which the runtime is told.
+    Told,
 }
 
-const KINDS: [(Kind, &str); 12] = [
+const KINDS: [(Kind, &str); 13] = [
     (Kind::SpawnJoin, "spawn_join"),
     (Kind::Yield, "yield"),
     (Kind::PingPong, "pingpong"),
@@ -47,6 +49,7 @@ const KINDS: [(Kind, &str); 12] = [
     (Kind::Blockers(Way::Sleep), "blockers_sleep"),
     (Kind::Blockers(Way::Enter), "blockers_enter"),
     (Kind::Blockers(Way::Fifo), "blockers_fifo"),
+    (Kind::Blockers(Way::Told), "blockers_told"),
     (Kind::TcpEcho, "tcp_echo"),
     (Kind::TcpServe, "tcp_serve"),
 ];

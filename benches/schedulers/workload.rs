@@ -38,7 +38,7 @@ use Kind::{Blockers, Hogs, Parked, PingPong, ProdCons, SpawnJoin, TcpEcho, Threa
 use Width::{All, AtMost, Of, Timed};
 
 #[rustfmt::skip]
-pub(crate) const ALL: [Workload; 22] = [
+pub(crate) const ALL: [Workload; 23] = [
     row("spawn_join/1000000", SpawnJoin,  All,      0,   1_000_000),
     row("spawn_join/1000",    SpawnJoin,  Of(1000), 0,   1_000_000),
     row("yield/2",            Yield,      Of(2),    0,   10_000_000),
@@ -57,6 +57,7 @@ pub(crate) const ALL: [Workload; 22] = [
     row("blockers/sleep",     Blockers(Way::Sleep), Timed(64), 0, 1_000),
     row("blockers/enter",     Blockers(Way::Enter), Timed(64), 0, 1_000),
     row("blockers/fifo",      Blockers(Way::Fifo),  Timed(64), 0, 1_000),
+    row("blockers/told",      Blockers(Way::Told),  Timed(64), 0, 1_000),
     row("tcp_echo/1",         TcpEcho,    AtMost(1),      0, 50_000),
     row("tcp_echo/100",       TcpEcho,    AtMost(100),    0, 100_000),
     row("tcp_echo/1000",      TcpEcho,    AtMost(1_000),  0, 100_000),
@@ -99,7 +100,7 @@ impl Workload {
             // Two threads a connection.
             "threads" => is_about_blocking && !matches!(self.width, AtMost(10_000..)),
             "go-lib" => !is_about_blocking,
-            "gort" => !matches!(self.kind, TcpEcho),
+            "may" => self.kind != Blockers(Way::Told),
             _ => true,
         }
     }

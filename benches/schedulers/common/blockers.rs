@@ -54,10 +54,17 @@ impl Window {
     /// Sleeps as plain threads do, once more at least. Calls `after` each time; counts those within
     /// the window.
     pub(crate) fn sleep(&self, mut after: impl FnMut()) -> u64 {
-        let mut count = 0;
-        loop {
+        self.block(|| {
             thread::sleep(BLOCK);
             after();
+        })
+    }
+
+    /// Calls what blocks, once more at least; counts the calls within the window.
+    pub(crate) fn block(&self, mut call: impl FnMut()) -> u64 {
+        let mut count = 0;
+        loop {
+            call();
             count += self.counts();
             if !self.is_on() {
                 return count;

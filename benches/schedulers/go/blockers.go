@@ -57,7 +57,7 @@ func blockers(l load) []string {
 	alone := half(l).compute()
 	var beside, calls uint64
 	switch l.kind {
-	case "blockers_sleep":
+	case "blockers_sleep", "blockers_told":
 		beside, calls = besideSleeps(l)
 	case "blockers_enter":
 		beside, calls = besideSends(l)

@@ -53,7 +53,7 @@ func run(l load) []string {
 		parked(l)
 	case "hogs":
 		return hogs(l)
-	case "blockers_sleep", "blockers_enter", "blockers_fifo":
+	case "blockers_sleep", "blockers_enter", "blockers_fifo", "blockers_told":
 		return blockers(l)
 	case "tcp_echo":
 		return tcpEcho(l)

@@ -1,16 +1,21 @@
 //! Goroutines that block in the system beside two that compute, on gort.
 
+use std::thread;
+
 use gort::JoinHandle;
 
 use super::join_sum;
-use crate::common::blockers::{self, COMPUTING, Window};
+use crate::common::blockers::{self, BLOCK, COMPUTING, Window};
 use crate::common::fifos::Fifos;
 use crate::load::{Load, Outcome, Way};
 
 pub(super) fn run(load: Load, way: Way) -> Outcome {
     let before = join_sum(compute(Window::half(load)));
     let (beside, calls) = match way {
-        Way::Sleep => beside_sleeps(load),
+        Way::Sleep => beside_sleeps(load, |window| window.sleep(|| {})),
+        Way::Told => {
+            beside_sleeps(load, |window| window.block(|| gort::blocking(|| thread::sleep(BLOCK))))
+        }
         Way::Enter => beside_sends(load),
         Way::Fifo => beside_reads(load),
     };
@@ -28,9 +33,9 @@ fn compute(window: Window) -> Vec<JoinHandle<u64>> {
     (0..COMPUTING).map(compute).collect()
 }
 
-fn beside_sleeps(load: Load) -> (u64, u64) {
+fn beside_sleeps(load: Load, sleep: fn(Window) -> u64) -> (u64, u64) {
     let window = Window::new(load);
-    let sleep = move |_| gort::go(move || window.sleep(|| {}));
+    let sleep = move |_| gort::go(move || sleep(window));
     let sleepers = (0..load.width).map(sleep).collect();
     let beside = join_sum(compute(window));
     (beside, join_sum(sleepers))

@@ -15,6 +15,7 @@ pub(super) fn run(load: Load, way: Way) -> Outcome {
         Way::Sleep => beside_sleeps(load),
         Way::Enter => beside_sends(load),
         Way::Fifo => beside_reads(load),
+        Way::Told => unreachable!("there is nobody to tell"),
     };
     let after = join_sum(compute(Window::half(load)));
     blockers::outcome(load, before + after, beside, calls)

@@ -11,7 +11,7 @@ use crate::load::{Load, Outcome, Way};
 pub(super) fn run(load: Load, way: Way) -> Outcome {
     let before = join_sum(compute(Window::half(load)));
     let (beside, calls) = match way {
-        Way::Sleep => beside_sleeps(load),
+        Way::Sleep | Way::Told => beside_sleeps(load),
         Way::Enter => beside_sends(load),
         Way::Fifo => beside_reads(load),
     };

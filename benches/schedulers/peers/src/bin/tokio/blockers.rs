@@ -1,4 +1,5 @@
-//! Tasks that block in the system beside two that compute, on tokio; not by `spawn_blocking`.
+//! Tasks that block in the system beside two that compute, on tokio; by `spawn_blocking` only where
+//! the runtime is told.
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ pub(super) async fn run(load: Load, way: Way) -> Outcome {
         Way::Sleep => beside_sleeps(load).await,
         Way::Enter => beside_sends(load).await,
         Way::Fifo => beside_reads(load).await,
+        Way::Told => beside_blocking(load).await,
     };
     let after = join_sum(compute(Window::half(load))).await;
     blockers::outcome(load, before + after, beside, calls)
@@ -35,6 +37,25 @@ async fn beside_sleeps(load: Load) -> (u64, u64) {
     let sleepers = (0..load.width).map(sleep).collect();
     let beside = join_sum(compute(window)).await;
     (beside, join_sum(sleepers).await)
+}
+
+async fn beside_blocking(load: Load) -> (u64, u64) {
+    let window = Window::new(load);
+    let sleep = |_| tokio::spawn(sleep_in_pool(window));
+    let sleepers = (0..load.width).map(sleep).collect();
+    let beside = join_sum(compute(window)).await;
+    (beside, join_sum(sleepers).await)
+}
+
+async fn sleep_in_pool(window: Window) -> u64 {
+    let mut count = 0;
+    loop {
+        tokio::task::spawn_blocking(|| std::thread::sleep(BLOCK)).await.unwrap();
+        count += window.counts();
+        if !window.is_on() {
+            return count;
+        }
+    }
 }
 
 /// Each sends a value after each sleep.
