@@ -80,11 +80,13 @@ fn clients(load: Load, address: SocketAddr) -> Outcome {
     let mut clients = Vec::new();
     for client in 0..load.width {
         ready.add(1);
-        let (gate, ready) = (Arc::clone(&gate), Arc::clone(&ready));
-        clients.push(gort::go(move || {
-            let asked = ask(load, client, address, &gate, &ready);
-            asked.unwrap_or_else(|error| fail("client", error))
-        }));
+        clients.push({
+            let (gate, ready) = (Arc::clone(&gate), Arc::clone(&ready));
+            gort::go(move || {
+                let asked = ask(load, client, address, &gate, &ready);
+                asked.unwrap_or_else(|error| fail("client", error))
+            })
+        });
         if client % BATCH == BATCH - 1 {
             ready.wait();
         }
