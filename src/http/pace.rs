@@ -77,7 +77,8 @@ impl Pace {
     /// A request's header is complete.
     pub(super) fn requested(&self) {
         self.enter(Phase::Busy);
-        self.write_deadline.set(self.limits.write.and_then(|limit| Instant::now().checked_add(limit)));
+        self.write_deadline
+            .set(self.limits.write.and_then(|limit| Instant::now().checked_add(limit)));
     }
 
     /// The response is complete, or will never be.

@@ -85,8 +85,10 @@ mod tests {
     fn names_are_those_of_prometheus() {
         assert_eq!(name("/sched/latencies:seconds", false), "gort_sched_latencies_seconds");
         assert_eq!(name("/gort/stacks/idle:bytes", false), "gort_stacks_idle_bytes");
-        assert_eq!(name("/sched/goroutines-created:goroutines", true),
-            "gort_sched_goroutines_created_goroutines_total");
+        assert_eq!(
+            name("/sched/goroutines-created:goroutines", true),
+            "gort_sched_goroutines_created_goroutines_total"
+        );
     }
 
     #[test]

@@ -182,9 +182,10 @@ where
     let Some(name) = path.strip_prefix(ROOT).or((path == "/metrics").then_some("metrics")) else {
         return if path == ROOT.trim_end_matches('/') { redirect(ROOT) } else { not_found() };
     };
-    let is_post = request.method() == Method::POST;
-    if !matches!(*request.method(), Method::GET | Method::HEAD) && !(is_post && name == "symbol") {
-        return method_not_allowed();
+    match *request.method() {
+        Method::GET | Method::HEAD => {}
+        Method::POST if name == "symbol" => {}
+        _ => return method_not_allowed(),
     }
     let timeout = request.extensions().get::<WriteTimeout>().map(|timeout| timeout.0);
     let query = Query::new(request.uri().query());

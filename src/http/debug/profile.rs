@@ -71,11 +71,7 @@ pub(super) async fn named(name: &str, query: &Query, timeout: Option<Duration>) 
 }
 
 /// What is added to a profile within some time.
-async fn difference(
-    profile: &Profile,
-    query: &Query,
-    timeout: Option<Duration>,
-) -> Response<Body> {
+async fn difference(profile: &Profile, query: &Query, timeout: Option<Duration>) -> Response<Body> {
     let seconds = query.whole_seconds(Duration::ZERO);
     if seconds.is_zero() {
         let what = "invalid value for \"seconds\" - must be a positive integer";

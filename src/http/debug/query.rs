@@ -95,7 +95,8 @@ mod tests {
         }
         assert_eq!(seconds("inf"), Duration::MAX);
         assert_eq!(seconds("1e300"), Duration::MAX);
-        let whole = |text: &str| Query::new(Some(&format!("seconds={text}"))).whole_seconds(DEFAULT);
+        let whole =
+            |text: &str| Query::new(Some(&format!("seconds={text}"))).whole_seconds(DEFAULT);
         assert_eq!(whole("2"), Duration::from_secs(2));
         for text in ["", "0", "-1", "0.5", "x"] {
             assert_eq!(whole(text), DEFAULT, "{text}");
