@@ -116,6 +116,8 @@
 //! - `symbolize` (on by default): function names, files and lines in traces, read from the
 //!   program's debug information and symbol table. Turn it off to compile fewer dependencies, or
 //!   where the program file is stripped anyway; stacks then show `module+0xoffset`.
+//! - `pprof`: the module `pprof`, with profiles of goroutines, processor time, waits and locks that
+//!   `go tool pprof` opens. Off, nothing of it is there.
 //!
 //! For good stacks, a program needs frame pointers and line tables:
 //!
@@ -133,8 +135,12 @@ pub mod chan;
 pub mod context;
 pub mod future;
 mod go;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod local;
 pub mod metrics;
+#[cfg(feature = "pprof")]
+pub mod pprof;
 mod runtime;
 mod sched;
 mod scope;

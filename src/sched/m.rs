@@ -11,7 +11,7 @@ use super::door::Door;
 use super::g::G;
 use super::p::P;
 use super::park::Request;
-use super::{own_threads, schedule, tls};
+use super::{own_threads, sampler, schedule, tls};
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
@@ -83,8 +83,9 @@ impl M {
     fn register() -> &'static M {
         own_threads::count_me();
         signal::install_alternate_stack();
-        let mut all = ALL.lock();
         let tid = thread::id();
+        sampler::worker_started(tid);
+        let mut all = ALL.lock();
         let m = Box::leak(Box::new(M {
             door: Door::new(),
             tid,

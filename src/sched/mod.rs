@@ -4,6 +4,8 @@ pub(crate) mod bubble;
 mod bubble_count;
 pub(crate) mod clock;
 pub(crate) mod coarse;
+#[cfg_attr(not(feature = "pprof"), path = "contention_off.rs")]
+pub(crate) mod contention;
 pub(crate) mod coro;
 pub(crate) mod deadline;
 pub(crate) mod deadlock;
@@ -27,6 +29,10 @@ mod parked_threads;
 mod quit;
 mod runnext;
 mod runq;
+#[cfg(feature = "pprof")]
+mod sample_ring;
+#[cfg_attr(not(feature = "pprof"), path = "sampler_off.rs")]
+pub(crate) mod sampler;
 mod schedule;
 pub(crate) mod scope;
 mod seed;
@@ -34,6 +40,8 @@ mod signal_word;
 pub(crate) mod spawn;
 pub(crate) mod spinners;
 pub(crate) mod stack;
+#[cfg(feature = "pprof")]
+mod stack_sums;
 pub(crate) mod stand_in;
 pub(crate) mod stop;
 pub(crate) mod sudog;

@@ -34,7 +34,7 @@ fn expect_error(answer: &Answer, status: u16, text: &str) {
 fn what_is_not_there() {
     let server = Server::new();
     let address = start(&server);
-    for name in ["nosuch", "heap", "allocs", "threadcreate", "goroutine/", "Goroutine"] {
+    for name in ["nosuch", "heap", "allocs", "goroutine/", "Goroutine"] {
         let answer = get(address, &format!("/debug/pprof/{name}?debug=1"));
         expect_error(&answer, 404, "Unknown profile");
     }
@@ -63,8 +63,17 @@ fn the_index_links_to_everything() {
     let index = get(address, "/debug/pprof/");
     expect(&index, 200, HTML);
     let text = index.text();
-    for name in ["block", "cmdline", "goroutine", "metrics", "mutex", "profile", "symbol", "trace"]
-    {
+    for name in [
+        "block",
+        "cmdline",
+        "goroutine",
+        "metrics",
+        "mutex",
+        "profile",
+        "symbol",
+        "threadcreate",
+        "trace",
+    ] {
         assert!(text.contains(&format!("<a href='{name}?debug=1'>{name}</a>")), "{name}: {text}");
     }
     assert!(text.contains("<a href=\"goroutine?debug=2\">full goroutine stack dump</a>"));
@@ -78,7 +87,7 @@ fn the_index_links_to_everything() {
 fn profiles_are_files_or_text() {
     let server = Server::new();
     let address = start(&server);
-    for name in ["goroutine", "block", "mutex"] {
+    for name in ["goroutine", "block", "mutex", "threadcreate"] {
         let file = get(address, &format!("/debug/pprof/{name}"));
         expect(&file, 200, BYTES);
         let disposition = format!("attachment; filename=\"{name}\"");

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use hyper::Response;
 
 use super::answer::html;
-use super::profile;
 use crate::http::Body;
+use crate::pprof;
 
 /// What there is besides the profiles with records.
 const OTHERS: [(&str, &str); 5] = [
@@ -39,7 +39,7 @@ const HEAD: &str = "<!DOCTYPE html>
 
 pub(super) fn page() -> Response<Body> {
     let others = OTHERS.map(|(name, description)| (name, description, 0));
-    let counted = profile::ALL.iter().map(|p| (p.name, p.description, p.count()));
+    let counted = pprof::profiles().iter().map(|p| (p.name(), p.description(), p.count()));
     let mut entries: Vec<_> = counted.chain(others).collect();
     entries.sort_unstable();
     let mut page = String::from(HEAD);

@@ -16,11 +16,12 @@
 //! | `/debug/pprof/profile?seconds=N` | a CPU profile; 30 seconds unless given |
 //! | `/debug/pprof/goroutine` | all goroutines by stack; `?debug=1` as text, `?debug=2` each one with its state |
 //! | `/debug/pprof/block`, `/debug/pprof/mutex` | where goroutines waited, and for whom: once [`pprof`](crate::pprof) has been told to sample that; `?debug=1` as text |
+//! | `/debug/pprof/threadcreate` | how many worker threads there are |
 //! | `/debug/pprof/cmdline` | the command line, separated by NUL |
 //! | `/debug/pprof/symbol?0xADDR+0xADDR` | names of addresses; they may also be POSTed |
 //! | `/debug/pprof/metrics`, `/metrics` | [`metrics()`](crate::metrics()) as Prometheus reads them |
 //!
-//! `?seconds=N` on `goroutine`, `block` and `mutex` gives the difference between two profiles so
+//! `?seconds=N` on `goroutine`, `block`, `mutex` and `threadcreate` gives the difference between two profiles so
 //! many seconds apart. A trace or CPU profile that its client leaves ends at once.
 //!
 //! # What it reveals
@@ -32,7 +33,7 @@
 //! are closed by other means. [`handler`] leaves the choice to the server it is mounted in.
 //!
 //! # Go
-//! `net/http/pprof`. There are no profiles of memory, which gort does not manage, and of threads.
+//! `net/http/pprof`. There are no profiles of memory, which gort does not manage.
 //! Since Go 1.23 a trace or profile that takes longer than the server's write timeout moves that
 //! timeout; here, as in Go before, it is refused. Symbols may be asked for by POST, which Go's own
 //! default server has refused since Go 1.22.

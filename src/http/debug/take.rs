@@ -62,7 +62,9 @@ pub(super) fn cpu_profile(query: &Query, timeout: Option<Duration>) -> Response<
     }
     go(move || {
         ends.wait(duration);
-        pprof::stop_cpu_profile();
+        if let Err(reason) = pprof::stop_cpu_profile() {
+            log::warn!("gort: the CPU profile asked for by HTTP is incomplete: {reason}");
+        }
     });
     file("profile", body)
 }

@@ -3,11 +3,13 @@
 //! ```text
 //! collect   under stops of the world, a batch at a time: who is there, raw addresses
 //! probe     a running thread is interrupted and says itself where it is
-//! layout    after the doors are open again: names, and Go's textual layout
+//! names     after the doors are open again: names, without the runtime's own frames
+//! layout    Go's textual layout
 //! ```
 
 mod collect;
 mod layout;
+pub(crate) mod names;
 mod probe;
 
 use std::time::Duration;
