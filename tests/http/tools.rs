@@ -53,7 +53,7 @@ fn a_trace_of_a_server_under_load() {
     assert_eq!(trace.status, 200);
     assert!(begin.elapsed() >= Duration::from_millis(1500));
     let file = save(&folder, "trace", &trace.body);
-    go.check(&[file.clone()]).unwrap();
+    go.check(std::slice::from_ref(&file)).unwrap();
     let text = go.parsed(&file).unwrap();
     assert!(parsed::events(&text).len() > 1000);
     server.shutdown();
@@ -76,7 +76,7 @@ fn curl_gets_a_trace() {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--fail", "--noproxy", "*", "-o"]).arg(&file).arg(url);
     assert!(under_load(address, || curl.status().unwrap()).success());
-    go.check(&[file.clone()]).unwrap();
+    go.check(std::slice::from_ref(&file)).unwrap();
     go.parsed(&file).unwrap();
     server.shutdown();
 }
@@ -107,7 +107,7 @@ fn a_trace_is_sent_while_it_is_taken() {
 /// `go tool pprof -top` of a URL, as users do it.
 #[test]
 fn pprof_opens_the_profiles() {
-    let Some(_go) = Go::find("pprof by HTTP") else { return };
+    let Some(go) = Go::find("pprof by HTTP") else { return };
     let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
     let folder = tempfile::tempdir().unwrap();
     let server = Server::new();
@@ -121,8 +121,7 @@ fn pprof_opens_the_profiles() {
             ("mutex", "Type: delay"),
         ] {
             let url = format!("http://{address}/debug/pprof/{what}");
-            let top = Ok::<String, String>(format!("{kind}{:?}{url}", folder.path()))
-                .unwrap_or_else(|e| panic!("{what}: {e}"));
+            let top = go.top(&url, folder.path()).unwrap_or_else(|e| panic!("{what}: {e}"));
             assert!(top.contains(kind), "{what}: {top}");
         }
     });

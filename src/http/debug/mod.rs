@@ -39,6 +39,7 @@
 //! default server has refused since Go 1.22.
 
 mod answer;
+mod apart;
 mod index;
 mod metrics;
 mod profile;

@@ -6,9 +6,10 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use hyper::body::{Body as HttpBody, Buf};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 
-use super::answer::text;
+use super::answer::{error, text};
+use super::apart::apart;
 use crate::http::Body;
 use crate::tracer::symbolize::Symbolizer;
 
@@ -23,19 +24,22 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     // Whether there are any symbols is all that is asked by this number.
-    let mut out = String::from("num_symbols: 1\n");
+    let head = "num_symbols: 1\n";
     let question = if request.method() == Method::POST {
         read(request.into_body()).await
     } else {
         Ok(request.uri().query().unwrap_or_default().as_bytes().to_vec())
     };
     match question {
-        Ok(question) => names(&String::from_utf8_lossy(&question), &mut out),
-        Err(error) => {
-            let _ = writeln!(out, "reading request: {error}");
+        Err(reason) => text(format!("{head}reading request: {reason}\n")),
+        Ok(question) => {
+            let names = apart(move || names(&String::from_utf8_lossy(&question)));
+            match names.await {
+                Ok(names) => text(format!("{head}{names}")),
+                Err(reason) => error(StatusCode::INTERNAL_SERVER_ERROR, reason),
+            }
         }
     }
-    text(out)
 }
 
 async fn read<B>(body: B) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>>
@@ -60,7 +64,8 @@ where
     Ok(bytes)
 }
 
-fn names(question: &str, out: &mut String) {
+fn names(question: &str) -> String {
+    let mut out = String::new();
     let addresses = question.split('+').filter_map(address).filter(|address| *address != 0);
     let mut symbolizer = Symbolizer::new();
     let mut frames = Vec::new();
@@ -70,9 +75,11 @@ fn names(question: &str, out: &mut String) {
         symbolizer.frames(address.wrapping_add(1), &mut frames);
         let known = frames.first().filter(|frame| !frame.func.starts_with("0x"));
         if let Some(frame) = known {
+            // A string takes all.
             let _ = writeln!(out, "{address:#x} {}", frame.func);
         }
     }
+    out
 }
 
 /// A number as Go's source writes it, in whichever base.
@@ -107,8 +114,7 @@ mod tests {
     #[test]
     fn a_function_has_its_name() {
         let here = a_function_has_its_name as fn() as usize;
-        let mut out = String::new();
-        names(&format!("{here:#x}+0x10+junk"), &mut out);
+        let out = names(&format!("{here:#x}+0x10+junk"));
         let line = out.strip_prefix(&format!("{here:#x} ")).unwrap();
         if cfg!(feature = "symbolize") {
             assert!(line.contains("a_function_has_its_name"), "{line}");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper::{Response, StatusCode};
 
 use super::answer::{error, file, too_long};
+use super::apart::detached;
 use super::exceeds;
 use super::query::Query;
 use crate::chan::{Receiver, Sender, chan};
@@ -56,17 +57,24 @@ pub(super) fn cpu_profile(query: &Query, timeout: Option<Duration>) -> Response<
         return too_long();
     }
     let (writer, ends, body) = watched();
-    if let Err(reason) = pprof::start_cpu_profile(BufWriter::with_capacity(PIECE_BYTES, writer)) {
-        let what = format!("Could not enable CPU profiling: {reason}");
-        return error(StatusCode::INTERNAL_SERVER_ERROR, what);
-    }
-    go(move || {
-        ends.wait(duration);
-        if let Err(reason) = pprof::stop_cpu_profile() {
-            log::warn!("gort: the CPU profile asked for by HTTP is incomplete: {reason}");
-        }
+    let writer = BufWriter::with_capacity(PIECE_BYTES, writer);
+    let started = pprof::start_cpu_profile(writer).and_then(|()| {
+        let stop = detached(move || {
+            ends.wait(duration);
+            if let Err(reason) = pprof::stop_cpu_profile() {
+                log::warn!("gort: the CPU profile asked for by HTTP is incomplete: {reason}");
+            }
+        });
+        // What cannot be stopped later is stopped now; its client has been told why.
+        stop.inspect_err(|_| drop(pprof::stop_cpu_profile()))
     });
-    file("profile", body)
+    match started {
+        Ok(()) => file("profile", body),
+        Err(reason) => {
+            let what = format!("Could not enable CPU profiling: {reason}");
+            error(StatusCode::INTERNAL_SERVER_ERROR, what)
+        }
+    }
 }
 
 /// The right to stop the trace: between the end of one that the endpoint has begun, by itself or
