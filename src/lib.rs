@@ -140,6 +140,7 @@ mod go;
 pub mod http;
 pub mod local;
 pub mod metrics;
+pub mod net;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 mod runtime;

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::timers::NEVER;
-use super::{SCHED, fatal, g, idle, own_threads, parked_threads, stand_in, stop};
+use super::{SCHED, fatal, g, idle, netpoll, own_threads, parked_threads, stand_in, stop};
 use crate::sys::thread;
 use crate::tracer::status::Status;
 
@@ -55,6 +55,7 @@ fn nothing_is_due() -> bool {
         && EXTERNAL.load(Ordering::Relaxed) == 0
         && !SCHED.idle.lacks_thread()
         && SCHED.injector.is_empty()
+        && !netpoll::is_awaited()
 }
 
 /// At one moment during the call every thread of the process was the runtime's own or waited in

@@ -1,8 +1,8 @@
 //! Finding the next goroutine: Go's order (`runtime/proc.go`, `findRunnable`).
 //!
 //! ```text
-//! every 61st pick the common queue first; runnext; own deques; due timers; the common queue;
-//! spin: common queue, other processors' deques and timers, then their runnext;
+//! every 61st pick the network and the common queue first; runnext; own deques; due timers; the
+//! common queue; the network; spin: common queue, network, other processors' deques and timers, then their runnext;
 //! give the processor up; look once more; sleep
 //! ```
 
@@ -10,7 +10,7 @@ use super::g::G;
 use super::m::M;
 use super::p::{self, P, PShared};
 use super::timers::NEVER;
-use super::{Inside, SCHED, runq};
+use super::{Inside, SCHED, netpoll, runq};
 use crate::sys::clock;
 
 /// How long a worker spins before it sleeps. A wake-up costs the waker 3 to 20 µs.
@@ -41,13 +41,16 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
         if seeded {
             p.shared.take_tick_back();
         }
-        if p.id < SCHED.procs()
-            && let Some(g) = look_around(m, p)
-        {
-            if seeded {
-                p.shared.next_tick();
+        if p.id < SCHED.procs() {
+            if netpoll::poll(m) {
+                continue;
             }
-            return g;
+            if let Some(g) = look_around(m, p) {
+                if seeded {
+                    p.shared.next_tick();
+                }
+                return g;
+            }
         }
         give_up(m, p);
     }
@@ -76,11 +79,12 @@ fn next_local(m: &'static M, p: &'static P) -> Option<&'static G> {
     if tick.is_multiple_of(TIMER_TURN) {
         fire_timers(m, p);
     }
-    if runq::is_injector_turn(tick)
-        && let Some(g) = p.queue.refill(&SCHED.injector)
-    {
-        p.begin_slice();
-        return Some(g);
+    if runq::is_injector_turn(tick) {
+        netpoll::poll_at_turn(m, p);
+        if let Some(g) = p.queue.refill(&SCHED.injector) {
+            p.begin_slice();
+            return Some(g);
+        }
     }
     if let Some(g) = p.shared.queue.take_next() {
         p.shared.ran_next();
@@ -149,6 +153,11 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
     loop {
         m.door.step_aside();
         if let Some(g) = p.queue.refill(&SCHED.injector) {
+            return Some(g);
+        }
+        if netpoll::poll(m)
+            && let Some(g) = p.shared.queue.take_next().or_else(|| p.queue.pop(1))
+        {
             return Some(g);
         }
         let now = clock::monotonic_ns();
@@ -249,9 +258,12 @@ fn give_up(m: &'static M, p: &'static P) {
 /// Sleeps, outside, until somebody gives this idle worker a processor.
 fn sleep(m: &'static M) {
     m.door.leave();
-    let p = SCHED.idle.sleep(m);
+    let (p, found) = SCHED.idle.sleep(m);
     m.enter_idle();
     m.acquire(p);
+    let rt = Inside::already(m);
+    netpoll::ready(&rt, found);
+    std::mem::forget(rt);
 }
 
 /// Whether any queue has work; `runnext` slots count where nobody watches them.

@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::SCHED;
 use super::find::{self, RUNNEXT_PATIENCE_NS};
+use super::glist::GList;
 use super::m::{self, M};
 use super::p::{self, MAX_PROCS, P};
 use super::timers::NEVER;
+use super::{Inside, SCHED, netpoll};
+use crate::sys::epoll::Events;
 use crate::sys::{barrier, clock};
 
 /// How long the watcher sleeps before its first look at the `runnext` slots...
@@ -36,11 +38,19 @@ pub(crate) struct Idle {
     pub(super) all_idle: AtomicBool,
 }
 
+/// How an idle worker sleeps.
+struct Rest {
+    timeout: Option<Duration>,
+    in_poll: bool,
+}
+
 struct Lists {
     ps: Vec<&'static P>,
     ms: Vec<&'static M>,
     /// The idle worker that wakes for the earliest timer, and watches.
     keeper: Option<&'static M>,
+    /// The worker that sleeps in the poll of the network: the keeper, or one that was.
+    poller: Option<&'static M>,
     /// Why a thread could not be started that was wanted.
     no_thread: Option<String>,
 }
@@ -52,6 +62,7 @@ impl Idle {
                 ps: Vec::new(),
                 ms: Vec::new(),
                 keeper: None,
+                poller: None,
                 no_thread: None,
             }),
             keeper_ns: AtomicU64::new(NEVER),
@@ -212,40 +223,69 @@ impl Idle {
         self.lists.lock().no_thread.is_some()
     }
 
-    /// An idle worker sleeps until it gets a processor. It is outside meanwhile.
+    /// An idle worker sleeps until it gets a processor. It comes from outside and is inside then,
+    /// with goroutines whose sockets are ready, for it to ready.
     ///
-    /// One of the idle workers, the keeper, wakes for the earliest timer of all, and while others
-    /// are busy, now and then to look after their `runnext` slots.
-    pub(super) fn sleep(&self, m: &'static M) -> &'static P {
+    /// One of the idle workers, the keeper, wakes for the earliest timer of all and for the network,
+    /// and while others are busy, now and then to look after their `runnext` slots.
+    pub(super) fn sleep(&self, m: &'static M) -> (&'static P, GList) {
         let mut patience = WATCH;
         loop {
-            let timeout = self.keep_time(m, patience);
-            let given = match timeout {
+            let rest = self.keep_time(m, patience);
+            let mut events = Events::new();
+            let given = match rest.timeout {
                 Some(Duration::ZERO) => m.take_given(),
-                _ => m.sleep(timeout),
+                timeout if rest.in_poll => {
+                    m.sleep_in_poll(timeout, &mut events);
+                    m.take_given()
+                }
+                timeout => m.sleep(timeout),
             };
             let stuck = given.is_none() && self.is_watcher(m) && is_next_stuck();
-            let mut lists = self.lists.lock();
-            let given = given.or_else(|| m.take_given());
-            // Poked, timed out, or woken for nothing. A due timer is worth a processor, too.
-            let wanted = stuck || next_timer_ns() <= clock::monotonic_ns();
-            let own = || if wanted { lists.take_out(m) } else { None };
-            if let Some(p) = given.or_else(own) {
-                let watched = self.resign(&mut lists, m);
-                drop(lists);
-                if watched && !m.spinning.get() {
-                    // Nobody watches any more: a spinning worker looks, and then watches.
-                    SCHED.wake_one();
-                }
-                return p;
+            m.enter_idle();
+            let rt = Inside::already(m);
+            let found = netpoll::deliver(&rt, &events);
+            if let Some(p) = self.get_up(m, rest.in_poll, given, stuck || found.len() != 0) {
+                std::mem::forget(rt);
+                return (p, found);
             }
+            // Every processor is busy.
+            netpoll::ready(&rt, found);
+            drop(rt);
             patience = (2 * patience).min(WATCH_MAX);
         }
     }
 
-    /// How long the worker may sleep: the keeper until the earliest timer, and at most for
-    /// `patience` while it watches; others for ever.
-    fn keep_time(&self, m: &'static M, patience: Duration) -> Option<Duration> {
+    /// The worker has slept. Returns the processor that it was given, or that it takes since there
+    /// is work.
+    fn get_up(
+        &self,
+        m: &'static M,
+        from_poll: bool,
+        given: Option<&'static P>,
+        is_work: bool,
+    ) -> Option<&'static P> {
+        let mut lists = self.lists.lock();
+        if from_poll {
+            lists.poller = None;
+        }
+        let given = given.or_else(|| m.take_given());
+        // Poked, timed out, or woken for nothing. A due timer is worth a processor, too.
+        let wanted = is_work || next_timer_ns() <= clock::monotonic_ns();
+        let own = || if wanted { lists.take_out(m) } else { None };
+        let p = given.or_else(own)?;
+        let watched = self.resign(&mut lists, m);
+        drop(lists);
+        if watched && !m.spinning.get() {
+            // Nobody watches any more: a spinning worker looks, and then watches.
+            SCHED.wake_one();
+        }
+        Some(p)
+    }
+
+    /// How the worker may sleep: the keeper until the earliest timer, in the poll of the network,
+    /// and at most for `patience` while it watches; others for ever.
+    fn keep_time(&self, m: &'static M, patience: Duration) -> Rest {
         let mut lists = self.lists.lock();
         self.appoint(&mut lists, m);
         if !lists.is_keeper(m) {
@@ -253,18 +293,29 @@ impl Idle {
             if next_timer_ns() < self.keeper_ns.load(Ordering::Relaxed) {
                 lists.keeper.inspect(|keeper| keeper.poke());
             }
-            return None;
+            return Rest { timeout: None, in_poll: false };
         }
         let timer = self.until_next_timer(&lists);
-        let watch = self.watching.load(Ordering::Relaxed).then_some(patience);
-        [timer, watch].into_iter().flatten().min()
+        let watching = self.watching.load(Ordering::Relaxed);
+        let timeout = [timer, watching.then_some(patience)].into_iter().flatten().min();
+        // To wake it for what others are about to find anyway would cost them time.
+        let in_poll = netpoll::is_active()
+            && lists.poller.is_none()
+            && timeout != Some(Duration::ZERO)
+            && !(m.do_others_poll() && watching);
+        if in_poll {
+            lists.poller = Some(m);
+        }
+        Rest { timeout, in_poll }
     }
 
-    /// Makes the idle worker the keeper if there is none, or none that watches where one must.
+    /// Makes the idle worker the keeper if there is none, none that watches where one must, or
+    /// nobody who sleeps in the poll of the network though all are idle.
     fn appoint(&self, lists: &mut Lists, m: &'static M) {
         let busy = lists.ps.len() < SCHED.procs() as usize;
         let watching = self.watching.load(Ordering::Relaxed);
-        if lists.keeper.is_none() || busy && !watching {
+        let unpolled = !busy && lists.poller.is_none() && netpoll::is_active();
+        if lists.keeper.is_none() || busy && !watching || unpolled {
             lists.keeper = Some(m);
         }
         if lists.is_keeper(m) && busy != watching {
@@ -320,18 +371,26 @@ impl Idle {
 
     /// The worker is idle no longer. Returns whether it watched.
     fn resign(&self, lists: &mut Lists, m: &'static M) -> bool {
-        if !lists.is_keeper(m) {
-            return false;
+        let kept = lists.is_keeper(m);
+        if kept {
+            lists.keeper = None;
+            self.keeper_ns.store(NEVER, Ordering::Relaxed);
         }
-        lists.keeper = None;
-        self.keeper_ns.store(NEVER, Ordering::Relaxed);
+        let watched = kept && self.watching.swap(false, Ordering::Relaxed);
         // Another idle worker takes over.
-        if let Some(&heir) = lists.ms.last()
-            && next_timer_ns() != NEVER
+        let is_watched = self.watching.load(Ordering::Relaxed);
+        let unpolled = netpoll::is_active() && lists.poller.is_none() && !is_watched;
+        if (unpolled || kept && next_timer_ns() != NEVER)
+            && let Some(heir) = lists.keeper.or_else(|| lists.ms.last().copied())
         {
             heir.poke();
         }
-        self.watching.swap(false, Ordering::Relaxed)
+        watched
+    }
+
+    /// There is something to poll for.
+    pub(super) fn network_began(&self) {
+        self.call_keeper();
     }
 
     /// A timer for `when_ns` was added: sees to it that an idle worker keeps its time, should the
@@ -400,10 +459,11 @@ impl Lists {
         self.keeper.is_some_and(|keeper| std::ptr::eq(keeper, m))
     }
 
-    /// The worker that fell asleep last, and the keeper only if there is no other.
+    /// The worker that fell asleep last; the keeper, or who polls, only if there is no other.
     fn pop_m(&mut self) -> Option<&'static M> {
-        let last = self.ms.len().checked_sub(1)?;
-        let last = if self.is_keeper(self.ms[last]) { 0 } else { last };
-        Some(self.ms.swap_remove(last))
+        let polls = |m: &'static M| self.poller.is_some_and(|poller| std::ptr::eq(poller, m));
+        let is_free = |m: &&'static M| !self.is_keeper(m) && !polls(m);
+        let at = self.ms.iter().rposition(is_free).or(self.ms.len().checked_sub(1))?;
+        Some(self.ms.swap_remove(at))
     }
 }

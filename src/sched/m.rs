@@ -2,17 +2,19 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::io;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::bed::Bed;
 use super::door::Door;
 use super::g::G;
 use super::hand_off::Why;
 use super::p::P;
 use super::park::Request;
-use super::{own_threads, sampler, schedule, tls};
+use super::{netpoll, own_threads, sampler, schedule, tls};
+use crate::sys::epoll::Events;
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
@@ -20,6 +22,9 @@ use crate::tracer::unwind::{self, MAX_PCS};
 
 /// The most worker threads, as Go's.
 const MAX_THREADS: usize = 10_000;
+
+/// Whoever polls the network so often on the average will soon do so again.
+const OFTEN_NS: u64 = 25_000;
 
 /// A worker thread. All cells are its own thread's, or the door holder's.
 pub(crate) struct M {
@@ -38,9 +43,12 @@ pub(crate) struct M {
     /// Looking for work, and counted as such.
     pub(crate) spinning: Cell<bool>,
     stream: UnsafeCell<Stream>,
-    /// What a sleeping worker is given; then `wake` becomes 1.
+    /// What a sleeping worker is given before it is called.
     given: AtomicPtr<P>,
-    wake: AtomicU32,
+    bed: Bed,
+    /// Polls of the network: its own, and what others had made when.
+    own_polls: Cell<u64>,
+    others_polls: Cell<(u64, u64)>,
 }
 
 // SAFETY: see the type; what others touch is atomic.
@@ -101,7 +109,9 @@ impl M {
             spinning: Cell::new(false),
             stream: UnsafeCell::new(Stream::new(tid)),
             given: AtomicPtr::new(std::ptr::null_mut()),
-            wake: AtomicU32::new(0),
+            bed: Bed::new(),
+            own_polls: Cell::new(0),
+            others_polls: Cell::new((0, 0)),
         }));
         all.push(m);
         tls::set_current_m(m);
@@ -225,13 +235,34 @@ impl M {
 
     /// Sleeps until it is given a processor ([`M::give`]) or poked, at most for `timeout`.
     pub(super) fn sleep(&self, timeout: Option<Duration>) -> Option<&'static P> {
-        // ORDERING: Acquire, pairs with the Releases in `give` and `poke`.
-        if self.wake.swap(0, Ordering::Acquire) == 0 {
-            futex::wait(&self.wake, 0, timeout);
-            // ORDERING: Acquire, as above.
-            self.wake.swap(0, Ordering::Acquire);
+        if !self.bed.get_up() {
+            futex::wait(self.bed.word(), Bed::EMPTY, timeout);
+            self.bed.get_up();
         }
         self.take_given()
+    }
+
+    /// As [`M::sleep`], in the poll of the network: events end it as well.
+    pub(super) fn sleep_in_poll(&self, timeout: Option<Duration>, events: &mut Events) {
+        if self.bed.begin_poll() {
+            netpoll::sleep(timeout, events);
+        }
+        self.bed.get_up();
+    }
+
+    /// Polled the network, without waiting.
+    pub(super) fn count_poll(&self) {
+        self.own_polls.set(self.own_polls.get() + 1);
+    }
+
+    /// Whether other workers have polled often since the last time it was asked: they will see what
+    /// comes soon enough.
+    pub(super) fn do_others_poll(&self) -> bool {
+        let (polls, now_ns) =
+            (netpoll::polls().wrapping_sub(self.own_polls.get()), clock::monotonic_ns());
+        let (polls_before, before_ns) = self.others_polls.replace((polls, now_ns));
+        let often = (now_ns - before_ns) / OFTEN_NS;
+        polls.wrapping_sub(polls_before) > often
     }
 
     /// What it was given meanwhile.
@@ -255,8 +286,10 @@ impl M {
 
     /// Wakes the worker to look around.
     pub(super) fn poke(&self) {
-        // ORDERING: Release, pairs with the Acquires in `sleep`.
-        self.wake.store(1, Ordering::Release);
-        futex::wake(&self.wake, 1);
+        if self.bed.call() {
+            netpoll::interrupt();
+        } else {
+            futex::wake(self.bed.word(), 1);
+        }
     }
 }

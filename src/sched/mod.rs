@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod bed;
 pub(crate) mod bubble;
 mod bubble_count;
 pub(crate) mod clock;
@@ -23,6 +24,7 @@ pub(crate) mod locals;
 pub(crate) mod lock;
 pub(crate) mod m;
 pub(crate) mod metrics;
+pub(crate) mod netpoll;
 mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;

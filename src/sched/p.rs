@@ -125,6 +125,8 @@ pub(crate) struct P {
     pub(super) picks: Cell<(u32, u32)>,
     /// So many goroutines are made runnable before the next one whose time in the queues is taken.
     until_sample: Cell<u32>,
+    /// Polls of the network that there had been when it was last this processor's turn.
+    pub(super) polls_seen: Cell<u64>,
     slots: UnsafeCell<GList>,
     coros: UnsafeCell<Vec<*mut Coro>>,
     trace: UnsafeCell<ProcTrace>,
@@ -188,6 +190,7 @@ impl P {
             rng: Cell::new(seed::of_processor(id)),
             picks: Cell::new((0, 0)),
             until_sample: Cell::new(0),
+            polls_seen: Cell::new(0),
             slots: UnsafeCell::new(GList::new()),
             coros: UnsafeCell::new(Vec::with_capacity(CORO_CACHE)),
             trace: UnsafeCell::new(tracer::proc_trace()),

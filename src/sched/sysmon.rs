@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::retake::{Retake, SLICE};
-use super::{SCHED, coarse, deadlock, own_threads, p};
+use super::{SCHED, coarse, deadlock, netpoll, own_threads, p};
 use crate::sys::stderr::say;
 use crate::sys::{clock, futex, thread};
 
@@ -48,7 +48,7 @@ fn run() {
     own_threads::count_me();
     thread::wake_precisely();
     let mut retake = Retake::new();
-    let mut slices = Slices { seen: Vec::new(), next_ns: 0 };
+    let mut slices = Slices { seen: Vec::new(), next_ns: 0, polls: 0 };
     let (mut pause, mut vain) = (LOOK_MIN, 0);
     loop {
         std::thread::sleep(pause);
@@ -71,6 +71,7 @@ fn run() {
 struct Slices {
     seen: Vec<u32>,
     next_ns: u64,
+    polls: u64,
 }
 
 impl Slices {
@@ -84,6 +85,7 @@ impl Slices {
         if !SCHED.is_seeded() {
             end_slices(&mut self.seen);
         }
+        netpoll::poll_if_overdue(&mut self.polls);
         start_missing_threads();
     }
 }

@@ -110,6 +110,19 @@ pub(crate) fn call(waker: Waker) {
     }
 }
 
+/// Gives the signal that the waker is for and returns who waits for it, to be woken once. `Err`: it
+/// is another's waker.
+pub(crate) fn notified(waker: Waker) -> Result<Option<Waiter>, Waker> {
+    if !std::ptr::eq(waker.vtable(), &WAKER) {
+        return Err(waker);
+    }
+    let waker = ManuallyDrop::new(waker);
+    // SAFETY: by its table the waker is a signal's, and its share is ours now.
+    let signal = unsafe { Arc::from_raw(waker.data().cast::<Signal>()) };
+    // SAFETY: its owner's, in place until it is woken; nobody else has found it.
+    Ok(signal.0.notify().map(|waiter| unsafe { *(waiter as *const Waiter) }))
+}
+
 /// Wakes from inside the runtime, where no user code may run.
 ///
 /// A signal's waker readies its goroutine at once. Another one is user code: a goroutine is started

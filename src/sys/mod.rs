@@ -6,6 +6,7 @@
 
 pub(crate) mod barrier;
 pub(crate) mod clock;
+pub(crate) mod epoll;
 pub(crate) mod futex;
 pub(crate) mod interrupt;
 pub(crate) mod memory;
@@ -13,6 +14,7 @@ pub(crate) mod modules;
 #[cfg(feature = "pprof")]
 pub(crate) mod prof_timer;
 pub(crate) mod signal;
+pub(crate) mod socket;
 pub(crate) mod stderr;
 pub(crate) mod sync;
 pub(crate) mod thread;

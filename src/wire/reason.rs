@@ -46,12 +46,14 @@ pub(crate) enum WaitReason {
     SynctestWait,
     /// Gave way by `gosched`.
     Gosched,
+    /// A socket.
+    Network,
     /// Stands for a plain thread, which is not annotating just now.
     Outside,
 }
 
 /// The texts of traces, each once.
-pub(crate) const TRACE_TEXTS: [&str; 11] = [
+pub(crate) const TRACE_TEXTS: [&str; 12] = [
     "unspecified",
     "chan receive",
     "chan send",
@@ -63,11 +65,12 @@ pub(crate) const TRACE_TEXTS: [&str; 11] = [
     "synctest",
     "runtime.Gosched",
     "system goroutine wait",
+    "network",
 ];
 
 impl WaitReason {
     /// All reasons; the position is the enum's number.
-    pub(crate) const ALL: [WaitReason; 20] = [
+    pub(crate) const ALL: [WaitReason; 21] = [
         WaitReason::None,
         WaitReason::ChanReceive,
         WaitReason::ChanReceiveNil,
@@ -87,6 +90,7 @@ impl WaitReason {
         WaitReason::SynctestRun,
         WaitReason::SynctestWait,
         WaitReason::Gosched,
+        WaitReason::Network,
         WaitReason::Outside,
     ];
 
@@ -117,6 +121,7 @@ impl WaitReason {
             WaitReason::SynctestRun => "synctest.Run",
             WaitReason::SynctestWait => "synctest.Wait",
             WaitReason::Gosched => "runtime.Gosched",
+            WaitReason::Network => "IO wait",
             WaitReason::Outside => "system goroutine wait",
         }
     }
@@ -141,6 +146,7 @@ impl WaitReason {
             WaitReason::SynctestRun | WaitReason::SynctestWait => 8,
             WaitReason::Gosched => 9,
             WaitReason::Outside => 10,
+            WaitReason::Network => 11,
         }
     }
 }

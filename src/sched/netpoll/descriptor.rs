@@ -1,0 +1,300 @@
+//! A descriptor: what the poller knows of one socket.
+//!
+//! Descriptors lie in slabs that are never freed. An event of the kernel names a descriptor by its
+//! number and the number of its life, so one that comes late finds that it is another's by now.
+//! Even if it did not, it would do no harm but that somebody tries once in vain.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+
+use super::readiness::{Look, Readiness};
+use crate::sched::Inside;
+use crate::sched::glist::GList;
+use crate::sched::lock::RawLock;
+use crate::sched::sudog::{Outcome, WaitQueue, Waiter, WakeList};
+use crate::sched::timers::NEVER;
+use crate::sched::waker;
+use crate::sys::epoll::Ready;
+
+/// A direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    /// Data comes in, or a connection.
+    Read,
+    /// Data goes out.
+    Write,
+}
+
+/// `close` has been called.
+const CLOSED: u32 = 1;
+/// There was an event of more than data and room: the end, an error, urgent data. Then a call that
+/// moved less than it could says nothing about the next one.
+const ODD: u32 = 2;
+
+/// See the module documentation.
+pub(crate) struct Descriptor {
+    pub(super) lock: RawLock,
+    state: UnsafeCell<State>,
+    directions: [Direction; 2],
+    /// Changed under the lock.
+    flags: AtomicU32,
+    pub(super) index: u32,
+}
+
+// SAFETY: the state is touched under the lock, and its members stand for parked goroutines and
+// threads, which may be woken from anywhere.
+unsafe impl Send for Descriptor {}
+// SAFETY: as above.
+unsafe impl Sync for Descriptor {}
+
+/// Who waits, by direction. Under the lock.
+pub(super) struct State {
+    /// Counts the descriptor's lives.
+    life: u32,
+    pub(super) queues: [WaitQueue; 2],
+    /// A future's waker: moved in and out under the lock, never called or dropped.
+    pub(super) wakers: [Option<Waker>; 2],
+}
+
+/// What belongs to a direction besides.
+struct Direction {
+    readiness: Readiness,
+    /// How long a call may wait; 0: as long as it takes.
+    timeout_ns: AtomicU64,
+    /// Until when calls may wait.
+    deadline_ns: AtomicU64,
+}
+
+/// Who was waiting, to be woken when the lock is free.
+pub(super) struct Found {
+    waiters: [Option<Waiter>; 2],
+    wakers: [Option<Waker>; 2],
+}
+
+impl Descriptor {
+    pub(super) fn new(index: u32) -> Descriptor {
+        let direction = || Direction {
+            readiness: Readiness::new(),
+            timeout_ns: AtomicU64::new(0),
+            deadline_ns: AtomicU64::new(NEVER),
+        };
+        let queues = [WaitQueue::new(), WaitQueue::new()];
+        Descriptor {
+            lock: RawLock::new(),
+            state: UnsafeCell::new(State { life: 0, queues, wakers: [None, None] }),
+            directions: [direction(), direction()],
+            flags: AtomicU32::new(0),
+            index,
+        }
+    }
+
+    /// Whoever waits.
+    ///
+    /// # Safety
+    /// The caller has locked the descriptor and holds no other reference from here.
+    #[allow(clippy::mut_from_ref, reason = "the lock's holder alone, as the safety section says")]
+    pub(super) unsafe fn state(&self) -> &mut State {
+        // SAFETY: by the caller's promise.
+        unsafe { &mut *self.state.get() }
+    }
+
+    /// Calls `f` with the state under the lock. The caller is inside.
+    pub(super) fn locked<R>(&self, _rt: &Inside, f: impl FnOnce(&mut State) -> R) -> R {
+        self.lock.lock();
+        // SAFETY: locked just now.
+        let result = f(unsafe { self.state() });
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+        result
+    }
+
+    fn direction(&self, side: Side) -> &Direction {
+        &self.directions[side as usize]
+    }
+
+    /// What a call that is about to be tried knows; `None`: it would find nothing.
+    #[inline]
+    pub(crate) fn look_if_ready(&self, side: Side) -> Option<Look> {
+        let readiness = &self.direction(side).readiness;
+        let look = readiness.look();
+        readiness.is_ready(look).then_some(look)
+    }
+
+    /// As [`Descriptor::look_if_ready`], for a call that is made in any case.
+    #[inline]
+    pub(crate) fn look(&self, side: Side) -> Look {
+        self.direction(side).readiness.look()
+    }
+
+    /// A call would have blocked.
+    #[inline]
+    pub(crate) fn found_nothing(&self, side: Side, look: Look) {
+        self.direction(side).readiness.found_nothing(look);
+    }
+
+    /// A call moved less than it could, so that the next one would block, unless an event says that
+    /// it is not so simple.
+    #[inline]
+    pub(crate) fn found_less(&self, side: Side, look: Look) {
+        if self.flags.load(Ordering::Relaxed) & ODD == 0 {
+            self.found_nothing(side, look);
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    pub(crate) fn timeout_ns(&self, side: Side) -> u64 {
+        self.direction(side).timeout_ns.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_timeout_ns(&self, side: Side, timeout_ns: u64) {
+        self.direction(side).timeout_ns.store(timeout_ns, Ordering::Relaxed);
+    }
+
+    pub(crate) fn deadline_ns(&self, side: Side) -> u64 {
+        self.direction(side).deadline_ns.load(Ordering::Relaxed)
+    }
+
+    /// Changes the deadline; who waits looks at it anew.
+    pub(crate) fn set_deadline_ns(&self, side: Side, deadline_ns: u64) {
+        let rt = Inside::enter();
+        let waiters = self.locked(&rt, |state| {
+            self.direction(side).deadline_ns.store(deadline_ns, Ordering::Relaxed);
+            take_all(&mut state.queues[side as usize])
+        });
+        waiters.wake(&rt);
+    }
+
+    /// An event of this life: takes out whom it wakes.
+    pub(super) fn event(&self, rt: &Inside, life: u32, ready: Ready) -> Found {
+        self.locked(rt, |state| {
+            if state.life != life {
+                return Found { waiters: [None, None], wakers: [None, None] };
+            }
+            if ready.is_odd {
+                self.flags.fetch_or(ODD, Ordering::Relaxed);
+            }
+            let mut one =
+                |side, is_ready| if is_ready { self.edge(state, side) } else { (None, None) };
+            let (reader, read_waker) = one(Side::Read, ready.read);
+            let (writer, write_waker) = one(Side::Write, ready.write);
+            Found { waiters: [reader, writer], wakers: [read_waker, write_waker] }
+        })
+    }
+
+    /// One waiter is enough: it passes on what it leaves.
+    fn edge(&self, state: &mut State, side: Side) -> (Option<Waiter>, Option<Waker>) {
+        self.direction(side).readiness.edge();
+        (pop(&mut state.queues[side as usize]), state.wakers[side as usize].take())
+    }
+
+    /// As if something had come.
+    pub(super) fn assume_ready(&self, rt: &Inside, side: Side) {
+        self.locked(rt, |_| self.direction(side).readiness.edge());
+    }
+
+    /// A call that had waited is over: if it left something, the next one who waits tries.
+    pub(crate) fn pass_on(&self, side: Side) {
+        let rt = Inside::enter();
+        let next = self.locked(&rt, |state| {
+            let is_ready = self.look_if_ready(side).is_some();
+            if is_ready { pop(&mut state.queues[side as usize]) } else { None }
+        });
+        if let Some(waiter) = next {
+            // SAFETY: popped once, and its park was complete when we got the lock.
+            unsafe { waiter.wake(&rt) };
+        }
+    }
+
+    /// No call waits any more, and none will. False: it was closed already.
+    pub(super) fn mark_closed(&self) -> bool {
+        let rt = Inside::enter();
+        let (was_closed, waiters, wakers) = self.locked(&rt, |state| {
+            let was_closed = self.flags.fetch_or(CLOSED, Ordering::Relaxed) & CLOSED != 0;
+            state.life = state.life.wrapping_add(1);
+            let waiters = [0, 1].map(|side| take_all(&mut state.queues[side]));
+            (was_closed, waiters, std::mem::take(&mut state.wakers))
+        });
+        waiters.into_iter().for_each(|list| list.wake(&rt));
+        drop(rt);
+        wakers.into_iter().flatten().for_each(waker::call);
+        !was_closed
+    }
+
+    /// A new life, for a socket whose events carry the number that is returned.
+    pub(super) fn revive(&self) -> u32 {
+        let rt = Inside::enter();
+        self.locked(&rt, |state| {
+            for side in [Side::Read, Side::Write] {
+                self.direction(side).readiness.edge();
+                self.set_timeout_ns(side, 0);
+                self.direction(side).deadline_ns.store(NEVER, Ordering::Relaxed);
+            }
+            self.flags.store(0, Ordering::Relaxed);
+            state.life
+        })
+    }
+
+    /// The end of a life. Nobody waits, since nobody has the socket any more.
+    pub(super) fn end(&self) {
+        let rt = Inside::enter();
+        let wakers = self.locked(&rt, |state| {
+            debug_assert!(state.queues.iter().all(WaitQueue::is_empty));
+            state.life = state.life.wrapping_add(1);
+            std::mem::take(&mut state.wakers)
+        });
+        drop(rt);
+        drop(wakers);
+    }
+
+    /// Whether somebody waits for an event.
+    pub(super) fn is_awaited(&self, rt: &Inside) -> bool {
+        self.locked(rt, |state| {
+            state.queues.iter().any(|queue| !queue.is_empty())
+                || state.wakers.iter().any(Option::is_some)
+        })
+    }
+}
+
+impl Found {
+    /// Makes them run, but for goroutines, which go to the list.
+    pub(super) fn wake_into(self, rt: &Inside, goroutines: &mut GList) {
+        let woken = self.wakers.into_iter().flatten().filter_map(|waker| {
+            waker::notified(waker).unwrap_or_else(|waker| {
+                waker::wake_from_inside(rt, waker);
+                None
+            })
+        });
+        for waiter in woken.chain(self.waiters.into_iter().flatten()) {
+            match waiter {
+                Waiter::Goroutine(g) => goroutines.push(g),
+                // SAFETY: it was taken out once, and its park was complete when we got the lock.
+                Waiter::Thread(_) => unsafe { waiter.wake(rt) },
+            }
+        }
+    }
+}
+
+/// Takes out the next waiter whom nobody else has woken.
+fn pop(queue: &mut WaitQueue) -> Option<Waiter> {
+    // SAFETY: a member of the queue is alive under the lock.
+    queue.pop().map(|sudog| unsafe {
+        (*sudog).outcome = Outcome::Served;
+        (*sudog).waiter
+    })
+}
+
+fn take_all(queue: &mut WaitQueue) -> WakeList {
+    let mut list = WakeList::new();
+    while let Some(sudog) = queue.pop() {
+        // SAFETY: popped just now; it waits until it is woken.
+        unsafe {
+            (*sudog).outcome = Outcome::Served;
+            list.push(sudog);
+        }
+    }
+    list
+}
