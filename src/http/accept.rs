@@ -38,7 +38,8 @@ pub(super) mod sealed {
         }
 
         fn close(&self) {
-            self.close();
+            // What cannot be closed has ended its waits nevertheless.
+            let _ = self.close();
         }
     }
 
@@ -51,7 +52,8 @@ pub(super) mod sealed {
         }
 
         fn close(&self) {
-            self.close();
+            // What cannot be closed has ended its waits nevertheless.
+            let _ = self.close();
         }
     }
 }

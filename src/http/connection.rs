@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 
 use super::io::{PacedIo, Socket};
 use super::open::{Place, Stage};
-use super::pace::{Limits, Pace};
+use super::pace::{Alarm, Limits, Pace};
 use super::service::{Paced, PacedBody};
 use crate::block_on;
 use crate::go::Goexit;
@@ -44,9 +44,19 @@ pub(super) fn serve<T, S, B>(
     let mut builder = http1::Builder::new();
     builder.auto_date_header(false).header_read_timeout(None);
     let served = catch_unwind(AssertUnwindSafe(|| {
-        let connection = builder.serve_connection(io, Paced::new(service, pace));
+        let connection = builder.serve_connection(io, Paced::new(service, Rc::clone(&pace)));
         let mut connection = pin!(connection);
-        block_on(poll_fn(|cx| poll(connection.as_mut(), &mut place, cx)))
+        let mut alarm = Alarm::default();
+        block_on(poll_fn(|cx| {
+            let polled = poll(connection.as_mut(), &mut place, cx);
+            match pace.read_deadline() {
+                Some(deadline) if polled.is_pending() => {
+                    // It waits for a request for too long: what there is of one goes with it.
+                    alarm.poll(cx, deadline).map(|()| Ok(()))
+                }
+                _ => polled,
+            }
+        }))
     }));
     match served {
         Ok(Ok(())) => {}

@@ -207,14 +207,12 @@ impl<T: fmt::Debug> fmt::Debug for Io<T> {
 pub(super) struct PacedIo<T> {
     io: Io<T>,
     pace: Rc<Pace>,
-    read_alarm: Alarm,
-    write_alarm: Alarm,
+    alarm: Alarm,
 }
 
 impl<T: Socket> PacedIo<T> {
     pub(super) fn new(socket: T, pace: Rc<Pace>) -> PacedIo<T> {
-        let io = Io::new(socket);
-        PacedIo { io, pace, read_alarm: Alarm::default(), write_alarm: Alarm::default() }
+        PacedIo { io: Io::new(socket), pace, alarm: Alarm::default() }
     }
 
     /// A write, unless it is too late for it.
@@ -232,12 +230,9 @@ impl<T: Socket> PacedIo<T> {
                 return written;
             }
         }
-        self.write_alarm.poll(cx, deadline).map(|()| Err(late("writing the response")))
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the response takes too long");
+        self.alarm.poll(cx, deadline).map(|()| Err(late()))
     }
-}
-
-fn late(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("{what} took too long"))
 }
 
 impl<T: Socket> Read for PacedIo<T> {
@@ -246,18 +241,11 @@ impl<T: Socket> Read for PacedIo<T> {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let read = Pin::new(&mut this.io).poll_read(cx, buffer);
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
         if read.is_ready() {
-            this.pace.received();
-            return read;
+            self.pace.received();
         }
-        match this.pace.read_deadline() {
-            None => Poll::Pending,
-            Some(deadline) => {
-                this.read_alarm.poll(cx, deadline).map(|()| Err(late("the next request")))
-            }
-        }
+        read
     }
 }
 

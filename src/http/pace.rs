@@ -91,7 +91,7 @@ impl Pace {
         self.read_deadline.set(None);
     }
 
-    /// When a read that waits now must be over.
+    /// When the connection, which waits now, must have got what it waits for.
     pub(super) fn read_deadline(&self) -> Option<Instant> {
         let limit = match self.phase.get() {
             Phase::New | Phase::Header => self.limits.read_header?,
