@@ -179,11 +179,21 @@ impl BodyWriter {
         &self.gone
     }
 
+    /// Keeps the body from being complete, also where the writer is dropped.
+    pub(super) fn hold(&self) -> Hold {
+        Hold { _tx: self.tx.clone() }
+    }
+
     /// Breaks the body off, so that the client sees that it is incomplete.
     pub fn fail(self, error: io::Error) {
         // Nobody is told if nobody is there.
         let _ = self.tx.send(Err(error));
     }
+}
+
+/// A body is not complete while this is there.
+pub(super) struct Hold {
+    _tx: Sender<Piece>,
 }
 
 impl Write for BodyWriter {

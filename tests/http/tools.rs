@@ -96,12 +96,16 @@ fn a_trace_is_sent_while_it_is_taken() {
     }
     assert!(bytes.starts_with(b"go 1."), "{:?}", &bytes[..16]);
     drop(client);
-    endpoint.close();
     let begin = Instant::now();
-    while gort::trace::is_enabled() {
+    while get(endpoint.addr(), "/debug/pprof/trace?seconds=0.001").status != 200 {
         assert!(begin.elapsed() < Duration::from_secs(20), "the trace goes on without its client");
         thread::sleep(Duration::from_millis(1));
     }
+    // Whoever has got all of a trace gets the next one.
+    for _ in 0..20 {
+        assert_eq!(get(endpoint.addr(), "/debug/pprof/trace?seconds=0.001").status, 200);
+    }
+    endpoint.close();
 }
 
 /// `go tool pprof -top` of a URL, as users do it.

@@ -12,6 +12,7 @@ use super::apart::detached;
 use super::exceeds;
 use super::query::Query;
 use crate::chan::{Receiver, Sender, chan};
+use crate::http::body::Hold;
 use crate::http::{Body, BodyWriter};
 use crate::{go, pprof, select, trace as tracing};
 
@@ -45,7 +46,9 @@ pub(super) fn trace(query: &Query, timeout: Option<Duration>) -> Response<Body> 
         if let Err(reason) = tracing::stop() {
             log::warn!("gort: the trace asked for by HTTP has ended early: {reason}");
         }
+        // Only then the response ends: whoever has got all of it can ask for the next trace.
         drop(turn);
+        drop(ends);
     });
     file("trace", body)
 }
@@ -64,6 +67,7 @@ pub(super) fn cpu_profile(query: &Query, timeout: Option<Duration>) -> Response<
             if let Err(reason) = pprof::stop_cpu_profile() {
                 log::warn!("gort: the CPU profile asked for by HTTP is incomplete: {reason}");
             }
+            drop(ends);
         });
         // What cannot be stopped later is stopped now; its client has been told why.
         stop.inspect_err(|_| drop(pprof::stop_cpu_profile()))
@@ -101,7 +105,7 @@ impl Drop for Turn {
 fn watched() -> (Watched, Ends, Body) {
     let (writer, body) = Body::channel(PIECES);
     let (here, dropped) = chan(0);
-    let ends = Ends { gone: writer.gone().clone(), dropped };
+    let ends = Ends { gone: writer.gone().clone(), dropped, _hold: writer.hold() };
     (Watched { writer, _here: here }, ends, body)
 }
 
@@ -124,6 +128,7 @@ impl Write for Watched {
 struct Ends {
     gone: Receiver<Infallible>,
     dropped: Receiver<Infallible>,
+    _hold: Hold,
 }
 
 impl Ends {
