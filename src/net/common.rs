@@ -359,3 +359,68 @@ macro_rules! std_calls {
         }
     )* };
 }
+
+/// Receiving and sending of whole datagrams.
+macro_rules! datagrams {
+    ($socket:ident, $address:ty) => {
+        impl $socket {
+            /// Sends a datagram to the socket that this one is connected to.
+            ///
+            /// # Errors
+            /// When it is connected to none, the datagram is too long, or the system refuses it.
+            pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+                self.io.call(Side::Write, |fd| socket::send(fd, buf), |_| true)
+            }
+
+            /// As [`send`](Self::send), without waiting.
+            ///
+            /// # Errors
+            /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room.
+            pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
+                self.io.try_call(Side::Write, |fd| socket::send(fd, buf), |_| true)
+            }
+
+            /// Receives a datagram; what does not fit in is lost.
+            ///
+            /// # Errors
+            /// When the time is over, or the system reports an error of something sent before.
+            pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.io.call(Side::Read, |fd| socket::recv(fd, buf, false), |_| true)
+            }
+
+            /// As [`recv`](Self::recv), without waiting.
+            ///
+            /// # Errors
+            /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none.
+            pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.io.try_call(Side::Read, |fd| socket::recv(fd, buf, false), |_| true)
+            }
+
+            /// Receives a datagram and says whose it is.
+            ///
+            /// # Errors
+            /// As for [`recv`](Self::recv).
+            pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $address)> {
+                let std = self.io.std();
+                self.io.call(Side::Read, |_| of_std(|| std.recv_from(buf)), |_| true)
+            }
+
+            /// As [`recv_from`](Self::recv_from), without waiting.
+            ///
+            /// # Errors
+            /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none.
+            pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $address)> {
+                let std = self.io.std();
+                self.io.try_call(Side::Read, |_| of_std(|| std.recv_from(buf)), |_| true)
+            }
+
+            /// Receives a datagram, but does not take it out of the socket.
+            ///
+            /// # Errors
+            /// As for [`recv`](Self::recv).
+            pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.io.call(Side::Read, |fd| socket::recv(fd, buf, true), |_| true)
+            }
+        }
+    };
+}

@@ -157,12 +157,13 @@ impl<S: AsFd> Polled<S> {
         error
     }
 
-    /// Waits until the socket is ready, or the caller's own deadline has passed.
-    pub(super) fn wait(&self, side: Side) -> io::Result<()> {
-        let mut waiting = Waiting::default();
+    /// Whether a call that began at `start` may go on.
+    pub(super) fn check(&self, side: Side, start: Instant) -> io::Result<()> {
         self.registration.check(side)?;
-        self.registration.wait(side, &mut waiting)?;
-        Ok(())
+        match self.timeout(side) {
+            Some(timeout) if start.elapsed() >= timeout => Err(Refusal::TimedOut.into()),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn poll_ready(&self, side: Side, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -171,10 +172,6 @@ impl<S: AsFd> Polled<S> {
 
     pub(super) fn close(&self) -> io::Result<()> {
         self.registration.close().map(drop)
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.registration.is_closed()
     }
 
     /// # Errors

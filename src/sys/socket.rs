@@ -1,11 +1,15 @@
 //! What std's sockets do not offer without blocking: calls that return at once whatever the
 //! descriptor's own mode is, an accepted socket in one call, connecting in the background.
 
+use std::ffi::OsStr;
 use std::io::{self, IoSlice, IoSliceMut};
 #[cfg(feature = "http")]
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -124,9 +128,23 @@ pub(crate) fn begin_connect(address: &SocketAddr) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether an error means that there is no room for another descriptor or no memory for it now.
-pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+/// Connects a new Unix socket, which does not block: at once, if the listener has room.
+#[inline(never)]
+pub(crate) fn connect_unix(address: &unix::net::SocketAddr) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    let address = match address.as_pathname() {
+        Some(path) => SockAddr::unix(path)?,
+        None => abstract_address(address)?,
+    };
+    socket.connect(&address)?;
+    Ok(socket.into())
+}
+
+/// An address whose name begins with a zero byte.
+fn abstract_address(address: &unix::net::SocketAddr) -> io::Result<SockAddr> {
+    let name = address.as_abstract_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let path: Vec<u8> = std::iter::once(0).chain(name.iter().copied()).collect();
+    SockAddr::unix(OsStr::from_bytes(&path))
 }
 
 /// Lets the descriptor's number stand for another file, at once: what it stood for is closed, if
