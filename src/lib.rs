@@ -134,19 +134,24 @@
 mod blocking;
 pub mod chan;
 pub mod context;
+pub mod fs;
 pub mod future;
 mod go;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod io;
 pub mod local;
 pub mod metrics;
 pub mod net;
+mod os_thread;
 #[cfg(feature = "pprof")]
 pub mod pprof;
+pub mod process;
 mod runtime;
 mod sched;
 mod scope;
 pub mod select;
+pub mod signal;
 pub mod stacks;
 pub mod sync;
 mod sys;
@@ -162,6 +167,7 @@ pub use context::Context;
 pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use metrics::metrics;
+pub use os_thread::{OsThread, lock_os_thread};
 pub use runtime::{Builder, DetachedPanic, RunError, gomaxprocs, num_goroutine, run};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use stacks::{goroutines, stacks};

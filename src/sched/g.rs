@@ -60,6 +60,8 @@ pub(crate) struct Extras {
     pub(crate) watch: AtomicU32,
     /// The regions that are open in a trace, innermost last. Its owner's.
     pub(crate) regions: RefCell<Vec<OpenRegion>>,
+    /// How many guards keep it on its thread. Its owner's.
+    pub(crate) os_thread_locks: Cell<u32>,
     /// The goroutine-locals. Its owner's.
     pub(crate) locals: Locals,
     /// The scope that waits for its end.

@@ -25,7 +25,7 @@ pub(crate) mod lock;
 pub(crate) mod m;
 pub(crate) mod metrics;
 pub(crate) mod netpoll;
-mod own_threads;
+pub(crate) mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;
 mod parked_threads;
@@ -58,6 +58,7 @@ pub(crate) mod unseen;
 pub(crate) mod wait_queue;
 pub(crate) mod waker;
 pub(crate) mod watch;
+mod watchdog;
 
 use std::io;
 use std::sync::Once;

@@ -53,7 +53,9 @@ fn run() {
     loop {
         std::thread::sleep(pause);
         let now_ns = clock::monotonic_ns();
-        slices.end_those_due(now_ns);
+        if slices.end_those_due(now_ns) {
+            retake.name_culprits(now_ns);
+        }
         if retake.round(now_ns) {
             (pause, vain) = (LOOK_MIN, 0);
         } else if vain < VAIN_LOOKS {
@@ -75,10 +77,10 @@ struct Slices {
 }
 
 impl Slices {
-    /// What is done every 10 ms.
-    fn end_those_due(&mut self, now_ns: u64) {
+    /// Every 10 ms: true.
+    fn end_those_due(&mut self, now_ns: u64) -> bool {
         if now_ns < self.next_ns {
-            return;
+            return false;
         }
         self.next_ns = now_ns + SLICE.as_nanos() as u64;
         coarse::advance();
@@ -87,6 +89,7 @@ impl Slices {
         }
         netpoll::poll_if_overdue(&mut self.polls);
         start_missing_threads();
+        true
     }
 }
 

@@ -5,8 +5,10 @@
 //! one thread's `errno` and read it on another thread.
 
 pub(crate) mod barrier;
+pub(crate) mod caught;
 pub(crate) mod clock;
 pub(crate) mod epoll;
+pub(crate) mod exit;
 pub(crate) mod futex;
 pub(crate) mod interrupt;
 pub(crate) mod memory;

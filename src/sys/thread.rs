@@ -9,18 +9,16 @@ pub(crate) fn id() -> u64 {
     unsafe { libc::syscall(libc::SYS_gettid) as u64 }
 }
 
+/// The process's number.
+pub(crate) fn process_id() -> i32 {
+    std::process::id() as i32
+}
+
 /// How many threads the process has, all at one moment; `None` where the system does not say.
 #[inline(never)]
 pub(crate) fn count() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     text.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
-}
-
-/// The kernel's numbers of the process's threads; some may end, and others begin, meanwhile.
-#[cfg(feature = "pprof")]
-pub(crate) fn all_ids() -> Vec<u64> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
-    tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// The processor time that thread `tid` of this process has used, in nanoseconds; `None`: it is no
@@ -53,6 +51,13 @@ pub(crate) fn is_blocked(tid: u64) -> Option<bool> {
 pub(crate) fn wake_precisely() {
     // SAFETY: prctl with a plain number.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+}
+
+/// The kernel's numbers of the process's threads; some may end, and others begin, meanwhile.
+#[cfg(feature = "pprof")]
+pub(crate) fn all_ids() -> Vec<u64> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Lets another thread run on this processor.

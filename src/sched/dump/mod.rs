@@ -19,6 +19,7 @@ use super::g::G;
 use crate::tracer::stack_table::Site;
 use crate::wire::reason::WaitReason;
 
+pub(super) use collect::one;
 pub(crate) use collect::{each, each_watched};
 pub(crate) use layout::Printer;
 
