@@ -137,6 +137,8 @@ pub mod context;
 pub mod fs;
 pub mod future;
 mod go;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod io;
 pub mod local;
 pub mod metrics;

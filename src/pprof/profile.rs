@@ -173,8 +173,16 @@ impl Builder {
     /// # Errors
     /// When `out` fails.
     pub(super) fn write(self, out: impl Write) -> io::Result<()> {
-        let mut gzip = GzEncoder::new(out, Compression::fast());
-        gzip.write_all(&self.profile.encode_to_vec())?;
-        gzip.finish()?.flush()
+        compressed(&self.profile, out)
     }
+}
+
+/// Writes a profile, compressed.
+///
+/// # Errors
+/// When `out` fails.
+pub(super) fn compressed(profile: &Profile, out: impl Write) -> io::Result<()> {
+    let mut gzip = GzEncoder::new(out, Compression::fast());
+    gzip.write_all(&profile.encode_to_vec())?;
+    gzip.finish()?.flush()
 }
