@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::sched::park::Goexit;
 use crate::sched::unseen::{self, RunPanics};
 use crate::sched::{self, Inside, SCHED, joiner, spawn, stack};
+use crate::trace;
 
 pub use crate::sched::unseen::DetachedPanic;
 
@@ -191,6 +192,7 @@ impl Builder {
             self.procs.or_else(wanted_procs).unwrap_or_else(default_procs)
         })
         .map_err(RunError::Thread)?;
+        trace::whole_run::begin();
         if !first && self.differs() {
             return Err(RunError::AlreadyRunning);
         }

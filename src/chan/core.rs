@@ -53,6 +53,11 @@ impl<T> Core<T> {
         Core::with_head(capacity, Head::new(false))
     }
 
+    /// A channel of no bubble, to which somebody outside of every bubble sends.
+    pub(super) fn of_nobody(capacity: usize) -> Core<T> {
+        Core::with_head(capacity, Head::of_nobody())
+    }
+
     /// The channel of a timer: it holds one value, but looks as if without a buffer. Its one
     /// sender is the timer, and never goes; the caller makes a [`Receiver`](super::Receiver).
     pub(crate) fn of_timer(timer: Weak<dyn Unreceived>) -> Core<T> {

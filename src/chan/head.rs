@@ -91,6 +91,11 @@ impl Head {
         }
     }
 
+    /// Of no bubble, wherever it is made.
+    pub(super) fn of_nobody() -> Head {
+        Head { bubble: None, ..Head::new(false) }
+    }
+
     /// Sees to it that the caller may use the channel. Outside of the runtime.
     ///
     /// # Panics

@@ -71,6 +71,13 @@ pub fn never<T>() -> Receiver<T> {
     Receiver { core: Arc::new(Core::nil()) }
 }
 
+/// As [`chan`], of no test bubble: what is sent comes from outside, and waiting for it is not
+/// durable.
+pub(crate) fn of_nobody<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let core = Arc::new(Core::of_nobody(capacity));
+    (Sender { core: Arc::clone(&core) }, Receiver { core })
+}
+
 /// The one receiver, so far, of a channel that has just been made.
 pub(crate) fn receiver_of<T>(core: Arc<Core<T>>) -> Receiver<T> {
     Receiver { core }

@@ -15,10 +15,8 @@ static EXTERNAL: AtomicUsize = AtomicUsize::new(0);
 
 /// While one exists, something may wake goroutines that neither a goroutine nor a thread of the
 /// user's stands for, such as a signal whose channel somebody listens to; there is no deadlock then.
-#[allow(dead_code, reason = "signal channels and the network are still to come")]
 pub(crate) struct ExternalWait(());
 
-#[allow(dead_code, reason = "as above")]
 impl ExternalWait {
     pub(crate) fn new() -> ExternalWait {
         EXTERNAL.fetch_add(1, Ordering::Relaxed);

@@ -4,6 +4,7 @@ use super::dump::{self, Printer, Seen};
 use super::g::G;
 use crate::sys::stderr::say;
 use crate::sys::{interrupt, signal, thread};
+use crate::tracer::session;
 
 /// Go's exit status of a crash.
 const STATUS: i32 = 2;
@@ -54,6 +55,7 @@ pub(super) fn deadlock(goroutines: usize) -> ! {
 pub(super) fn quit() -> ! {
     signal::write_stderr(b"SIGQUIT: quit\n");
     say_all(None);
+    session::end_whole_run();
     interrupt::exit_now(STATUS)
 }
 

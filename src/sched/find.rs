@@ -266,7 +266,7 @@ fn sleep(m: &'static M) {
 }
 
 /// Whether any queue has work; `runnext` slots count where nobody watches them.
-fn is_work_anywhere(and_next: bool) -> bool {
+pub(super) fn is_work_anywhere(and_next: bool) -> bool {
     !SCHED.injector.is_empty()
         || p::all().any(|p| {
             let queue = &p.shared.queue;

@@ -5,6 +5,8 @@ pub(crate) mod bubble;
 mod bubble_count;
 pub(crate) mod clock;
 pub(crate) mod coarse;
+#[cfg_attr(not(feature = "pprof"), path = "contention_off.rs")]
+pub(crate) mod contention;
 pub(crate) mod coro;
 pub(crate) mod deadline;
 pub(crate) mod deadlock;
@@ -14,6 +16,7 @@ mod fatal;
 mod find;
 pub(crate) mod g;
 pub(crate) mod glist;
+pub(crate) mod hand_off;
 mod idle;
 pub(crate) mod join;
 pub(crate) mod joiner;
@@ -22,13 +25,18 @@ pub(crate) mod lock;
 pub(crate) mod m;
 pub(crate) mod metrics;
 pub(crate) mod netpoll;
-mod own_threads;
+pub(crate) mod own_threads;
 pub(crate) mod p;
 pub(crate) mod park;
 mod parked_threads;
 mod quit;
+mod retake;
 mod runnext;
 mod runq;
+#[cfg(feature = "pprof")]
+mod sample_ring;
+#[cfg_attr(not(feature = "pprof"), path = "sampler_off.rs")]
+pub(crate) mod sampler;
 mod schedule;
 pub(crate) mod scope;
 mod seed;
@@ -36,6 +44,8 @@ mod signal_word;
 pub(crate) mod spawn;
 pub(crate) mod spinners;
 pub(crate) mod stack;
+#[cfg(feature = "pprof")]
+mod stack_sums;
 pub(crate) mod stand_in;
 pub(crate) mod stop;
 pub(crate) mod sudog;
@@ -48,6 +58,7 @@ pub(crate) mod unseen;
 pub(crate) mod wait_queue;
 pub(crate) mod waker;
 pub(crate) mod watch;
+mod watchdog;
 
 use std::io;
 use std::sync::Once;
@@ -228,7 +239,9 @@ impl Inside {
         // SAFETY: null or a leaked worker, this thread's.
         if let Some(m) = unsafe { m.as_ref() } {
             debug_assert!(!m.door.is_inside(), "gort: user code ran inside the runtime");
-            m.door.enter();
+            if m.door.enter() {
+                hand_off::come_back(m);
+            }
         }
         Inside { m }
     }

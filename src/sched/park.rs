@@ -4,11 +4,11 @@
 //! whatever publishes it (the unlock of a channel, the start of a timer) is a function, the
 //! *commit*, that the scheduler calls on the thread's own stack once the goroutine is off it.
 
-use super::g::{FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, FLAG_TIMED, G};
+use super::g::{FLAG_CLOCKED, FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, FLAG_TIMED, G};
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
-use super::{Inside, SCHED, bubble, coarse, metrics, tls};
+use super::{Inside, SCHED, bubble, coarse, contention, metrics, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
@@ -75,7 +75,8 @@ impl Inside {
         wait: Wait,
         deadline_ns: Option<u64>,
     ) -> (Inside, bool) {
-        match waiter {
+        let timing = contention::begin(waiter, wait.reason);
+        let (rt, woken) = match waiter {
             // SAFETY: by the caller's promise.
             Waiter::Goroutine(_) => (unsafe { self.park(wait) }, true),
             Waiter::Thread(parker) => {
@@ -86,7 +87,8 @@ impl Inside {
                 let woken = !waits || unsafe { (*parker).park(deadline_ns) };
                 (Inside::enter(), woken)
             }
-        }
+        };
+        (timing.end(rt), woken)
     }
 
     /// Parks the current goroutine until somebody readies it, perhaps on another thread.
@@ -97,7 +99,7 @@ impl Inside {
     pub(crate) unsafe fn park(self, wait: Wait) -> Inside {
         let (m, g) = self.current();
         let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
-        if std::thread::panicking() {
+        if must_stay(g) {
             return self.park_in_place(m, g, wait, stack);
         }
         m.request.set(Request::Park(wait, stack));
@@ -109,7 +111,7 @@ impl Inside {
     pub(crate) fn yield_now(self) -> Inside {
         let (m, g) = self.current();
         let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
-        if std::thread::panicking() {
+        if must_stay(g) {
             // Nothing to wait for, but the processor serves others first.
             let (commit, argument) = ((|_| false) as _, std::ptr::null_mut());
             let wait = Wait { reason: WaitReason::Gosched, commit, argument };
@@ -139,8 +141,7 @@ impl Inside {
         Inside::already(tls::current_m())
     }
 
-    /// Parks without leaving the thread: std counts panics by thread, so a goroutine that unwinds
-    /// must go on where it began. The thread blocks; its processor goes to another.
+    /// Parks without leaving the thread, which blocks; its processor goes to another.
     #[cold]
     fn park_in_place(self, m: &'static M, g: &'static G, wait: Wait, stack: u32) -> Inside {
         let was_locked = g.has_flag(FLAG_LOCKED);
@@ -162,15 +163,7 @@ impl Inside {
             generation::go_unblock_outside(g, || SCHED.injector.push_one(g));
             SCHED.wake_one();
         }
-        m.door.leave();
-        let p = loop {
-            if let Some(p) = m.sleep(None) {
-                break p;
-            }
-        };
-        m.door.enter();
-        m.acquire(p);
-        start_running(m, g);
+        wait_in_place(m, g);
         if !was_locked {
             g.clear_flag(FLAG_LOCKED);
         }
@@ -180,8 +173,8 @@ impl Inside {
     /// Makes a waiting goroutine runnable.
     #[inline]
     pub(crate) fn ready(&self, g: &'static G) {
-        if g.has_flag(FLAG_DURABLE) {
-            bubble::unblock(g);
+        if g.has_flag(FLAG_DURABLE | FLAG_CLOCKED) {
+            ready_marked(g);
         }
         let Some((m, p)) = self.m().and_then(|m| Some((m, m.p()?))) else {
             return ready_outside(g);
@@ -197,11 +190,43 @@ impl Inside {
     }
 }
 
+/// Blocks the thread, which has no processor, until somebody gives it one to run `g` with: a
+/// goroutine that may run here only, and that whoever picks it from a queue finds so.
+pub(super) fn wait_in_place(m: &'static M, g: &'static G) {
+    m.door.leave();
+    let p = loop {
+        if let Some(p) = m.sleep(None) {
+            break p;
+        }
+    };
+    m.enter_idle();
+    m.acquire(p);
+    start_running(m, g);
+}
+
+/// What readying some goroutines takes.
+#[cold]
+fn ready_marked(g: &'static G) {
+    if g.has_flag(FLAG_CLOCKED) {
+        contention::readied(g);
+    }
+    if g.has_flag(FLAG_DURABLE) {
+        bubble::unblock(g);
+    }
+}
+
 /// Readies a goroutine from a thread without a processor.
 #[cold]
 fn ready_outside(g: &'static G) {
     generation::go_unblock_outside(g, || SCHED.injector.push_one(g));
     SCHED.wake_one();
+}
+
+/// Whether the current goroutine must go on where it is: it is locked to its thread, or it unwinds
+/// (std counts panics by thread).
+#[inline(always)]
+fn must_stay(g: &G) -> bool {
+    g.has_flag(FLAG_LOCKED) || std::thread::panicking()
 }
 
 /// The goroutine `g`, current on `m`, is waiting from here on.

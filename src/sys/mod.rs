@@ -5,12 +5,16 @@
 //! one thread's `errno` and read it on another thread.
 
 pub(crate) mod barrier;
+pub(crate) mod caught;
 pub(crate) mod clock;
 pub(crate) mod epoll;
+pub(crate) mod exit;
 pub(crate) mod futex;
 pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod modules;
+#[cfg(feature = "pprof")]
+pub(crate) mod prof_timer;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod stderr;

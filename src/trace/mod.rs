@@ -11,6 +11,7 @@
 
 mod annotate;
 mod error;
+pub(crate) mod whole_run;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -47,14 +48,20 @@ pub use error::{StartError, StopError};
 /// };
 /// ```
 pub fn start(out: impl Write + Send + 'static) -> Result<(), StartError> {
+    let version = version(Version::default())?;
+    session::start(Box::new(out), version, None).map_err(StartError::from)
+}
+
+/// The version that the environment asks for.
+fn version(default: Version) -> Result<Version, StartError> {
     let version = match std::env::var("GORT_TRACE_VERSION") {
         Ok(text) => text.parse().map_err(|_| StartError::Version(text))?,
-        Err(_) => Version::default(),
+        Err(_) => default,
     };
     if !version.has_status_stack() {
         return Err(StartError::Version(version.to_string()));
     }
-    session::start(Box::new(out), version).map_err(StartError::from)
+    Ok(version)
 }
 
 /// Stops the trace, and waits until all of it is written.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::buf::Chunk;
 use super::generation;
 use super::writer::GenerationWriter;
 use super::{World, clock};
+use crate::sys::{futex, thread};
 use crate::wire::event::EventType;
 use crate::wire::version::Version;
 
@@ -74,7 +75,8 @@ pub(crate) type Done = Box<dyn FnOnce(Result<Report, Failure>) + Send>;
 
 enum Phase {
     Off,
-    On,
+    /// With what is to be called when it ends, for a trace that is not the program's to stop.
+    On(Option<Done>),
     /// `stop` was called.
     Stopping(Done),
     /// Ended early; `stop` has yet to ask why.
@@ -127,12 +129,17 @@ pub(super) fn take_shipped(chunks: &mut Vec<Chunk>) -> bool {
     !SESSION.dropped.swap(false, Ordering::Relaxed)
 }
 
-/// Starts a trace.
-pub(crate) fn start(out: Box<dyn Write + Send>, version: Version) -> Result<(), StartFailure> {
+/// Starts a trace. If `ended` is given, it is the whole run's: no [`stop`] ends it, but
+/// [`end_whole_run`] or an error does, and `ended` is called then.
+pub(crate) fn start(
+    out: Box<dyn Write + Send>,
+    version: Version,
+    ended: Option<Done>,
+) -> Result<(), StartFailure> {
     let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
     // What is the user's (the writer, the log) is used after the lock is free again only.
     let out = Arc::new(Mutex::new(Some(out)));
-    let earlier = start_locked(&mut SESSION.phase.lock(), world, &out, version)?;
+    let earlier = start_locked(&mut SESSION.phase.lock(), world, &out, version, ended)?;
     if let Some(Err(failure)) = earlier {
         log::error!("gort: the trace before ended early: {failure:?}");
     }
@@ -148,8 +155,9 @@ fn start_locked(
     world: &'static dyn World,
     out: &Handed,
     version: Version,
+    ended: Option<Done>,
 ) -> Result<Option<Result<Report, Failure>>, StartFailure> {
-    if matches!(phase, Phase::On | Phase::Stopping(_)) {
+    if matches!(phase, Phase::On(_) | Phase::Stopping(_)) {
         return Err(StartFailure::AlreadyEnabled);
     }
     clock::calibrate();
@@ -164,7 +172,11 @@ fn start_locked(
     };
     builder.spawn(run).map_err(StartFailure::Thread)?;
     drop(generation::cut(world, next_generation()));
-    match std::mem::replace(phase, Phase::On) {
+    if ended.is_some() {
+        PROCESS.store(thread::process_id(), Ordering::Relaxed);
+        WHOLE_RUN.store(LASTS, Ordering::Relaxed);
+    }
+    match std::mem::replace(phase, Phase::On(ended)) {
         Phase::Failed(earlier) => Ok(Some(earlier)),
         _ => Ok(None),
     }
@@ -176,12 +188,12 @@ fn next_generation() -> u32 {
     *last
 }
 
-/// Stops the trace. `done` is called when the last byte is written; false: there is no trace, and
-/// it is not called.
+/// Stops the trace. `done` is called when the last byte is written; false: there is no trace of the
+/// program's own, and it is not called.
 pub(crate) fn stop(done: Done) -> bool {
     let mut phase = SESSION.phase.lock();
     match std::mem::replace(&mut *phase, Phase::Off) {
-        Phase::On => {
+        Phase::On(None) => {
             *phase = Phase::Stopping(done);
             SESSION.wake.notify_one();
             true
@@ -196,6 +208,67 @@ pub(crate) fn stop(done: Done) -> bool {
             false
         }
     }
+}
+
+/// How far the whole run's trace is: [`LASTS`] or not.
+static WHOLE_RUN: AtomicU32 = AtomicU32::new(0);
+const LASTS: u32 = 1;
+
+/// The process that takes it, and no child of it that is forked.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+/// Changes as the writer goes on.
+static PROGRESS: AtomicU32 = AtomicU32::new(0);
+
+/// How long a process that ends waits for a writer that does not go on, and at all.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The writer has gone on.
+pub(crate) fn progress() {
+    PROGRESS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Called when the whole run's trace is written, or never will be.
+pub(crate) fn whole_run_ended() {
+    // ORDERING: Release, pairs with the Acquire in `end_whole_run`: all is written.
+    WHOLE_RUN.store(0, Ordering::Release);
+    futex::wake(&WHOLE_RUN, i32::MAX);
+}
+
+/// Ends the whole run's trace, if there is one, and waits until it is written, while that goes on.
+/// False: it does not.
+///
+/// For the end of the process, by any thread that is not inside the runtime. It uses nothing of the
+/// thread's own, which may be gone by now.
+pub(crate) fn end_whole_run() -> bool {
+    let lasts = || {
+        // ORDERING: Acquire, pairs with the Release in `whole_run_ended`.
+        WHOLE_RUN.load(Ordering::Acquire) == LASTS
+    };
+    if !lasts() || PROCESS.load(Ordering::Relaxed) != thread::process_id() {
+        return true;
+    }
+    let begin = Instant::now();
+    let Some(mut phase) = SESSION.phase.try_lock_for(PATIENCE) else { return false };
+    match std::mem::replace(&mut *phase, Phase::Off) {
+        Phase::On(Some(ended)) => *phase = Phase::Stopping(ended),
+        other => *phase = other,
+    }
+    drop(phase);
+    SESSION.wake.notify_one();
+    let (mut seen, mut since) = (PROGRESS.load(Ordering::Relaxed), Instant::now());
+    while lasts() {
+        futex::wait(&WHOLE_RUN, LASTS, Some(PATIENCE / 20));
+        let now = PROGRESS.load(Ordering::Relaxed);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+        if since.elapsed() >= PATIENCE || begin.elapsed() >= LIMIT {
+            return !lasts();
+        }
+    }
+    true
 }
 
 /// The writer thread's state.
@@ -256,7 +329,7 @@ impl Tracer {
         self.writer.finish();
         let mut phase = SESSION.phase.lock();
         match std::mem::replace(&mut *phase, Phase::Off) {
-            Phase::Stopping(done) => {
+            Phase::Stopping(done) | Phase::On(Some(done)) => {
                 drop(phase);
                 done(result);
             }

@@ -3,12 +3,14 @@
 //! ```text
 //! collect   under stops of the world, a batch at a time: who is there, raw addresses
 //! probe     a running thread is interrupted and says itself where it is
-//! layout    after the doors are open again: names, and Go's textual layout
+//! names     after the doors are open again: names, without the runtime's own frames
+//! layout    Go's textual layout
 //! ```
 
 mod collect;
 mod layout;
-mod probe;
+pub(crate) mod names;
+pub(super) mod probe;
 
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use super::g::G;
 use crate::tracer::stack_table::Site;
 use crate::wire::reason::WaitReason;
 
+pub(super) use collect::one;
 pub(crate) use collect::{each, each_watched};
 pub(crate) use layout::Printer;
 
@@ -25,6 +28,8 @@ pub(crate) use layout::Printer;
 pub(crate) enum State {
     Running,
     Runnable,
+    /// On a thread without a processor, for so long.
+    Syscall(Duration),
     /// Why, and since when by the coarse clock.
     Waiting(WaitReason, u32),
 }
@@ -34,6 +39,7 @@ impl State {
     pub(crate) fn waited(self) -> Option<Duration> {
         match self {
             State::Waiting(_, since) => Some(coarse::elapsed(since)),
+            State::Syscall(time) => Some(time),
             _ => None,
         }
     }

@@ -1,0 +1,262 @@
+//! Who wants which signals, and what each signal does because of that.
+//!
+//! A signal is caught while somebody listens to it, or while the end of the process is to be told
+//! of; it is ignored if the program said so; otherwise it does what it did before this module
+//! touched it. So a handler of somebody else's comes back when the last listener goes.
+
+use std::io;
+
+use parking_lot::Mutex;
+
+use super::{Signal, SignalError};
+use crate::chan::Sender;
+use crate::sched::deadlock::ExternalWait;
+use crate::sched::own_threads;
+use crate::sys::caught::{self, Disposition, MAX, Mask, bit};
+
+pub(super) static TABLE: Mutex<Table> = Mutex::new(Table {
+    listeners: Vec::new(),
+    last: 0,
+    ends: 0,
+    on_end: None,
+    ignored: 0,
+    before: [None; MAX as usize],
+    has_thread: false,
+});
+
+/// Signals as a set.
+type Set = u64;
+
+struct Listener {
+    number: u64,
+    signals: Set,
+    sender: Sender<Signal>,
+    /// While there is one, the process may be woken from outside.
+    _wait: ExternalWait,
+}
+
+pub(super) struct Table {
+    listeners: Vec<Listener>,
+    last: u64,
+    /// Those that end the process, which somebody wants to be told of first...
+    ends: Set,
+    /// ...by this.
+    on_end: Option<fn(Signal)>,
+    ignored: Set,
+    /// What those that were touched did before.
+    before: [Option<Disposition>; MAX as usize],
+    has_thread: bool,
+}
+
+impl Table {
+    /// Adds a listener to these signals and returns its number.
+    pub(super) fn listen(
+        &mut self,
+        signals: &[Signal],
+        sender: Sender<Signal>,
+    ) -> Result<u64, SignalError> {
+        self.start_thread()?;
+        self.last += 1;
+        let (number, wanted) = (self.last, chosen(signals)?);
+        let set = wanted.iter().fold(0, |set, signal| set | bit(signal.number()));
+        self.listeners.push(Listener { number, signals: set, sender, _wait: ExternalWait::new() });
+        let ignored = self.ignored;
+        self.ignored &= !set;
+        for signal in wanted {
+            match self.apply(signal) {
+                // Of all signals, those that there are.
+                Err(_) if signals.is_empty() => {}
+                Err(error) => {
+                    self.ignored = ignored;
+                    drop(self.unlisten(number));
+                    return Err(SignalError::System(signal, error));
+                }
+                Ok(()) => {}
+            }
+        }
+        caught::poke();
+        Ok(number)
+    }
+
+    /// Takes a listener out. Its channel's end is dropped by the caller, under no lock.
+    pub(super) fn unlisten(&mut self, number: u64) -> Option<Sender<Signal>> {
+        let at = self.listeners.iter().position(|l| l.number == number)?;
+        let listener = self.listeners.swap_remove(at);
+        self.apply_all(listener.signals);
+        caught::poke();
+        Some(listener.sender)
+    }
+
+    /// Nobody listens to these signals any more, and they are ignored, or do what they did.
+    pub(super) fn take_away(
+        &mut self,
+        signals: &[Signal],
+        ignore: bool,
+    ) -> Result<(), SignalError> {
+        let set = chosen(signals)?.iter().fold(0, |set, signal| set | bit(signal.number()));
+        self.listeners.iter_mut().for_each(|listener| listener.signals &= !set);
+        if ignore {
+            self.ignored |= set;
+        } else {
+            self.ignored &= !set;
+        }
+        for signal in each(set) {
+            match self.apply(signal) {
+                Err(error) if !signals.is_empty() => {
+                    return Err(SignalError::System(signal, error));
+                }
+                _ => {}
+            }
+        }
+        caught::poke();
+        Ok(())
+    }
+
+    /// Has `f` called when one of these signals is about to end the process: by the thread that
+    /// waits for signals. Those that do something else by now are left alone.
+    pub(super) fn tell_of_end(
+        &mut self,
+        signals: &[Signal],
+        f: fn(Signal),
+    ) -> Result<(), SignalError> {
+        self.start_thread()?;
+        self.on_end = Some(f);
+        for &signal in signals {
+            let does = self.before[index(signal)].unwrap_or(Disposition::of(signal.number()));
+            if does.is_default() {
+                self.ends |= bit(signal.number());
+                self.apply(signal).map_err(|error| SignalError::System(signal, error))?;
+            }
+        }
+        caught::poke();
+        Ok(())
+    }
+
+    /// Whether the program has said that the signal is to be ignored, or was started so.
+    pub(super) fn is_ignored(&self, signal: Signal) -> bool {
+        Disposition::of(signal.number()).is_ignored()
+    }
+
+    fn wanted(&self) -> Set {
+        self.listeners.iter().fold(self.ends & !self.ignored, |set, l| set | l.signals)
+    }
+
+    fn apply_all(&mut self, signals: Set) {
+        for signal in each(signals) {
+            // Cannot fail: it could be set before.
+            let _ = self.apply(signal);
+        }
+    }
+
+    /// Makes the signal do what follows from all that was said of it.
+    fn apply(&mut self, signal: Signal) -> io::Result<()> {
+        let number = signal.number();
+        let now = Disposition::of(number);
+        let wanted = if self.wanted() & bit(number) != 0 {
+            Some(Disposition::caught())
+        } else if self.ignored & bit(number) != 0 {
+            Some(Disposition::ignored())
+        } else {
+            None
+        };
+        match (wanted, self.before[index(signal)]) {
+            (Some(wanted), before) => {
+                wanted.set(number)?;
+                // Somebody else's who came in between is who was there before, from now on.
+                let is_ours = before.is_some() && (now.is_caught() || now.is_ignored());
+                if !is_ours {
+                    self.before[index(signal)] = Some(now);
+                }
+            }
+            (None, Some(before)) => {
+                self.before[index(signal)] = None;
+                if now.is_caught() || now.is_ignored() {
+                    restore(signal, before)?;
+                }
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Starts the thread that waits for signals.
+    fn start_thread(&mut self) -> Result<(), SignalError> {
+        if !self.has_thread {
+            let builder = std::thread::Builder::new().name("gort-signal".into());
+            builder.spawn(wait_for_signals).map_err(SignalError::Thread)?;
+            self.has_thread = true;
+        }
+        Ok(())
+    }
+}
+
+/// Lets a signal do what it did before. What was sent until now was meant for those who listened,
+/// and is not to end the process: the system forgets it when the signal is ignored. (Not SIGCHLD,
+/// whose children it would forget too.)
+fn restore(signal: Signal, before: Disposition) -> io::Result<()> {
+    if before.is_default() && signal != Signal::SIGCHLD {
+        Disposition::ignored().set(signal.number())?;
+    }
+    before.set(signal.number())
+}
+
+fn index(signal: Signal) -> usize {
+    signal.number() as usize - 1
+}
+
+fn each(set: Set) -> impl Iterator<Item = Signal> {
+    (1..=MAX).filter(move |&n| set & bit(n) != 0).filter_map(Signal::from_number)
+}
+
+/// These signals, all of which may be had; for none, all that may be had.
+fn chosen(signals: &[Signal]) -> Result<Vec<Signal>, SignalError> {
+    if signals.is_empty() {
+        return Ok(each(Set::MAX).filter(|&signal| check(signal).is_ok()).collect());
+    }
+    signals.iter().map(|&signal| check(signal)).collect()
+}
+
+/// Whether a program may decide what the signal does.
+fn check(signal: Signal) -> Result<Signal, SignalError> {
+    match signal {
+        Signal::SIGKILL | Signal::SIGSTOP => Err(SignalError::Uncatchable(signal)),
+        Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGFPE | Signal::SIGILL => {
+            Err(SignalError::Fault(signal))
+        }
+        Signal::SIGURG | Signal::SIGPROF => Err(SignalError::Runtime(signal)),
+        _ => Ok(signal),
+    }
+}
+
+/// The thread: hands on what comes.
+fn wait_for_signals() {
+    own_threads::count_me();
+    let mask = Mask::of_this_thread();
+    let mut turn = 0;
+    loop {
+        mask.keep_out_but(TABLE.lock().wanted());
+        each(caught::wait(&mut turn)).for_each(deliver);
+    }
+}
+
+/// Tells everybody who listens. Whose channel is full is not told.
+fn deliver(signal: Signal) {
+    // Wakers that are called here are the user's code, for which nothing stands in the search for
+    // deadlocks.
+    let _wait = ExternalWait::new();
+    let table = TABLE.lock();
+    let listeners = table.listeners.iter().filter(|l| l.signals & bit(signal.number()) != 0);
+    let senders: Vec<_> = listeners.map(|l| l.sender.clone()).collect();
+    let is_end = table.ends & !table.ignored & bit(signal.number()) != 0;
+    let on_end = table.on_end.filter(|_| is_end && senders.is_empty());
+    drop(table);
+    for sender in senders {
+        let _ = sender.try_send(signal);
+    }
+    if let Some(on_end) = on_end
+        // Else whoever caught it after us called us.
+        && Disposition::of(signal.number()).is_caught()
+    {
+        on_end(signal);
+    }
+}
