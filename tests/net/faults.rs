@@ -104,7 +104,7 @@ fn ten_thousand_connections_dropped_at_once() {
             .map(|_| {
                 let connecting = Arc::clone(&connecting);
                 go(move || {
-                    let _permit = connecting.acquire();
+                    let _permit = connecting.acquire(1);
                     TcpStream::connect(address).unwrap()
                 })
             })
@@ -275,15 +275,17 @@ fn every_call_waits(turn: usize) {
     both(Arc::new(move || (&full).write_all(&[0; 3 << 20]).unwrap()));
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let to = udp.local_addr().unwrap();
-    both(Arc::new(move || drop(udp.recv(&mut [0; 8]).unwrap())));
+    both(Arc::new(move || assert_ne!(udp.recv(&mut [0; 8]).unwrap(), 0)));
     let (datagram, filled) = UnixDatagram::pair().unwrap();
-    both(Arc::new(move || (0..1000).for_each(|_| drop(datagram.send(&[0; 900]).unwrap()))));
+    both(Arc::new(move || {
+        (0..1000).for_each(|_| assert_ne!(datagram.send(&[0; 900]).unwrap(), 0))
+    }));
     gort::sleep(SHORT + Duration::from_millis(turn as u64));
     (0..2).for_each(|_| drop(TcpStream::connect(address).unwrap()));
     (&*server).write_all(b"abcd").unwrap();
     (&slow).read_exact(&mut vec![0; 6 << 20]).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    (0..2).for_each(|_| drop(sender.send_to(b"x", to).unwrap()));
+    (0..2).for_each(|_| assert_ne!(sender.send_to(b"x", to).unwrap(), 0));
     (0..2000).for_each(|_| assert_eq!(filled.recv(&mut [0; 900]).unwrap(), 900));
     group.wait();
     for thread in threads.into_inner().unwrap() {

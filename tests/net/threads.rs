@@ -56,22 +56,22 @@ fn there_need_be_no_runtime() {
         return assert_success(&output);
     }
     let (listener, address) = listen();
-    let serving = thread::spawn(move || echo(listener.accept().unwrap().0));
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 5]).unwrap();
+        stream.write_all(b"world").unwrap();
+        stream
+    });
     let mut client = TcpStream::connect(address).unwrap();
     client.write_all(b"hello").unwrap();
     client.read_exact(&mut [0; 5]).unwrap();
+    let mut server = serving.join().unwrap();
     client.set_read_timeout(Some(SHORT)).unwrap();
     assert_eq!(client.read(&mut [0; 5]).unwrap_err().kind(), ErrorKind::TimedOut);
     // A wait that began before the runtime ends after it.
     client.set_read_timeout(None).unwrap();
-    let waiting = thread::spawn(move || {
-        client.read_exact(&mut [0; 5]).unwrap();
-        client
-    });
+    let waiting = thread::spawn(move || client.read_exact(&mut [0; 5]).unwrap());
     thread::sleep(SHORT);
-    run(|| {
-        gort::sleep(SHORT);
-    });
-    drop(serving);
-    drop(waiting);
+    run(|| server.write_all(b"later").unwrap());
+    waiting.join().unwrap();
 }

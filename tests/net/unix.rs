@@ -100,9 +100,12 @@ fn datagrams_wait_for_a_full_receiver() {
         connected.connect(&path).unwrap();
         let by_path = UnixDatagram::unbound().unwrap();
         let senders = [
-            go(move || (0..DATAGRAMS).for_each(|_| drop(connected.send(&[1; 100]).unwrap()))),
             go(move || {
-                (0..DATAGRAMS).for_each(|_| drop(by_path.send_to(&[1; 100], &path).unwrap()))
+                (0..DATAGRAMS).for_each(|_| assert_ne!(connected.send(&[1; 100]).unwrap(), 0))
+            }),
+            go(move || {
+                (0..DATAGRAMS)
+                    .for_each(|_| assert_ne!(by_path.send_to(&[1; 100], &path).unwrap(), 0))
             }),
         ];
         let mut buf = [0; 128];
