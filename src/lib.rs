@@ -116,6 +116,8 @@
 //! - `symbolize` (on by default): function names, files and lines in traces, read from the
 //!   program's debug information and symbol table. Turn it off to compile fewer dependencies, or
 //!   where the program file is stripped anyway; stacks then show `module+0xoffset`.
+//! - `pprof`: the module `pprof`, with profiles of goroutines, processor time, waits and locks that
+//!   `go tool pprof` opens. Off, nothing of it is there.
 //!
 //! For good stacks, a program needs frame pointers and line tables:
 //!
@@ -138,6 +140,9 @@ mod go;
 pub mod io;
 pub mod local;
 pub mod metrics;
+mod os_thread;
+#[cfg(feature = "pprof")]
+pub mod pprof;
 pub mod process;
 mod runtime;
 mod sched;
@@ -159,6 +164,7 @@ pub use context::Context;
 pub use future::block_on;
 pub use go::{GoBuilder, GoError, Goexit, JoinHandle, go, goexit, gosched, id, name};
 pub use metrics::metrics;
+pub use os_thread::{OsThread, lock_os_thread};
 pub use runtime::{Builder, DetachedPanic, RunError, gomaxprocs, num_goroutine, run};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use stacks::{goroutines, stacks};

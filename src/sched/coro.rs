@@ -54,6 +54,9 @@ pub(crate) struct Coro {
     // From here on a second cache line, which a switch does not touch.
     /// The frame address of the root function.
     root_frame: Cell<usize>,
+    /// When the goroutine was readied, if its wait is measured (`contention.rs`). Its owner's.
+    #[cfg_attr(not(feature = "pprof"), allow(dead_code, reason = "no wait is measured"))]
+    pub(crate) ready_ns: Cell<u64>,
     region: Region,
 }
 
@@ -80,6 +83,7 @@ impl Coro {
             region,
             m: Cell::new(std::ptr::null()),
             parked: Cell::new(0),
+            ready_ns: Cell::new(0),
         };
         // SAFETY: room at the top of the region, above the coroutine's base.
         unsafe { pointer.write(coro) };

@@ -60,6 +60,8 @@ pub(crate) struct Extras {
     pub(crate) watch: AtomicU32,
     /// The regions that are open in a trace, innermost last. Its owner's.
     pub(crate) regions: RefCell<Vec<OpenRegion>>,
+    /// How many guards keep it on its thread. Its owner's.
+    pub(crate) os_thread_locks: Cell<u32>,
     /// The goroutine-locals. Its owner's.
     pub(crate) locals: Locals,
     /// The scope that waits for its end.
@@ -111,6 +113,8 @@ pub(crate) const FLAG_BUBBLED: u16 = 64;
 pub(crate) const FLAG_DURABLE: u16 = 128;
 /// The time since it became runnable is measured: `since` says when that was (`metrics.rs`).
 pub(crate) const FLAG_TIMED: u16 = 256;
+/// Its waker notes when it is readied (`contention.rs`).
+pub(crate) const FLAG_CLOCKED: u16 = 1 << 15;
 
 /// What a goroutine passes on to those it starts, by way of [`Extras::inherit`].
 pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_PANICS_TO_RUN | FLAG_BUBBLED;

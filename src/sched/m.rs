@@ -12,7 +12,7 @@ use super::g::G;
 use super::hand_off::Why;
 use super::p::P;
 use super::park::Request;
-use super::{own_threads, schedule, tls};
+use super::{own_threads, sampler, schedule, tls};
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
@@ -87,8 +87,9 @@ impl M {
     fn register() -> &'static M {
         own_threads::count_me();
         signal::install_alternate_stack();
-        let mut all = ALL.lock();
         let tid = thread::id();
+        sampler::worker_started(tid);
+        let mut all = ALL.lock();
         let m = Box::leak(Box::new(M {
             door: Door::new(),
             tid,

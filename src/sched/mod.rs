@@ -4,6 +4,8 @@ pub(crate) mod bubble;
 mod bubble_count;
 pub(crate) mod clock;
 pub(crate) mod coarse;
+#[cfg_attr(not(feature = "pprof"), path = "contention_off.rs")]
+pub(crate) mod contention;
 pub(crate) mod coro;
 pub(crate) mod deadline;
 pub(crate) mod deadlock;
@@ -29,6 +31,10 @@ mod quit;
 mod retake;
 mod runnext;
 mod runq;
+#[cfg(feature = "pprof")]
+mod sample_ring;
+#[cfg_attr(not(feature = "pprof"), path = "sampler_off.rs")]
+pub(crate) mod sampler;
 mod schedule;
 pub(crate) mod scope;
 mod seed;
@@ -36,6 +42,8 @@ mod signal_word;
 pub(crate) mod spawn;
 pub(crate) mod spinners;
 pub(crate) mod stack;
+#[cfg(feature = "pprof")]
+mod stack_sums;
 pub(crate) mod stand_in;
 pub(crate) mod stop;
 pub(crate) mod sudog;
@@ -48,6 +56,7 @@ pub(crate) mod unseen;
 pub(crate) mod wait_queue;
 pub(crate) mod waker;
 pub(crate) mod watch;
+mod watchdog;
 
 use std::io;
 use std::sync::Once;

@@ -4,11 +4,11 @@
 //! whatever publishes it (the unlock of a channel, the start of a timer) is a function, the
 //! *commit*, that the scheduler calls on the thread's own stack once the goroutine is off it.
 
-use super::g::{FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, FLAG_TIMED, G};
+use super::g::{FLAG_CLOCKED, FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, FLAG_TIMED, G};
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
-use super::{Inside, SCHED, bubble, coarse, metrics, tls};
+use super::{Inside, SCHED, bubble, coarse, contention, metrics, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
@@ -75,7 +75,8 @@ impl Inside {
         wait: Wait,
         deadline_ns: Option<u64>,
     ) -> (Inside, bool) {
-        match waiter {
+        let timing = contention::begin(waiter, wait.reason);
+        let (rt, woken) = match waiter {
             // SAFETY: by the caller's promise.
             Waiter::Goroutine(_) => (unsafe { self.park(wait) }, true),
             Waiter::Thread(parker) => {
@@ -86,7 +87,8 @@ impl Inside {
                 let woken = !waits || unsafe { (*parker).park(deadline_ns) };
                 (Inside::enter(), woken)
             }
-        }
+        };
+        (timing.end(rt), woken)
     }
 
     /// Parks the current goroutine until somebody readies it, perhaps on another thread.
@@ -171,8 +173,8 @@ impl Inside {
     /// Makes a waiting goroutine runnable.
     #[inline]
     pub(crate) fn ready(&self, g: &'static G) {
-        if g.has_flag(FLAG_DURABLE) {
-            bubble::unblock(g);
+        if g.has_flag(FLAG_DURABLE | FLAG_CLOCKED) {
+            ready_marked(g);
         }
         let Some((m, p)) = self.m().and_then(|m| Some((m, m.p()?))) else {
             return ready_outside(g);
@@ -200,6 +202,17 @@ pub(super) fn wait_in_place(m: &'static M, g: &'static G) {
     m.enter_idle();
     m.acquire(p);
     start_running(m, g);
+}
+
+/// What readying some goroutines takes.
+#[cold]
+fn ready_marked(g: &'static G) {
+    if g.has_flag(FLAG_CLOCKED) {
+        contention::readied(g);
+    }
+    if g.has_flag(FLAG_DURABLE) {
+        bubble::unblock(g);
+    }
 }
 
 /// Readies a goroutine from a thread without a processor.

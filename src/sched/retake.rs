@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::hand_off::{self, Sight, Why};
 use super::m::M;
 use super::p::{self, P};
+use super::watchdog::{self, Culprit};
 use super::{SCHED, find, idle};
 use crate::sys::thread;
 use crate::tracer::Stream;
@@ -45,6 +46,26 @@ struct Away {
     /// When that was, which tells this absence from later ones.
     since_ns: u64,
     cpu_ns: u64,
+    /// The watchdog has named it.
+    named: bool,
+}
+
+impl Away {
+    /// Whether it has not come back since.
+    fn lasts(&self) -> bool {
+        self.m.away().is_some_and(|(since_ns, _)| since_ns == self.since_ns)
+    }
+
+    /// Whose goroutine has been without a processor for long, if it is worth a word.
+    fn culprit(&self, now_ns: u64) -> Option<Culprit> {
+        let time = Duration::from_nanos(now_ns.saturating_sub(self.since_ns));
+        if self.named || time < watchdog::PATIENCE {
+            return None;
+        }
+        let g = self.m.g()?;
+        let (id, (_, why)) = (g.id(), self.m.away()?);
+        self.lasts().then_some(Culprit { g, id, why, time })
+    }
 }
 
 /// What sysmon remembers from round to round.
@@ -54,6 +75,8 @@ pub(super) struct Retake {
     /// When the threads in `away` were last looked at, and how many computed then.
     counted_ns: u64,
     computing: usize,
+    /// When the watchdog last named somebody.
+    named_ns: u64,
     /// The events of sysmon's thread.
     stream: Stream,
 }
@@ -61,7 +84,8 @@ pub(super) struct Retake {
 impl Retake {
     pub(super) fn new() -> Retake {
         let stream = Stream::new(thread::id());
-        Retake { stays: Vec::new(), away: Vec::new(), counted_ns: 0, computing: 0, stream }
+        let (stays, away) = (Vec::new(), Vec::new());
+        Retake { stays, away, counted_ns: 0, computing: 0, named_ns: 0, stream }
     }
 
     /// A round. Returns whether it took something, or is about to.
@@ -72,6 +96,20 @@ impl Retake {
             busy |= self.look(at, p, now_ns);
         }
         busy
+    }
+
+    /// Has the watchdog name a goroutine that has been without its processor for long.
+    pub(super) fn name_culprits(&mut self, now_ns: u64) {
+        if now_ns - self.named_ns < watchdog::GAP.as_nanos() as u64 {
+            return;
+        }
+        let mut culprits = self.away.iter_mut().filter_map(|a| Some((a.culprit(now_ns)?, a)));
+        if let Some((culprit, away)) = culprits.next()
+            && watchdog::report(culprit)
+        {
+            away.named = true;
+            self.named_ns = now_ns;
+        }
     }
 
     /// Looks at one processor. Returns whether its thread does not run, or has lost it.
@@ -106,7 +144,7 @@ impl Retake {
         }
         let cpu_ns = thread::cpu_time_ns(m.tid).unwrap_or(0);
         let since_ns = m.away().map_or(now_ns, |(since_ns, _)| since_ns);
-        self.away.push(Away { m, since_ns, cpu_ns });
+        self.away.push(Away { m, since_ns, cpu_ns, named: false });
         self.computing += usize::from(why == Why::Computing);
     }
 
@@ -125,8 +163,7 @@ impl Retake {
         self.counted_ns = now_ns;
         self.computing = 0;
         self.away.retain_mut(|away| {
-            let same = away.m.away().is_some_and(|(since_ns, _)| since_ns == away.since_ns);
-            let cpu_ns = if same { thread::cpu_time_ns(away.m.tid) } else { None };
+            let cpu_ns = if away.lasts() { thread::cpu_time_ns(away.m.tid) } else { None };
             if let Some(cpu_ns) = cpu_ns {
                 let ran_ns = cpu_ns - std::mem::replace(&mut away.cpu_ns, cpu_ns);
                 self.computing += usize::from(ran_ns > SLICE_NS / 20);

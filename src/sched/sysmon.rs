@@ -53,7 +53,9 @@ fn run() {
     loop {
         std::thread::sleep(pause);
         let now_ns = clock::monotonic_ns();
-        slices.end_those_due(now_ns);
+        if slices.end_those_due(now_ns) {
+            retake.name_culprits(now_ns);
+        }
         if retake.round(now_ns) {
             (pause, vain) = (LOOK_MIN, 0);
         } else if vain < VAIN_LOOKS {
@@ -74,10 +76,10 @@ struct Slices {
 }
 
 impl Slices {
-    /// What is done every 10 ms.
-    fn end_those_due(&mut self, now_ns: u64) {
+    /// Every 10 ms: true.
+    fn end_those_due(&mut self, now_ns: u64) -> bool {
         if now_ns < self.next_ns {
-            return;
+            return false;
         }
         self.next_ns = now_ns + SLICE.as_nanos() as u64;
         coarse::advance();
@@ -85,6 +87,7 @@ impl Slices {
             end_slices(&mut self.seen);
         }
         start_missing_threads();
+        true
     }
 }
 

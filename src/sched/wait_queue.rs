@@ -125,7 +125,7 @@ impl<W> WaitQueue<W> {
     }
 
     /// The first waiter of whom `is_it` holds; it stays in the queue.
-    pub(crate) fn find(&self, is_it: impl Fn(&Sudog<W>) -> bool) -> Option<*mut Sudog<W>> {
+    pub(crate) fn find(&self, mut is_it: impl FnMut(&Sudog<W>) -> bool) -> Option<*mut Sudog<W>> {
         let mut next = self.head;
         // SAFETY: as in `push`.
         while let Some(sudog) = unsafe { next.as_ref() } {

@@ -8,6 +8,7 @@ use super::mutex::MutexGuard;
 use super::queue::{Queue, Waiting};
 use crate::sched::Inside;
 use crate::sched::clock::deadline_ns;
+use crate::sched::contention;
 use crate::sched::sudog::{Outcome, WakeList};
 use crate::wire::reason::WaitReason;
 
@@ -91,14 +92,16 @@ impl Cond {
         self.waiting.one_more();
         let wait = Waiting::new(WaitReason::CondWait);
         let waiting = Waiting { deadline_ns, is_durable: true, ..wait };
+        let mut charge = None;
         // SAFETY: the guard holds the mutex, and does so again when this function returns.
-        let unlock = |rt: &Inside| unsafe { mutex.unlock_inside(rt) };
+        let unlock = |rt: &Inside| charge = unsafe { mutex.unlock_inside(rt) };
         let (rt, outcome) = queue.wait(rt, waiting, unlock);
         if outcome == Outcome::Waiting {
             let _queue = self.queue.lock(&rt);
             self.waiting.less(1);
         }
         drop(rt);
+        contention::record(charge);
         mutex.lock_again();
         outcome == Outcome::Served
     }

@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 
 use crate::sched::Inside;
 use crate::sched::bubble::{self, BubbleId};
+use crate::sched::contention::{Arrival, Charge};
 use crate::sched::deadline::{Commit, settle};
 use crate::sched::lock::RawLock;
 use crate::sched::park::Wait;
@@ -152,6 +153,16 @@ impl Locked<'_> {
             (*sudog).outcome = Outcome::Closed;
             Some((*sudog).waiter)
         }
+    }
+
+    /// What the caller, who unlocks a lock, made those in the queue wait for: their places are
+    /// [`Arrival`]s. Before any of them is taken out.
+    #[inline]
+    pub(super) fn charge(&mut self) -> Option<Charge> {
+        let mut charge = Charge::new()?;
+        // SAFETY: members of the queue wait, and their places are what the caller says.
+        self.waiters().find(|sudog| !unsafe { charge.add(sudog.element.cast::<Arrival>()) });
+        Some(charge)
     }
 
     /// Puts the caller into the queue, calls `queued`, and blocks until somebody pops and wakes it,

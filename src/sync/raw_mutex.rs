@@ -3,6 +3,7 @@
 use super::mutex_word::MutexWord;
 use super::queue::{Queue, Waiting};
 use crate::sched::Inside;
+use crate::sched::contention::{self, Arrival, Charge};
 use crate::sched::sudog::Outcome;
 use crate::sys::clock;
 use crate::wire::reason::WaitReason;
@@ -64,13 +65,13 @@ impl RawMutex {
 
     /// Locks; also in a goroutine that ends by `goexit`, whose unwinding is not begun anew here.
     pub(super) fn lock_again(&self) {
-        let (mut since_ns, mut awake, mut turns) = (0, false, 0);
+        let (mut arrival, mut awake, mut turns) = (Arrival::none(), false, 0);
         while !self.word.take(awake) {
             if turns < TURNS && self.spin(&mut awake) {
                 turns += 1;
                 continue;
             }
-            match self.wait(&mut since_ns, awake) {
+            match self.wait(&mut arrival, awake) {
                 Waited::Not => {}
                 Waited::Woken => (awake, turns) = (true, 0),
                 Waited::HandedOver => return,
@@ -88,8 +89,9 @@ impl RawMutex {
             // Not before somebody who has waited too long.
             let mut queue = self.queue.lock(&rt);
             // SAFETY: a waiter's place is where `wait` says.
-            let since = unsafe { queue.first_place().cast::<u64>().as_ref() };
-            *awake = since.is_some_and(|&since| !is_too_long(since, clock::monotonic_ns()))
+            let first = unsafe { queue.first_place().cast::<Arrival>().as_ref() };
+            let now_ns = clock::monotonic_ns();
+            *awake = first.is_some_and(|first| !is_too_long(first.since_ns(), now_ns))
                 && self.word.claim_awake();
         }
         drop(rt);
@@ -100,18 +102,15 @@ impl RawMutex {
     }
 
     /// Waits in the queue: at its end at first, later at its front.
-    fn wait(&self, since_ns: &mut u64, awake: bool) -> Waited {
-        let waited_before = *since_ns != 0;
-        if !waited_before {
-            *since_ns = clock::monotonic_ns();
-        }
+    fn wait(&self, arrival: &mut Arrival, awake: bool) -> Waited {
+        let waited_before = arrival.come();
         let rt = Inside::enter();
         let queue = self.queue.lock(&rt);
         if !self.word.announce(awake) {
             return Waited::Not;
         }
         let waiting = Waiting {
-            place: std::ptr::from_mut(since_ns).cast(),
+            place: std::ptr::from_mut(arrival).cast(),
             at_front: waited_before,
             ..Waiting::new(WaitReason::MutexLock)
         };
@@ -125,36 +124,39 @@ impl RawMutex {
     #[inline(never)]
     fn unlock_slow(&self) {
         if !self.word.free() {
-            self.pass_on(&Inside::enter());
+            // Out again before that is written down.
+            let charge = self.pass_on(&Inside::enter());
+            contention::record(charge);
         }
     }
 
-    /// Unlocks, inside the runtime.
+    /// Unlocks, inside the runtime. What it returns is to be recorded outside.
     ///
     /// # Safety
     /// The caller holds the mutex.
-    pub(super) unsafe fn unlock_inside(&self, rt: &Inside) {
-        if !self.word.unlock_fast() && !self.word.free() {
-            self.pass_on(rt);
-        }
+    pub(super) unsafe fn unlock_inside(&self, rt: &Inside) -> Option<Charge> {
+        if self.word.unlock_fast() || self.word.free() { None } else { self.pass_on(rt) }
     }
 
     /// Unlocks and wakes the first in the queue, or hands it the mutex.
-    fn pass_on(&self, rt: &Inside) {
+    fn pass_on(&self, rt: &Inside) -> Option<Charge> {
         let now_ns = clock::monotonic_ns();
         let mut queue = self.queue.lock(rt);
         while !self.word.free() {
             // SAFETY: somebody waits, or it were free; its place is where `wait` says.
-            let since_ns = unsafe { *queue.first_place().cast::<u64>() };
+            let since_ns = unsafe { (*queue.first_place().cast::<Arrival>()).since_ns() };
             let hand_over = is_too_long(since_ns, now_ns);
             if self.word.pass_on(hand_over, queue.has_second()) {
+                let charge = queue.charge();
                 let outcome = if hand_over { Outcome::Served } else { Outcome::Waiting };
                 let waiter = queue.pop(outcome).expect("it was the first just now");
                 drop(queue);
                 // SAFETY: popped once, and its park was complete when we got the lock.
-                return unsafe { waiter.wake(rt) };
+                unsafe { waiter.wake(rt) };
+                return charge;
             }
         }
+        None
     }
 }
 

@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
-use super::queue::{Queue, Waiting};
+use super::queue::{Locked, Queue, Waiting};
 use super::raw_mutex::RawMutex;
 use super::rw_word::RwWord;
 use crate::sched::Inside;
+use crate::sched::contention::{self, Arrival};
 use crate::sched::sudog::{Outcome, WakeList};
 use crate::wire::reason::WaitReason;
 
@@ -70,7 +71,7 @@ impl Raw {
         while !self.word.read() {
             if self.word.announce_reader() {
                 // The writer that leaves counts the reader in.
-                drop(queue.wait(rt, Waiting::new(WaitReason::RwMutexRLock), |_| ()).0);
+                wait(queue, rt, WaitReason::RwMutexRLock);
                 return;
             }
         }
@@ -90,12 +91,18 @@ impl Raw {
     fn last_reader(&self) {
         let rt = Inside::enter();
         let mut queue = self.writer.lock(&rt);
-        let woken = if self.word.is_read() { None } else { queue.pop(Outcome::Served) };
+        if self.word.is_read() {
+            return;
+        }
+        let charge = queue.charge();
+        let woken = queue.pop(Outcome::Served);
         drop(queue);
         if let Some(writer) = woken {
             // SAFETY: popped once, and its park was complete when we got the lock.
             unsafe { writer.wake(&rt) };
         }
+        drop(rt);
+        contention::record(charge);
     }
 
     #[inline]
@@ -112,7 +119,7 @@ impl Raw {
         let rt = Inside::enter();
         let queue = self.writer.lock(&rt);
         if self.word.is_read() {
-            drop(queue.wait(rt, Waiting::new(WaitReason::RwMutexLock), |_| ()).0);
+            wait(queue, rt, WaitReason::RwMutexLock);
         }
     }
 
@@ -144,11 +151,21 @@ impl Raw {
         let rt = Inside::enter();
         let mut woken = WakeList::new();
         let mut queue = self.readers.lock(&rt);
+        let charge = queue.charge();
         let count = queue.pop_all_to(&mut woken) as u32;
         self.word.end_write_with(readers + count);
         drop(queue);
         woken.wake(&rt);
+        drop(rt);
+        contention::record(charge);
     }
+}
+
+/// Waits in a queue of readers or writers.
+fn wait(queue: Locked<'_>, rt: Inside, reason: WaitReason) {
+    let mut arrival = Arrival::if_asked();
+    let place = (&raw mut arrival).cast();
+    drop(queue.wait(rt, Waiting { place, ..Waiting::new(reason) }, |_| ()).0);
 }
 
 impl<T> RwMutex<T> {

@@ -94,21 +94,37 @@ unsafe extern "C" fn urgent(
         let handler: fn(Interrupted) -> bool =
             unsafe { std::mem::transmute(ON_URGENT.load(Ordering::Relaxed)) };
         // SAFETY: the kernel passes a valid context to an SA_SIGINFO handler.
-        let at = unsafe {
-            let (frame, pc) = signal::registers(context);
-            Interrupted { frame, pc, stack: stack_pointer(context) }
-        };
+        let at = unsafe { interrupted(context) };
         if !handler(at) {
-            // SAFETY: as the kernel called us.
-            unsafe { pass_on(signal, info, context) };
+            // SAFETY: set before the handler was installed; as the kernel called us.
+            unsafe { pass_on((*PREVIOUS.0.get()).as_ref(), signal, info, context) };
         }
     });
 }
 
+/// Where the signal interrupted its thread.
+///
+/// # Safety
+/// The context is the one that the kernel passed.
+pub(super) unsafe fn interrupted(context: *mut libc::c_void) -> Interrupted {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let (frame, pc) = signal::registers(context);
+        Interrupted { frame, pc, stack: stack_pointer(context) }
+    }
+}
+
 /// Calls the handler that was there before, if there was one.
-unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: set before the handler was installed.
-    let Some(previous) = (unsafe { &*PREVIOUS.0.get() }) else { return };
+///
+/// # Safety
+/// In a signal handler, with what the kernel passed to it.
+pub(super) unsafe fn pass_on(
+    previous: Option<&libc::sigaction>,
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    let Some(previous) = previous else { return };
     let handler = previous.sa_sigaction;
     if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
         return;

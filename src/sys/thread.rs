@@ -53,6 +53,13 @@ pub(crate) fn wake_precisely() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }
 
+/// The kernel's numbers of the process's threads; some may end, and others begin, meanwhile.
+#[cfg(feature = "pprof")]
+pub(crate) fn all_ids() -> Vec<u64> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// Lets another thread run on this processor.
 #[inline(never)]
 pub(crate) fn yield_now() {

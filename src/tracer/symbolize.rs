@@ -78,6 +78,15 @@ impl Symbolizer {
         self.cache.insert(return_pc, frames.into());
     }
 
+    /// Where the function begins, by the symbol table, that has the call that returns to
+    /// `return_pc`.
+    #[cfg(feature = "pprof")]
+    pub(crate) fn function_start(&mut self, return_pc: usize) -> Option<usize> {
+        let call = return_pc.wrapping_sub(1);
+        let image = self.image(call)?;
+        Some(image.ask(call, Symbols::function_start)?? as usize + image.module.bias)
+    }
+
     /// Whether the program was compiled with line tables: whether this very function has a line.
     pub(crate) fn has_line_tables(&self) -> bool {
         let here = Self::has_line_tables as fn(&Self) -> bool as usize;
@@ -197,6 +206,14 @@ impl Symbols {
                 name.map(|name| Frame::named(normalize(name))).into_iter().collect()
             }
             Symbols::Nothing => Vec::new(),
+        }
+    }
+
+    #[cfg(feature = "pprof")]
+    fn function_start(&self, probe: u64) -> Option<u64> {
+        match self {
+            Symbols::Debug(loader) => loader.find_symbol_info(probe).map(|symbol| symbol.address()),
+            Symbols::Names(_) | Symbols::Nothing => None,
         }
     }
 

@@ -48,6 +48,15 @@ pub(crate) fn each_watched(sink: &mut dyn FnMut(Seen)) {
     visit(&|g| g.has_flag(FLAG_WATCHED) && others(g), sink);
 }
 
+/// Goroutine `id`, which has or had this slot, if it lives.
+pub(in crate::sched) fn one(g: &'static G, id: u64) -> Option<Seen> {
+    match stopped(|ms| look(g, id, ms)) {
+        Look::Gone => None,
+        Look::Seen(seen) => Some(seen),
+        Look::Running(_) => running(g, id),
+    }
+}
+
 fn visit(filter: &dyn Fn(&'static G) -> bool, sink: &mut dyn FnMut(Seen)) {
     let alive = |g: &&'static G| g.state.status() != Status::Dead && !stand_in::is_one(g);
     let candidates = g::all_slots().filter(alive).filter(|g| filter(g));

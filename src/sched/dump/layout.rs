@@ -2,35 +2,31 @@
 
 use std::fmt::Write as _;
 
-use parking_lot::Mutex;
-
+use super::names::{Inner, Names};
 use super::{Seen, State};
-use crate::tracer::frames::{entry_frame, is_body_of, is_own, is_std};
-use crate::tracer::symbolize::{Frame, Symbolizer, UNKNOWN};
+use crate::tracer::symbolize::{Frame, UNKNOWN};
 
 /// What a build lacks for whole stacks.
 const HINT: &str = "\ngort: this build has no frame pointers, so of each goroutine only its function is \
                     known; in .cargo/config.toml:\n[build]\nrustflags = \
                     [\"-Cforce-frame-pointers=yes\"]\n";
 
-/// What earlier dumps learned of the program's symbols.
-static KNOWN: Mutex<Option<Symbolizer>> = Mutex::new(None);
-
 /// Prints goroutines.
 pub(crate) struct Printer {
-    symbolizer: Option<Symbolizer>,
+    names: Names,
 }
 
 impl Printer {
     pub(crate) fn new() -> Printer {
-        let known = KNOWN.lock().take();
-        Printer { symbolizer: Some(known.unwrap_or_else(Symbolizer::new)) }
+        Printer { names: Names::new() }
     }
 
     /// The frames of a goroutine, innermost first: from the user's call into gort, if that is
     /// where it is, to the goroutine's function. Empty: its thread did not say where it is.
     pub(crate) fn frames(&mut self, seen: &Seen) -> Vec<Frame> {
-        self.symbolizer.as_mut().map(|symbolizer| frames(symbolizer, seen)).unwrap_or_default()
+        let Some(pcs) = &seen.pcs else { return Vec::new() };
+        let stack = self.names.stack(pcs, Some(seen.site), Inner::Called);
+        stack.into_iter().map(|placed| placed.frame).collect()
     }
 
     /// Appends a goroutine, without the blank line between two.
@@ -50,12 +46,6 @@ impl Printer {
         if !cfg!(gort_frame_pointers) {
             out.push_str(HINT);
         }
-    }
-}
-
-impl Drop for Printer {
-    fn drop(&mut self) {
-        *KNOWN.lock() = self.symbolizer.take();
     }
 }
 
@@ -99,27 +89,6 @@ fn put_creator(seen: &Seen, out: &mut String) {
 /// The function in which a closure of this name stands.
 fn creator_function(entry: &str) -> &str {
     entry.strip_suffix("::{{closure}}").unwrap_or(UNKNOWN)
-}
-
-/// See [`Printer::frames`].
-fn frames(symbolizer: &mut Symbolizer, seen: &Seen) -> Vec<Frame> {
-    let Some(pcs) = &seen.pcs else { return Vec::new() };
-    let mut frames = Vec::new();
-    pcs.iter().for_each(|&pc| symbolizer.frames(pc, &mut frames));
-    while frames.last().is_some_and(|frame| is_own(frame) || is_std(frame)) {
-        frames.pop();
-    }
-    // Of gort's own frames at the other end, the one that the user called stays.
-    let leading = frames.iter().take_while(|frame| is_own(frame) || is_std(frame)).count();
-    if let Some(called) = frames[..leading].iter().rposition(is_own) {
-        frames.drain(..called);
-    }
-    let mut entry = entry_frame(seen.site);
-    if let Some(body) = frames.pop_if(|frame| is_body_of(frame, seen.site)) {
-        (entry.file, entry.line) = (body.file, body.line);
-    }
-    frames.push(entry);
-    frames
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 //! ```text
 //! collect   under stops of the world, a batch at a time: who is there, raw addresses
 //! probe     a running thread is interrupted and says itself where it is
-//! layout    after the doors are open again: names, and Go's textual layout
+//! names     after the doors are open again: names, without the runtime's own frames
+//! layout    Go's textual layout
 //! ```
 
 mod collect;
 mod layout;
+pub(crate) mod names;
 pub(super) mod probe;
 
 use std::time::Duration;
@@ -17,6 +19,7 @@ use super::g::G;
 use crate::tracer::stack_table::Site;
 use crate::wire::reason::WaitReason;
 
+pub(super) use collect::one;
 pub(crate) use collect::{each, each_watched};
 pub(crate) use layout::Printer;
 

@@ -1,0 +1,128 @@
+//! Profiles that count: goroutines by their stacks, and threads.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::profile::{Builder, Stack, Types};
+use super::{LABEL, text};
+use crate::sched::dump::names::{Inner, Names};
+use crate::sched::dump::{self, Printer};
+use crate::sched::metrics;
+use crate::sys::clock;
+use crate::tracer::stack_table::Site;
+
+/// Goroutines that have the same stack and name.
+struct Group {
+    site: Option<Site>,
+    pcs: Box<[usize]>,
+    name: Option<String>,
+    count: i64,
+}
+
+type Key = (usize, usize, Box<[usize]>, Option<String>);
+
+const GOROUTINE: Types = Types {
+    values: &[("goroutine", "count")],
+    period_type: ("goroutine", "count"),
+    period: 1,
+    inner: Inner::Called,
+};
+
+const THREADCREATE: Types = Types {
+    values: &[("threadcreate", "count")],
+    period_type: ("threadcreate", "count"),
+    ..GOROUTINE
+};
+
+/// See [`super::goroutine`].
+pub(super) fn goroutine(debug: u8, out: impl Write) -> io::Result<()> {
+    match debug {
+        0 | 1 => write("goroutine", &GOROUTINE, &groups(), debug, out),
+        _ => dump(out),
+    }
+}
+
+/// See [`super::threadcreate`].
+pub(super) fn threadcreate(debug: u8, out: impl Write) -> io::Result<()> {
+    let count = metrics::totals().workers as i64;
+    let group = Group { site: None, pcs: Box::new([]), name: None, count };
+    write("threadcreate", &THREADCREATE, &[group], debug, out)
+}
+
+/// The goroutines, the most frequent first.
+fn groups() -> Vec<Group> {
+    let mut all: HashMap<Key, Group> = HashMap::new();
+    dump::each(&mut |seen| {
+        let site = seen.site;
+        let (name, location) = (site.name as usize, std::ptr::from_ref(site.location).addr());
+        let pcs = seen.pcs.unwrap_or_default();
+        let group = Group { site: Some(site), pcs: pcs.clone(), name: seen.name.clone(), count: 0 };
+        all.entry((name, location, pcs, seen.name)).or_insert(group).count += 1;
+    });
+    let mut groups: Vec<Group> = all.into_values().collect();
+    groups.sort_by(|a, b| (b.count, &a.pcs).cmp(&(a.count, &b.pcs)));
+    groups
+}
+
+impl Group {
+    fn stack(&self) -> Stack<'_> {
+        Stack { pcs: &self.pcs, site: self.site }
+    }
+}
+
+fn write(
+    kind: &str,
+    types: &Types,
+    groups: &[Group],
+    debug: u8,
+    mut out: impl Write,
+) -> io::Result<()> {
+    if debug == 0 {
+        let mut builder = Builder::new(types);
+        let (seconds, ns) = clock::wall();
+        builder.set_time(seconds * 1_000_000_000 + u64::from(ns), 0);
+        for group in groups {
+            let label = group.name.as_deref().map(|name| (LABEL, name));
+            builder.add(group.stack(), vec![group.count], label.as_slice());
+        }
+        return builder.write(out);
+    }
+    let mut names = Names::new();
+    let total: i64 = groups.iter().map(|group| group.count).sum();
+    let mut text = format!("{kind} profile: total {total}\n");
+    for group in groups {
+        let _ = write!(text, "{} @", group.count);
+        text::put_addresses(&group.pcs, &mut text);
+        if let Some(name) = &group.name {
+            let _ = write!(text, "\n# labels: {{{LABEL:?}:{name:?}}}");
+        }
+        text.push('\n');
+        text::put_frames(&mut names, group.stack(), &mut text);
+        out.write_all(text.as_bytes())?;
+        text.clear();
+    }
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Every goroutine as in the report of a panic.
+fn dump(mut out: impl Write) -> io::Result<()> {
+    let (mut result, mut is_first, mut text) = (Ok(()), true, String::new());
+    let mut printer = Printer::new();
+    dump::each(&mut |seen| {
+        text.clear();
+        if !std::mem::replace(&mut is_first, false) {
+            text.push('\n');
+        }
+        printer.print(&seen, &mut text);
+        if result.is_ok() {
+            result = out.write_all(text.as_bytes());
+        }
+    });
+    result?;
+    text.clear();
+    printer.hint(&mut text);
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

@@ -1,0 +1,180 @@
+//! A profile in the making: stacks with values become pprof's tables.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use prost::Message;
+
+use super::mappings;
+use super::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
+use crate::sched::dump::names::{Inner, Names, Placed};
+use crate::tracer::stack_table::Site;
+use crate::tracer::symbolize::{Frame, UNKNOWN};
+
+/// What the values of a profile are.
+pub(super) struct Types {
+    /// A name and a unit for each value of a sample.
+    pub(super) values: &'static [(&'static str, &'static str)],
+    /// What is sampled, in what.
+    pub(super) period_type: (&'static str, &'static str),
+    pub(super) period: u64,
+    pub(super) inner: Inner,
+}
+
+/// Where something was.
+#[derive(Clone, Copy)]
+pub(super) struct Stack<'a> {
+    /// Return addresses, innermost first.
+    pub(super) pcs: &'a [usize],
+    /// Where the goroutine comes from, if it is one.
+    pub(super) site: Option<Site>,
+}
+
+/// A profile in the making.
+pub(super) struct Builder {
+    profile: Profile,
+    inner: Inner,
+    names: Names,
+    strings: HashMap<String, i64>,
+    functions: HashMap<(String, String), u64>,
+    locations: HashMap<(u64, Vec<Line>), u64>,
+}
+
+impl Builder {
+    pub(super) fn new(types: &Types) -> Builder {
+        let mut builder = Builder {
+            profile: Profile::default(),
+            inner: types.inner,
+            names: Names::new(),
+            strings: HashMap::new(),
+            functions: HashMap::new(),
+            locations: HashMap::new(),
+        };
+        builder.string("");
+        builder.profile.sample_type =
+            types.values.iter().map(|of| builder.value_type(of)).collect();
+        builder.profile.period_type = Some(builder.value_type(&types.period_type));
+        builder.profile.period = types.period as i64;
+        builder.add_mappings();
+        builder
+    }
+
+    fn add_mappings(&mut self) {
+        for (n, mapping) in mappings::all().into_iter().enumerate() {
+            let (filename, build_id) = (self.string(&mapping.file), self.string(&mapping.build_id));
+            self.profile.mapping.push(Mapping {
+                id: n as u64 + 1,
+                memory_start: mapping.memory.start,
+                memory_limit: mapping.memory.end,
+                file_offset: mapping.offset,
+                filename,
+                build_id,
+                // Where names are not known here, pprof may find them in the file.
+                has_functions: cfg!(feature = "symbolize"),
+                has_filenames: cfg!(feature = "symbolize"),
+                has_line_numbers: cfg!(feature = "symbolize"),
+                has_inline_frames: cfg!(feature = "symbolize"),
+            });
+        }
+    }
+
+    fn string(&mut self, text: &str) -> i64 {
+        if let Some(&known) = self.strings.get(text) {
+            return known;
+        }
+        let new = self.profile.string_table.len() as i64;
+        self.profile.string_table.push(text.to_owned());
+        self.strings.insert(text.to_owned(), new);
+        new
+    }
+
+    fn value_type(&mut self, (name, unit): &(&str, &str)) -> ValueType {
+        ValueType { r#type: self.string(name), unit: self.string(unit) }
+    }
+
+    fn function(&mut self, frame: &Frame) -> u64 {
+        let key = (frame.func.clone(), frame.file.clone());
+        if let Some(&known) = self.functions.get(&key) {
+            return known;
+        }
+        let id = self.profile.function.len() as u64 + 1;
+        let name = self.string(&frame.func);
+        let filename = if frame.file == UNKNOWN { 0 } else { self.string(&frame.file) };
+        self.profile.function.push(Function { id, name, system_name: name, filename });
+        self.functions.insert(key, id);
+        id
+    }
+
+    /// The location of an address, or of none (0), with these frames.
+    fn location(&mut self, address: u64, frames: &[Placed]) -> u64 {
+        let of_memory = |m: &&Mapping| (m.memory_start..m.memory_limit).contains(&address);
+        let mapping_id = self.profile.mapping.iter().find(of_memory).map_or(0, |m| m.id);
+        let is_named = cfg!(feature = "symbolize") || mapping_id == 0;
+        let named = frames.iter().filter(|_| is_named);
+        let line: Vec<Line> = named
+            .map(|Placed { frame, .. }| Line {
+                function_id: self.function(frame),
+                line: if frame.file == UNKNOWN { 0 } else { i64::from(frame.line) },
+            })
+            .collect();
+        let next = self.profile.location.len() as u64 + 1;
+        let id = *self.locations.entry((address, line.clone())).or_insert(next);
+        if id == next {
+            self.profile.location.push(Location { id, mapping_id, address, line });
+        }
+        id
+    }
+
+    /// The locations of a stack, innermost first.
+    fn stack(&mut self, stack: Stack<'_>) -> Vec<u64> {
+        let placed = self.names.stack(stack.pcs, stack.site, self.inner);
+        let calls = placed.chunk_by(|a, b| a.call.is_some() && a.call == b.call);
+        // What lies before a return address is the call.
+        let address = |call: usize| stack.pcs[call].wrapping_sub(1) as u64;
+        calls.map(|frames| self.location(frames[0].call.map_or(0, address), frames)).collect()
+    }
+
+    /// Adds a sample: a value of each type.
+    pub(super) fn add(&mut self, stack: Stack<'_>, value: Vec<i64>, labels: &[(&str, &str)]) {
+        let location_id = self.stack(stack);
+        self.push(location_id, value, labels);
+    }
+
+    /// Adds a sample whose stack is one function, which is not in the program.
+    pub(super) fn add_named(&mut self, func: &str, value: Vec<i64>) {
+        let frame = Frame { func: func.to_owned(), file: UNKNOWN.to_owned(), line: 1 };
+        let location = self.location(0, &[Placed { call: None, frame }]);
+        self.push(vec![location], value, &[]);
+    }
+
+    fn push(&mut self, location_id: Vec<u64>, value: Vec<i64>, labels: &[(&str, &str)]) {
+        let label =
+            |(key, text): &(&str, &str)| Label { key: self.string(key), str: self.string(text) };
+        let label = labels.iter().map(label).collect();
+        self.profile.sample.push(Sample { location_id, value, label });
+    }
+
+    /// Adds a line for the reader.
+    pub(super) fn comment(&mut self, text: &str) {
+        let comment = self.string(text);
+        self.profile.comment.push(comment);
+    }
+
+    /// When it was taken, and over how long, in nanoseconds.
+    pub(super) fn set_time(&mut self, begin_ns: u64, duration_ns: u64) {
+        self.profile.time_nanos = begin_ns as i64;
+        self.profile.duration_nanos = duration_ns as i64;
+    }
+
+    /// Writes the profile, compressed.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub(super) fn write(self, out: impl Write) -> io::Result<()> {
+        let mut gzip = GzEncoder::new(out, Compression::fast());
+        gzip.write_all(&self.profile.encode_to_vec())?;
+        gzip.finish()?.flush()
+    }
+}

@@ -1,0 +1,198 @@
+//! SIGPROF, and the timers that send it: one for each thread, which runs while its thread does.
+//!
+//! A timer of a thread's processor time does not tick while the thread is blocked, so no blocking
+//! call is interrupted by it. Whoever ticks more often than the kernel looks at such timers (250 or
+//! 1000 times a second) gets a signal for several ticks, and is told how many.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use super::interrupt::{Interrupted, interrupted, keeping_errno, pass_on};
+use super::signal;
+
+/// Called in the signal handler: where the thread was, and for how many ticks.
+pub(crate) type OnTick = fn(Interrupted, u64);
+
+static ON_TICK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+/// What SIGPROF did before; kept for ever, since a handler may be at it.
+static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(std::ptr::null_mut());
+/// The signals of the process's own timer are ours.
+static WHOLE_PROCESS: AtomicBool = AtomicBool::new(false);
+
+/// What the kernel says of a signal that a timer sent (`siginfo_t` of `SI_TIMER`).
+#[repr(C)]
+struct TimerInfo {
+    signal: libc::c_int,
+    errno: libc::c_int,
+    code: libc::c_int,
+    timer: libc::c_int,
+    overrun: libc::c_int,
+    value: usize,
+}
+
+/// A signal of `setitimer`.
+const FROM_KERNEL: libc::c_int = 0x80;
+
+/// Marks the signals of our own timers.
+fn mark() -> usize {
+    (&raw const ON_TICK).addr()
+}
+
+/// Has `handler` called at each tick, until [`uninstall`]. One caller at a time.
+pub(crate) fn install(handler: OnTick) {
+    ON_TICK.store(handler as *mut (), Ordering::Relaxed);
+    keep_previous(signal::disposition(libc::SIGPROF));
+    signal::install(libc::SIGPROF, tick as *const () as usize);
+}
+
+/// What SIGPROF did before, it does again. All timers are gone.
+pub(crate) fn uninstall() {
+    let previous = PREVIOUS.load(Ordering::Relaxed);
+    // SAFETY: what is stored is never freed. To ignore a signal also takes back those that are on
+    // their way to a thread: by default they would end the process.
+    unsafe {
+        let mut ignore: libc::sigaction = std::mem::zeroed();
+        ignore.sa_sigaction = libc::SIG_IGN;
+        libc::sigaction(libc::SIGPROF, &ignore, std::ptr::null_mut());
+        libc::sigaction(libc::SIGPROF, previous, std::ptr::null_mut());
+    }
+}
+
+/// Keeps what there was, in memory of its own unless it is what there was the last time.
+fn keep_previous(now: libc::sigaction) {
+    let known = PREVIOUS.load(Ordering::Relaxed);
+    // SAFETY: null, or never freed.
+    let same = unsafe { known.as_ref() }
+        .is_some_and(|k| (k.sa_sigaction, k.sa_flags) == (now.sa_sigaction, now.sa_flags));
+    if !same {
+        // ORDERING: Release, pairs with the Acquire in `tick`.
+        PREVIOUS.store(Box::into_raw(Box::new(now)), Ordering::Release);
+    }
+}
+
+unsafe extern "C" fn tick(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    keeping_errno(|| {
+        // SAFETY: the kernel passes valid pointers to an SA_SIGINFO handler; what it says of a
+        // timer is read for a timer's signals only.
+        let (code, timer) = unsafe { ((*info).si_code, &*info.cast::<TimerInfo>()) };
+        let is_ours = match code {
+            libc::SI_TIMER => timer.value == mark(),
+            FROM_KERNEL => WHOLE_PROCESS.load(Ordering::Relaxed),
+            _ => false,
+        };
+        if is_ours {
+            let more = if code == libc::SI_TIMER { timer.overrun.max(0) } else { 0 };
+            // SAFETY: only such functions are stored, before the handler was installed.
+            let handler: OnTick = unsafe { std::mem::transmute(ON_TICK.load(Ordering::Relaxed)) };
+            // SAFETY: the kernel's context.
+            handler(unsafe { interrupted(context) }, 1 + more as u64);
+            return;
+        }
+        // ORDERING: Acquire, pairs with the Release in `keep_previous`.
+        let previous = PREVIOUS.load(Ordering::Acquire);
+        // SAFETY: null or never freed; as the kernel called us.
+        unsafe { pass_on(previous.as_ref(), signal, info, context) };
+    });
+}
+
+/// A timer of one thread's processor time. Dropping it takes it away; nothing is on its way then
+/// but a signal that the thread has not handled yet.
+#[derive(Debug)]
+pub(crate) struct ThreadTimer(libc::c_int);
+
+impl ThreadTimer {
+    /// Sends SIGPROF to the thread with the kernel's number `tid` after `first_ns` of its processor
+    /// time, and then each `period_ns`.
+    ///
+    /// # Errors
+    /// When there is no such thread any more, or the system has no such timers, or no more.
+    #[inline(never)]
+    pub(crate) fn start(tid: u64, first_ns: u64, period_ns: u64) -> io::Result<ThreadTimer> {
+        // The kernel's number for the processor time of a thread (`clock_getcpuclockid(3)`).
+        let clock = !(tid as libc::clockid_t) << 3 | 6;
+        let mut id: libc::c_int = 0;
+        // SAFETY: plain data, all of it set that counts.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = libc::SIGPROF;
+        event.sigev_notify_thread_id = tid as libc::c_int;
+        event.sigev_value.sival_ptr = mark() as *mut libc::c_void;
+        // SAFETY: both places are valid for the call.
+        if unsafe { libc::syscall(libc::SYS_timer_create, clock, &raw mut event, &raw mut id) } != 0
+        {
+            return Err(io::Error::last_os_error());
+        }
+        let timer = ThreadTimer(id);
+        let times = libc::itimerspec { it_interval: spec(period_ns), it_value: spec(first_ns) };
+        let null = std::ptr::null_mut::<libc::itimerspec>();
+        // SAFETY: the timer is ours, and the place is valid for the call.
+        if unsafe { libc::syscall(libc::SYS_timer_settime, id, 0, &raw const times, null) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(timer)
+    }
+
+    /// Whether its thread still lives.
+    #[inline(never)]
+    pub(crate) fn is_alive(&self) -> bool {
+        let mut times = libc::itimerspec { it_interval: spec(0), it_value: spec(0) };
+        // SAFETY: the timer is ours, and the place is valid for the call.
+        let asked = unsafe { libc::syscall(libc::SYS_timer_gettime, self.0, &raw mut times) };
+        asked == 0 && (times.it_value.tv_sec, times.it_value.tv_nsec) != (0, 0)
+    }
+}
+
+impl Drop for ThreadTimer {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: the timer is ours.
+        unsafe { libc::syscall(libc::SYS_timer_delete, self.0) };
+    }
+}
+
+fn spec(ns: u64) -> libc::timespec {
+    let (seconds, rest) = (ns / 1_000_000_000, ns % 1_000_000_000);
+    libc::timespec { tv_sec: seconds as libc::time_t, tv_nsec: rest as libc::c_long }
+}
+
+/// The one timer of the whole process's time, for systems that have none for threads. Whichever
+/// thread gets its signal is taken for the one that computes.
+#[derive(Debug)]
+pub(crate) struct ProcessTimer {
+    before: libc::itimerval,
+}
+
+impl ProcessTimer {
+    /// # Errors
+    /// When the system refuses.
+    #[inline(never)]
+    pub(crate) fn start(period_ns: u64) -> io::Result<ProcessTimer> {
+        let us = period_ns.div_ceil(1000).max(1);
+        let (seconds, rest) = (us / 1_000_000, us % 1_000_000);
+        let period =
+            libc::timeval { tv_sec: seconds as libc::time_t, tv_usec: rest as libc::suseconds_t };
+        let times = libc::itimerval { it_interval: period, it_value: period };
+        // SAFETY: plain data.
+        let mut before: libc::itimerval = unsafe { std::mem::zeroed() };
+        WHOLE_PROCESS.store(true, Ordering::Relaxed);
+        // SAFETY: both places are valid for the call.
+        if unsafe { libc::setitimer(libc::ITIMER_PROF, &times, &mut before) } != 0 {
+            WHOLE_PROCESS.store(false, Ordering::Relaxed);
+            return Err(io::Error::last_os_error());
+        }
+        Ok(ProcessTimer { before })
+    }
+}
+
+impl Drop for ProcessTimer {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: what was there before.
+        unsafe { libc::setitimer(libc::ITIMER_PROF, &self.before, std::ptr::null_mut()) };
+        WHOLE_PROCESS.store(false, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,79 @@
+//! Nobody blocks the others: [`gort::blocking`], calls of `std` that block, goroutines that
+//! compute, [`gort::lock_os_thread`]. Most tests need a number of processors of their own, so each
+//! is a process.
+
+#[path = "../support/process.rs"]
+mod process;
+
+mod calls;
+mod locked;
+mod reports;
+mod taken;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use gort::JoinHandle;
+use process::{assert_success, process};
+
+/// For whatever is certain to happen, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    // SAFETY: nothing here keeps a thread's own data over a blocking call.
+    unsafe { gort::run(f) }
+}
+
+/// Runs `test` in processes of its own, with so many processors each.
+fn on_processors(test: &str, counts: &[&str], f: impl FnOnce() + Send) {
+    for procs in counts {
+        let Some(output) = process(test, &[("GOMAXPROCS", procs)]) else { return run(f) };
+        assert_success(&output);
+    }
+}
+
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
+        gort::sleep(Duration::from_micros(200));
+    }
+}
+
+fn figure(name: &str) -> u64 {
+    gort::metrics::read(name).unwrap().uint64().unwrap()
+}
+
+/// Goroutines that compute without a call of gort until this is dropped.
+struct Hogs {
+    stop: Arc<AtomicBool>,
+    hogs: Vec<JoinHandle<u64>>,
+}
+
+impl Hogs {
+    fn new(count: usize) -> Hogs {
+        let stop = Arc::new(AtomicBool::new(false));
+        let hog = |stop: Arc<AtomicBool>| move || count_until(&stop);
+        let hogs = (0..count).map(|_| gort::go(hog(stop.clone()))).collect();
+        Hogs { stop, hogs }
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for hog in self.hogs.drain(..) {
+            hog.join().unwrap();
+        }
+    }
+}
+
+#[inline(never)]
+fn count_until(stop: &AtomicBool) -> u64 {
+    let mut n = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        n = std::hint::black_box(n + 1);
+    }
+    n
+}
