@@ -160,7 +160,7 @@ impl End {
     }
 
     /// Its one trace, which has work in it.
-    fn is_traced(self) -> End {
+    fn has_a_trace(self) -> End {
         is_trace_of_work(&self.file());
         self
     }
@@ -183,7 +183,7 @@ fn a_run_is_traced_from_its_start_to_the_end_of_the_process() {
         run(|| go(work).join().unwrap());
         return;
     };
-    let end = traced.end().succeeded().said_nothing().is_traced();
+    let end = traced.end().succeeded().said_nothing().has_a_trace();
     assert_eq!(end.file(), end.folder.path().join("trace.out"));
     assert_eq!(fs::metadata(end.file()).unwrap().permissions().mode() & 0o777, 0o600);
     let Some(go) = Go::find("counting goroutines") else { return };
@@ -248,7 +248,7 @@ fn every_way_to_exit() {
             return way();
         };
         let _ = way;
-        traced.env("GORT_TEST_WAY", name).end().exited(status).said_nothing().is_traced();
+        traced.env("GORT_TEST_WAY", name).end().exited(status).said_nothing().has_a_trace();
     }
 }
 
@@ -270,7 +270,7 @@ fn signals_that_end_a_process_end_its_trace() {
                 return stays();
             };
             let running = traced.env("GOMAXPROCS", procs).start().ready().send(signal);
-            running.end().died_of(signal).said_nothing().is_traced();
+            running.end().died_of(signal).said_nothing().has_a_trace();
         }
     }
 }
@@ -294,14 +294,14 @@ fn a_signal_ends_a_trace_of_what_computes() {
         });
     };
     let running = traced.env("GOMAXPROCS", "2").start().ready().send(libc::SIGINT);
-    running.end().died_of(libc::SIGINT).said_nothing().is_traced();
+    running.end().died_of(libc::SIGINT).said_nothing().has_a_trace();
 }
 
 fn sigquit_ends_a_trace_too() {
     let Some(traced) = Traced::new("sigquit_ends_a_trace_too", "t") else { return stays() };
     let end = traced.start().ready().send(libc::SIGQUIT).end().exited(2).said_nothing();
     assert!(end.err.starts_with("SIGQUIT: quit\n"), "{end:#?}");
-    end.is_traced();
+    end.has_a_trace();
 }
 
 extern "C" fn exits_with_9(_: libc::c_int) {
@@ -364,7 +364,7 @@ fn a_handler_that_passes_on_ends_no_trace() {
         });
         return;
     };
-    traced.end().succeeded().said_nothing().is_traced();
+    traced.end().succeeded().said_nothing().has_a_trace();
 }
 
 fn a_signal_that_is_ignored_stays_so() {
@@ -381,7 +381,7 @@ fn a_signal_that_is_ignored_stays_so() {
         });
         return;
     };
-    traced.end().succeeded().said_nothing().is_traced();
+    traced.end().succeeded().said_nothing().has_a_trace();
 }
 
 fn who_listens_to_signals_is_told_and_the_trace_goes_on() {
@@ -403,7 +403,7 @@ fn who_listens_to_signals_is_told_and_the_trace_goes_on() {
         });
     };
     let running = traced.start().ready().send(libc::SIGINT);
-    running.end().died_of(libc::SIGINT).said_nothing().is_traced();
+    running.end().died_of(libc::SIGINT).said_nothing().has_a_trace();
 }
 
 fn a_directory_gets_a_file_for_each_process() {
@@ -445,7 +445,7 @@ fn a_file_of_a_process_that_is_no_more_is_replaced() {
     let test = "a_file_of_a_process_that_is_no_more_is_replaced";
     let Some(traced) = Traced::new(test, "t") else { return run(work) };
     fs::write(traced.folder.path().join("t"), [7; 1 << 20]).unwrap();
-    traced.end().succeeded().said_nothing().is_traced();
+    traced.end().succeeded().said_nothing().has_a_trace();
 }
 
 fn the_version_may_be_chosen() {
@@ -507,7 +507,7 @@ fn the_program_cannot_take_a_trace_meanwhile() {
             work();
         });
     };
-    traced.end().succeeded().said_nothing().is_traced();
+    traced.end().succeeded().said_nothing().has_a_trace();
 }
 
 /// What was complete stays readable.
@@ -582,7 +582,7 @@ fn a_forked_child_exits_at_once() {
         run(work);
         return;
     };
-    traced.end().succeeded().said_nothing().is_traced();
+    traced.end().succeeded().said_nothing().has_a_trace();
 }
 
 macro_rules! tests {

@@ -265,7 +265,7 @@ pub(crate) fn end_whole_run() -> bool {
     while lasts() {
         futex::wait(&WHOLE_RUN, LASTS, Some(PATIENCE / 20));
         let now = WRITES.load(Ordering::Relaxed);
-        if now != seen || now % 2 == 0 {
+        if now != seen || now.is_multiple_of(2) {
             (seen, since) = (now, Instant::now());
         }
         if since.elapsed() >= PATIENCE || begin.elapsed() >= LIMIT {
