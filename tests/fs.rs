@@ -270,7 +270,7 @@ fn others_run_while_pipes_are_waited_for() {
     let paths: Vec<_> = (0..PIPES).map(|n| folder.path().join(format!("pipe{n}"))).collect();
     paths.iter().for_each(|path| make_fifo(path));
     run(|| {
-        let waits: Vec<_> = paths.iter().cloned().map(|path| go(|| fs::read(path))).collect();
+        let waits: Vec<_> = paths.clone().into_iter().map(|path| go(|| fs::read(path))).collect();
         for _ in 0..100 {
             gort::gosched();
             go(|| gort::sleep(Duration::from_micros(10))).join().unwrap();
