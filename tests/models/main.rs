@@ -7,6 +7,7 @@
 //!
 //! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
 
+mod arrivals;
 mod bubble;
 mod cond;
 mod door;
