@@ -131,6 +131,7 @@
 //! rustflags = ["-Cforce-frame-pointers=yes"]
 //! ```
 
+mod blocking;
 pub mod chan;
 pub mod context;
 pub mod future;
@@ -152,6 +153,7 @@ pub mod trace;
 mod tracer;
 mod wire;
 
+pub use blocking::blocking;
 pub use chan::chan;
 pub use context::Context;
 pub use future::block_on;

@@ -2,7 +2,7 @@
 //!
 //! Where Go has a figure of the same meaning, it has Go's name here; gort's own begin with `/gort/`.
 
-use crate::sched::metrics::{States, Totals, latencies, states, totals};
+use crate::sched::metrics::{States, Totals, latencies, states, times_away, totals};
 use crate::sched::{self, SCHED};
 
 /// What a figure is.
@@ -149,10 +149,20 @@ macro_rules! figures {
 figures! {
     ("/gort/goroutines/slots:bytes", Uint64, true, |s| number(s.totals.slot_bytes),
      "Address space mapped for the goroutines themselves, 128 bytes each."),
+    ("/gort/sched/given-away:events", Uint64, true, |s| number(s.totals.given_away),
+     "How often a goroutine gave its processor away for a call that may block."),
     ("/gort/sched/spins:events", Uint64, true, |s| number(s.totals.spun),
      "How often a thread without work began to look for some at other processors."),
     ("/gort/sched/steals:events", Uint64, true, |s| number(s.totals.stolen),
      "How often a thread found work at another processor."),
+    ("/gort/sched/taken/blocked:events", Uint64, true, |s| number(s.totals.taken_blocked),
+     "How often a goroutine lost its processor because its thread was found to block."),
+    ("/gort/sched/taken/computing:events", Uint64, true, |s| number(s.totals.taken_computing),
+     "How often a goroutine lost its processor because it computed past its slice while others \
+      could run."),
+    ("/gort/sched/without-processor:seconds", Histogram, true, |_| histogram(times_away()),
+     "How long goroutines were on their threads without a processor, from losing it to their next \
+      call of the runtime."),
     ("/gort/sched/workers:threads", Uint64, true, |s| number(s.totals.workers),
      "Threads that run goroutines, asleep or awake."),
     ("/gort/stacks/idle:bytes", Uint64, false, |s| number(s.totals.stack_idle_bytes),
@@ -166,15 +176,17 @@ figures! {
      "GOMAXPROCS: how many threads run goroutines at once."),
     ("/sched/goroutines-created:goroutines", Uint64, true, |s| number(s.totals.created),
      "Goroutines created since the start."),
+    ("/sched/goroutines/not-in-go:goroutines", Uint64, false, |s| number(s.states.syscall),
+     "Goroutines that block or compute on a thread without a processor, roughly."),
     ("/sched/goroutines/runnable:goroutines", Uint64, false, |s| number(s.states.runnable),
      "Goroutines that could run and wait for a processor, roughly."),
     ("/sched/goroutines/running:goroutines", Uint64, false, |s| number(s.states.running),
-     "Goroutines that run, or block their thread in the system, roughly. At most GOMAXPROCS."),
+     "Goroutines that run, roughly. At most GOMAXPROCS."),
     ("/sched/goroutines/waiting:goroutines", Uint64, false, |s| number(s.states.waiting),
      "Goroutines that wait for something, roughly."),
     ("/sched/goroutines:goroutines", Uint64, false, |_| number(SCHED.goroutines() as u64),
      "Goroutines that there are."),
-    ("/sched/latencies:seconds", Histogram, true, |_| latency_histogram(),
+    ("/sched/latencies:seconds", Histogram, true, |_| histogram(latencies()),
      "How long goroutines were runnable before they ran. A sample: one in some dozens."),
     ("/sched/threads/total:threads", Uint64, false, |s| number(s.totals.threads),
      "Threads of the runtime's own: workers and helpers."),
@@ -235,8 +247,7 @@ fn procs() -> u64 {
     if sched::is_started() { SCHED.procs().into() } else { crate::gomaxprocs(0) as u64 }
 }
 
-fn latency_histogram() -> Value {
-    let (counts, bounds_ns) = latencies();
+fn histogram((counts, bounds_ns): (Vec<u64>, Vec<u64>)) -> Value {
     let buckets = bounds_ns.into_iter().map(|ns| ns as f64 / 1e9).collect();
     Value::Histogram(Histogram { counts, buckets })
 }

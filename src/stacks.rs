@@ -98,7 +98,7 @@ pub struct GoroutineInfo {
     pub state: GoroutineState,
     /// Why it waited, in Go's words where Go has them, as in `chan receive`.
     pub wait_reason: Option<&'static str>,
-    /// How long it had waited, to about a second.
+    /// How long it had waited, or been without a processor, to about a second.
     pub waited: Option<Duration>,
     /// Whether it could continue on its own thread only, as during a panic.
     pub locked_to_thread: bool,
@@ -117,6 +117,7 @@ impl GoroutineInfo {
         let (state, wait_reason) = match seen.state {
             State::Running => (GoroutineState::Running, None),
             State::Runnable => (GoroutineState::Runnable, None),
+            State::Syscall(_) => (GoroutineState::Syscall, None),
             State::Waiting(reason, _) => (GoroutineState::Waiting, Some(reason.text())),
         };
         GoroutineInfo {
@@ -139,10 +140,12 @@ impl GoroutineInfo {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum GoroutineState {
-    /// It runs, or blocks its thread in the system.
+    /// It runs, be it without a processor because it computes for long.
     Running,
     /// It could run and waits for a processor.
     Runnable,
+    /// It blocks its thread in the system, while others use the processor.
+    Syscall,
     /// It waits for something.
     Waiting,
 }
@@ -152,6 +155,7 @@ impl fmt::Display for GoroutineState {
         f.write_str(match self {
             GoroutineState::Running => "running",
             GoroutineState::Runnable => "runnable",
+            GoroutineState::Syscall => "syscall",
             GoroutineState::Waiting => "waiting",
         })
     }

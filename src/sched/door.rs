@@ -7,15 +7,19 @@
 //! User code never notices, unless it wants to come in; then it waits.
 //!
 //! ```text
-//! ENTER    in_rt = 1; light barrier; flag != 0 ? in_rt = 0, wait, again
+//! ENTER    in_rt = 1; light barrier; flag & HELD ? in_rt = 0, wait, again
+//!          flag & TAKEN ? inside, but the processor is gone: SLOW, in `hand_off.rs`
 //! LEAVE    in_rt = 0 (Release)
-//! PROBE    flag = 1 (for all doors); heavy barrier; wait until in_rt (Acquire) == 0
-//! RELEASE  flag = 0 (Release); wake
+//! PROBE    flag |= HELD (for all doors); heavy barrier; wait until in_rt (Acquire) == 0
+//! RELEASE  flag &= !HELD (Release); wake
+//! TAKE     PROBE of one door, which does not wait: in_rt == 1 ? RELEASE
+//!          take what is the thread's; flag = TAKEN (Release); wake
 //! ```
 //!
 //! Invariant: `in_rt == 1` past ENTER and a completed PROBE exclude each other. ENTER stores
 //! `in_rt` and loads `flag`, PROBE stores `flag` and loads `in_rt`, with the two halves of an
-//! asymmetric barrier between (Dekker): at least one of them sees the other's store.
+//! asymmetric barrier between (Dekker): at least one of them sees the other's store. HELD is the
+//! one prober's, TAKEN the taker's to set and, once inside, the thread's own to clear.
 //! `tests/models` checks this file with loom.
 
 use crate::sys::sync::{
@@ -23,7 +27,10 @@ use crate::sys::sync::{
 };
 
 const FREE: u32 = 0;
+/// A prober keeps the thread out.
 const HELD: u32 = 1;
+/// The thread's processor has been taken from it, or given away, while it is outside.
+const TAKEN: u32 = 2;
 
 /// One thread's door. See the module documentation.
 pub(crate) struct Door {
@@ -36,46 +43,50 @@ impl Door {
         Door { in_rt: AtomicU32::new(0), flag: AtomicU32::new(FREE) }
     }
 
-    /// ENTER, by the door's own thread, from outside.
+    /// ENTER, by the door's own thread, from outside. True: TAKEN; what was the thread's is not
+    /// its own any more.
+    #[must_use]
     #[inline(always)]
-    pub(crate) fn enter(&self) {
+    pub(crate) fn enter(&self) -> bool {
         self.in_rt.store(1, Ordering::Relaxed);
         light_barrier();
-        // ORDERING: Acquire, pairs with the Release in `release`: what the holder did is seen.
-        if self.flag.load(Ordering::Acquire) != FREE {
-            self.enter_slow();
-        }
+        // ORDERING: Acquire, pairs with the Release in `release` and `take`: what the holder did
+        // is seen.
+        self.flag.load(Ordering::Acquire) != FREE && self.enter_slow()
     }
 
     #[cold]
     #[inline(never)]
-    fn enter_slow(&self) {
+    fn enter_slow(&self) -> bool {
         loop {
-            // ORDERING: Release, pairs with the Acquire in `wait_outside`.
+            // ORDERING: Acquire, as in `enter`.
+            let flag = self.flag.load(Ordering::Acquire);
+            if flag & HELD == 0 {
+                return flag & TAKEN != 0;
+            }
+            // ORDERING: Release, pairs with the Acquire in `is_outside`.
             self.in_rt.store(0, Ordering::Release);
-            wait_while(&self.flag, HELD);
+            wait_while(&self.flag, flag);
             self.in_rt.store(1, Ordering::Relaxed);
             light_barrier();
-            // ORDERING: Acquire, as in `enter`.
-            if self.flag.load(Ordering::Acquire) == FREE {
-                return;
-            }
         }
     }
 
     /// LEAVE, by the door's own thread, from inside.
     #[inline(always)]
     pub(crate) fn leave(&self) {
-        // ORDERING: Release, pairs with the Acquire in `wait_outside`: the holder sees all that
-        // was done inside.
+        // ORDERING: Release, pairs with the Acquire in `is_outside`: the holder sees all that was
+        // done inside.
         self.in_rt.store(0, Ordering::Release);
     }
 
-    /// Steps outside for a holder, if there is one. For loops inside that may last.
+    /// Steps outside for a holder, if there is one. For loops inside that may last, where the
+    /// thread has nothing that can be taken from it.
     #[inline]
     pub(crate) fn step_aside(&self) {
         if self.flag.load(Ordering::Relaxed) != FREE {
-            self.enter_slow();
+            let taken = self.enter_slow();
+            debug_assert!(!taken);
         }
     }
 
@@ -87,13 +98,18 @@ impl Door {
 
     /// PROBE, the first half. [`shut_all`] then completes it for all doors.
     pub(crate) fn hold(&self) {
-        self.flag.store(HELD, Ordering::Relaxed);
+        self.flag.fetch_or(HELD, Ordering::Relaxed);
+    }
+
+    /// PROBE, the second half, after a heavy barrier: whether the thread is outside and kept there.
+    fn is_outside(&self) -> bool {
+        // ORDERING: Acquire, pairs with the Releases in `leave` and `enter_slow`.
+        self.in_rt.load(Ordering::Acquire) == 0
     }
 
     fn wait_outside(&self) {
         let mut turn = 0;
-        // ORDERING: Acquire, pairs with the Releases in `leave` and `enter_slow`.
-        while self.in_rt.load(Ordering::Acquire) == 1 {
+        while !self.is_outside() {
             spin(turn);
             turn = turn.saturating_add(1);
         }
@@ -102,8 +118,36 @@ impl Door {
     /// RELEASE, by the holder.
     pub(crate) fn release(&self) {
         // ORDERING: Release, pairs with the Acquires in `enter` and `enter_slow`.
-        self.flag.store(FREE, Ordering::Release);
+        self.flag.fetch_and(!HELD, Ordering::Release);
         wake_all(&self.flag);
+    }
+
+    /// TAKE: `f` says whether it takes what is the thread's, while that is outside. False: nothing
+    /// was taken, be it because the thread is inside. One prober at a time.
+    pub(crate) fn take(&self, f: impl FnOnce() -> bool) -> bool {
+        self.hold();
+        heavy_barrier();
+        let taken = self.is_outside() && f();
+        if taken {
+            self.give_away();
+        }
+        self.release();
+        taken
+    }
+
+    /// The thread, inside, has given away what was its own; or the holder has taken it.
+    pub(crate) fn give_away(&self) {
+        self.flag.fetch_or(TAKEN, Ordering::Relaxed);
+    }
+
+    /// The thread, inside again, has what it needs, or waits for it where nobody takes anything.
+    pub(crate) fn come_back(&self) {
+        self.flag.fetch_and(!TAKEN, Ordering::Relaxed);
+    }
+
+    /// Whether what was the thread's is taken. Exact for the thread itself, and for a holder.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.flag.load(Ordering::Relaxed) & TAKEN != 0
     }
 }
 

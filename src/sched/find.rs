@@ -250,12 +250,12 @@ fn give_up(m: &'static M, p: &'static P) {
 fn sleep(m: &'static M) {
     m.door.leave();
     let p = SCHED.idle.sleep(m);
-    m.door.enter();
+    m.enter_idle();
     m.acquire(p);
 }
 
 /// Whether any queue has work; `runnext` slots count where nobody watches them.
-fn is_work_anywhere(and_next: bool) -> bool {
+pub(super) fn is_work_anywhere(and_next: bool) -> bool {
     !SCHED.injector.is_empty()
         || p::all().any(|p| {
             let queue = &p.shared.queue;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::SCHED;
-use super::find::RUNNEXT_PATIENCE_NS;
+use super::find::{self, RUNNEXT_PATIENCE_NS};
 use super::m::{self, M};
 use super::p::{self, MAX_PROCS, P};
 use super::timers::NEVER;
@@ -137,10 +137,47 @@ impl Idle {
         self.run(p, m, false);
     }
 
-    fn run(&self, p: &'static P, m: Option<&'static M>, spinning: bool) {
+    /// An idle processor for a worker that has a goroutine to run.
+    pub(super) fn take(&self) -> Option<&'static P> {
+        let p = self.lists.lock().pop_p()?;
+        self.not_all_idle();
+        Some(p)
+    }
+
+    /// The thread of processor `p` has given it away, or it was taken: another runs it if there is
+    /// something to run, or becomes idle with it.
+    pub(super) fn hand_over(&self, p: &'static P) {
+        if p.has_work() || !SCHED.injector.is_empty() || next_timer_ns() <= clock::monotonic_ns() {
+            return self.hand_off(p);
+        }
+        {
+            let mut lists = self.lists.lock();
+            if lists.ms.is_empty() {
+                // Somebody must sleep until the next timer.
+                drop(lists);
+                return self.hand_off(p);
+            }
+            lists.put_p(p);
+        }
+        // PARK's last look, also at timers: their starters call nobody while no processor is idle.
+        barrier::heavy();
+        if next_timer_ns() < self.keeper_ns.load(Ordering::Relaxed) {
+            self.call_keeper();
+        }
+        if find::is_work_anywhere(true) {
+            SCHED.wake_one();
+        }
+    }
+
+    /// A processor is about to be used: sysmon must not sleep.
+    fn not_all_idle(&self) {
         if self.all_idle.load(Ordering::Relaxed) {
             super::sysmon::wake();
         }
+    }
+
+    fn run(&self, p: &'static P, m: Option<&'static M>, spinning: bool) {
+        self.not_all_idle();
         match m {
             Some(m) => m.give(p, spinning),
             None => {

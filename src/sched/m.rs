@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::io;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::door::Door;
 use super::g::G;
+use super::hand_off::Why;
 use super::p::P;
 use super::park::Request;
 use super::{own_threads, sampler, schedule, tls};
@@ -25,12 +26,15 @@ pub(crate) struct M {
     pub(crate) door: Door,
     /// The kernel's number of the thread.
     pub(crate) tid: u64,
-    /// The processor it runs, null without one.
-    p: Cell<*const P>,
-    /// The goroutine it runs, null on the scheduler's stack.
-    g: Cell<*const G>,
+    /// The processor it runs, null without one. Others may look at any time.
+    p: AtomicPtr<P>,
+    /// The goroutine it runs, null on the scheduler's stack. Others may look at any time.
+    g: AtomicPtr<G>,
     /// What the goroutine that just suspended wants.
     pub(crate) request: Cell<Request>,
+    /// Since when it has no processor for its goroutine, and why (`hand_off.rs`); 0: it has one.
+    away_ns: AtomicU64,
+    away_why: AtomicU8,
     /// Looking for work, and counted as such.
     pub(crate) spinning: Cell<bool>,
     stream: UnsafeCell<Stream>,
@@ -67,7 +71,7 @@ pub(super) fn start(p: &'static P, spinning: bool) -> io::Result<()> {
     let run = move || {
         let m = M::register();
         m.spinning.set(spinning);
-        m.door.enter();
+        m.enter_idle();
         m.acquire(p);
         schedule::run(m)
     };
@@ -89,9 +93,11 @@ impl M {
         let m = Box::leak(Box::new(M {
             door: Door::new(),
             tid,
-            p: Cell::new(std::ptr::null()),
-            g: Cell::new(std::ptr::null()),
+            p: AtomicPtr::new(std::ptr::null_mut()),
+            g: AtomicPtr::new(std::ptr::null_mut()),
             request: Cell::new(Request::None),
+            away_ns: AtomicU64::new(0),
+            away_why: AtomicU8::new(0),
             spinning: Cell::new(false),
             stream: UnsafeCell::new(Stream::new(tid)),
             given: AtomicPtr::new(std::ptr::null_mut()),
@@ -106,19 +112,20 @@ impl M {
     #[inline]
     pub(crate) fn p(&self) -> Option<&'static P> {
         // SAFETY: null or a leaked processor.
-        unsafe { self.p.get().as_ref() }
+        unsafe { self.p.load(Ordering::Relaxed).as_ref() }
     }
 
     /// The goroutine this worker runs.
     #[inline]
     pub(crate) fn g(&self) -> Option<&'static G> {
         // SAFETY: null or a slot, never unmapped.
-        unsafe { self.g.get().as_ref() }
+        unsafe { self.g.load(Ordering::Relaxed).as_ref() }
     }
 
     #[inline]
     pub(super) fn set_g(&self, g: Option<&'static G>) {
-        self.g.set(g.map_or(std::ptr::null(), std::ptr::from_ref));
+        let g = g.map_or(std::ptr::null(), std::ptr::from_ref);
+        self.g.store(g.cast_mut(), Ordering::Relaxed);
     }
 
     /// The stream of this worker's events.
@@ -131,10 +138,38 @@ impl M {
         unsafe { &mut *self.stream.get() }
     }
 
+    /// ENTER, without a goroutine or while it waits: nothing can have been taken.
+    pub(super) fn enter_idle(&self) {
+        let taken = self.door.enter();
+        debug_assert!(!taken);
+    }
+
+    /// From `now_ns` on it has no processor. By itself, or by whoever holds its door.
+    pub(super) fn gone(&self, why: Why, now_ns: u64) {
+        self.away_why.store(why as u8, Ordering::Relaxed);
+        self.away_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// It is inside again, since `now_ns`. Returns for how many nanoseconds it was away.
+    pub(super) fn came_back(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.away_ns.swap(0, Ordering::Relaxed))
+    }
+
+    /// Since when it has had no processor for its goroutine, and why.
+    pub(super) fn away(&self) -> Option<(u64, Why)> {
+        let since_ns = self.away_ns.load(Ordering::Relaxed);
+        let why = match self.away_why.load(Ordering::Relaxed) {
+            0 => Why::Call,
+            1 => Why::Blocked,
+            _ => Why::Computing,
+        };
+        (since_ns != 0).then_some((since_ns, why))
+    }
+
     /// Takes processor `p`, which was idle.
     pub(super) fn acquire(&self, p: &'static P) {
-        debug_assert!(self.p.get().is_null() && self.door.is_inside());
-        self.p.set(p);
+        debug_assert!(self.p().is_none() && self.door.is_inside());
+        self.set_p(Some(p));
         p.begin_slice();
         self.emit(|e| e.proc_start());
     }
@@ -143,8 +178,20 @@ impl M {
     pub(super) fn part(&self) -> Option<&'static P> {
         let p = self.p()?;
         self.emit(|e| e.proc_stop());
-        self.p.set(std::ptr::null());
+        self.set_p(None);
         Some(p)
+    }
+
+    /// The processor it runs from here on. By itself, or by whoever holds its door.
+    pub(super) fn set_p(&self, p: Option<&'static P>) {
+        if let Some(before) = self.p() {
+            before.shared.runner.store(std::ptr::null_mut(), Ordering::Relaxed);
+        }
+        if let Some(p) = p {
+            p.shared.runner.store(std::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
+        }
+        let p = p.map_or(std::ptr::null(), std::ptr::from_ref);
+        self.p.store(p.cast_mut(), Ordering::Relaxed);
     }
 
     /// Emits events if tracing is on. The worker is inside and has a processor.

@@ -8,7 +8,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::g::{self, G};
-use super::{SCHED, m, own_threads, p, stack, stand_in};
+use super::hand_off::Why;
+use super::{SCHED, hand_off, m, own_threads, p, stack, stand_in};
 use crate::sys::clock;
 use crate::tracer::status::Status;
 
@@ -21,7 +22,28 @@ const UNIT_SHIFT: u32 = 6;
 /// Four buckets for each power of two, of 32 bits.
 const BUCKETS: usize = 4 * 31;
 
-static LATENCIES: [AtomicU64; BUCKETS] = [const { AtomicU64::new(0) }; BUCKETS];
+/// A distribution of times.
+struct Distribution([AtomicU64; BUCKETS]);
+
+impl Distribution {
+    const fn new() -> Distribution {
+        Distribution([const { AtomicU64::new(0) }; BUCKETS])
+    }
+
+    fn add(&self, units: u32) {
+        self.0[bucket(units)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts, and the bounds between which they lie, in nanoseconds: one more than there are
+    /// counts.
+    fn read(&self) -> (Vec<u64>, Vec<u64>) {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        (counts, (0..=BUCKETS).map(bound_ns).collect())
+    }
+}
+
+static LATENCIES: Distribution = Distribution::new();
+static AWAY: Distribution = Distribution::new();
 
 fn now() -> u32 {
     (clock::monotonic_ns() >> UNIT_SHIFT) as u32
@@ -40,7 +62,12 @@ pub(super) fn begin(g: &G) -> u32 {
 #[cold]
 pub(super) fn end(g: &G) {
     let latency = now().wrapping_sub(g.end_timing());
-    LATENCIES[bucket(latency)].fetch_add(1, Ordering::Relaxed);
+    LATENCIES.add(latency);
+}
+
+/// A goroutine was on its thread without a processor for so long.
+pub(super) fn away(ns: u64) {
+    AWAY.add(u32::try_from(ns >> UNIT_SHIFT).unwrap_or(u32::MAX));
 }
 
 /// The number of the bucket: the position of the highest bit, and the two bits below it.
@@ -61,10 +88,14 @@ fn bound_ns(bucket: usize) -> u64 {
     units << UNIT_SHIFT
 }
 
-/// Counts, and the bounds between which they lie, in nanoseconds: one more than there are counts.
+/// Scheduling latencies: counts, and the bounds between which they lie, in nanoseconds.
 pub(crate) fn latencies() -> (Vec<u64>, Vec<u64>) {
-    let counts = LATENCIES.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-    (counts, (0..=BUCKETS).map(bound_ns).collect())
+    LATENCIES.read()
+}
+
+/// How long goroutines were on their threads without a processor.
+pub(crate) fn times_away() -> (Vec<u64>, Vec<u64>) {
+    AWAY.read()
 }
 
 /// Goroutines by state.
@@ -72,6 +103,7 @@ pub(crate) fn latencies() -> (Vec<u64>, Vec<u64>) {
 pub(crate) struct States {
     pub(crate) runnable: u64,
     pub(crate) running: u64,
+    pub(crate) syscall: u64,
     pub(crate) waiting: u64,
 }
 
@@ -83,6 +115,7 @@ pub(crate) fn states() -> States {
             Status::Dead => {}
             _ if stand_in::is_one(g) => {}
             Status::Running => states.running += 1,
+            Status::Syscall => states.syscall += 1,
             Status::Waiting => states.waiting += 1,
             Status::Runnable | Status::Created => states.runnable += 1,
         }
@@ -95,6 +128,9 @@ pub(crate) struct Totals {
     pub(crate) created: u64,
     pub(crate) stolen: u64,
     pub(crate) spun: u64,
+    pub(crate) given_away: u64,
+    pub(crate) taken_blocked: u64,
+    pub(crate) taken_computing: u64,
     pub(crate) workers: u64,
     pub(crate) threads: u64,
     pub(crate) stack_mapped_bytes: u64,
@@ -113,6 +149,9 @@ pub(crate) fn totals() -> Totals {
         created: sum(|p| &p.born) + SCHED.born_outside.load(Ordering::Relaxed),
         stolen: sum(|p| &p.stolen),
         spun: sum(|p| &p.spun),
+        given_away: hand_off::count(Why::Call),
+        taken_blocked: hand_off::count(Why::Blocked),
+        taken_computing: hand_off::count(Why::Computing),
         workers: m::count() as u64,
         threads: own_threads::count() as u64,
         stack_mapped_bytes: mapped as u64,

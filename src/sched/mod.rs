@@ -15,6 +15,7 @@ mod fatal;
 mod find;
 pub(crate) mod g;
 pub(crate) mod glist;
+pub(crate) mod hand_off;
 mod idle;
 pub(crate) mod join;
 pub(crate) mod joiner;
@@ -27,6 +28,7 @@ pub(crate) mod p;
 pub(crate) mod park;
 mod parked_threads;
 mod quit;
+mod retake;
 mod runnext;
 mod runq;
 #[cfg(feature = "pprof")]
@@ -234,7 +236,9 @@ impl Inside {
         // SAFETY: null or a leaked worker, this thread's.
         if let Some(m) = unsafe { m.as_ref() } {
             debug_assert!(!m.door.is_inside(), "gort: user code ran inside the runtime");
-            m.door.enter();
+            if m.door.enter() {
+                hand_off::come_back(m);
+            }
         }
         Inside { m }
     }

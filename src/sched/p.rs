@@ -1,7 +1,7 @@
 //! P: a processor, the right to run goroutines, with all that a thread needs for it.
 //!
-//! A P belongs to the M that runs it, or to the idle list, or to whoever holds every door shut
-//! (`stop.rs`). What others may touch at any time is in [`PShared`]; the rest is the owner's.
+//! A P belongs to the M that runs it, or to the idle list, or to whoever holds that M's door shut
+//! (`stop.rs`, `hand_off.rs`). What others may touch at any time is in [`PShared`]; the rest is the owner's.
 
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use super::SCHED;
 use super::coro::Coro;
 use super::g::{self, G};
 use super::glist::GList;
+use super::m::M;
 use super::metrics;
 use super::runq::{self, LocalQueue, SharedQueue};
 use super::timers::Timers;
@@ -30,6 +31,8 @@ const SLOT_CACHE: usize = 4 * g::FREE_BATCH;
 pub(crate) struct PShared {
     pub(crate) queue: SharedQueue,
     pub(crate) timers: Timers,
+    /// The thread that runs it, null while it is idle or on its way.
+    pub(super) runner: AtomicPtr<M>,
     /// Counts picks. Only the owner writes it.
     tick: AtomicU32,
     /// How many times in a row the owner ran its `runnext` itself, up to [`RECORD`].
@@ -67,6 +70,17 @@ impl PShared {
     /// A pick found nothing, and does not count. The owner alone calls it.
     pub(crate) fn take_tick_back(&self) {
         self.tick.store(self.tick.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
+    }
+
+    /// The thread that runs it.
+    pub(super) fn runner(&self) -> Option<&'static M> {
+        // SAFETY: null or a leaked worker.
+        unsafe { self.runner.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// A number by which one sees whether the owner has picked a goroutine since.
+    pub(super) fn tick(&self) -> u32 {
+        self.tick.load(Ordering::Relaxed)
     }
 
     /// What is in `runnext`, and a number by which one sees whether the owner has scheduled since.
@@ -158,6 +172,7 @@ impl P {
             shared: PShared {
                 queue: shared,
                 timers: Timers::new(),
+                runner: AtomicPtr::new(std::ptr::null_mut()),
                 tick: AtomicU32::new(0),
                 ran_next: AtomicU32::new(0),
                 slice_over: AtomicBool::new(false),
@@ -212,6 +227,11 @@ impl P {
             self.queue.push(g, &SCHED.injector);
         }
         displaced.is_none()
+    }
+
+    /// Whether any of its own queues has something.
+    pub(super) fn has_work(&self) -> bool {
+        !self.shared.queue.is_empty() || !self.shared.queue.peek_next().is_null()
     }
 
     /// Takes no part any more, until GOMAXPROCS rises. By its owner, under the idle lists' lock.

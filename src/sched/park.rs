@@ -99,7 +99,7 @@ impl Inside {
     pub(crate) unsafe fn park(self, wait: Wait) -> Inside {
         let (m, g) = self.current();
         let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
-        if std::thread::panicking() {
+        if must_stay(g) {
             return self.park_in_place(m, g, wait, stack);
         }
         m.request.set(Request::Park(wait, stack));
@@ -111,7 +111,7 @@ impl Inside {
     pub(crate) fn yield_now(self) -> Inside {
         let (m, g) = self.current();
         let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
-        if std::thread::panicking() {
+        if must_stay(g) {
             // Nothing to wait for, but the processor serves others first.
             let (commit, argument) = ((|_| false) as _, std::ptr::null_mut());
             let wait = Wait { reason: WaitReason::Gosched, commit, argument };
@@ -141,8 +141,7 @@ impl Inside {
         Inside::already(tls::current_m())
     }
 
-    /// Parks without leaving the thread: std counts panics by thread, so a goroutine that unwinds
-    /// must go on where it began. The thread blocks; its processor goes to another.
+    /// Parks without leaving the thread, which blocks; its processor goes to another.
     #[cold]
     fn park_in_place(self, m: &'static M, g: &'static G, wait: Wait, stack: u32) -> Inside {
         let was_locked = g.has_flag(FLAG_LOCKED);
@@ -164,15 +163,7 @@ impl Inside {
             generation::go_unblock_outside(g, || SCHED.injector.push_one(g));
             SCHED.wake_one();
         }
-        m.door.leave();
-        let p = loop {
-            if let Some(p) = m.sleep(None) {
-                break p;
-            }
-        };
-        m.door.enter();
-        m.acquire(p);
-        start_running(m, g);
+        wait_in_place(m, g);
         if !was_locked {
             g.clear_flag(FLAG_LOCKED);
         }
@@ -210,11 +201,32 @@ fn ready_marked(g: &'static G) {
     }
 }
 
+/// Blocks the thread, which has no processor, until somebody gives it one to run `g` with: a
+/// goroutine that may run here only, and that whoever picks it from a queue finds so.
+pub(super) fn wait_in_place(m: &'static M, g: &'static G) {
+    m.door.leave();
+    let p = loop {
+        if let Some(p) = m.sleep(None) {
+            break p;
+        }
+    };
+    m.enter_idle();
+    m.acquire(p);
+    start_running(m, g);
+}
+
 /// Readies a goroutine from a thread without a processor.
 #[cold]
 fn ready_outside(g: &'static G) {
     generation::go_unblock_outside(g, || SCHED.injector.push_one(g));
     SCHED.wake_one();
+}
+
+/// Whether the current goroutine must go on where it is: it is locked to its thread, or it unwinds
+/// (std counts panics by thread).
+#[inline(always)]
+fn must_stay(g: &G) -> bool {
+    g.has_flag(FLAG_LOCKED) || std::thread::panicking()
 }
 
 /// The goroutine `g`, current on `m`, is waiting from here on.

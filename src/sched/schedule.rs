@@ -82,7 +82,7 @@ fn no_stack(m: &'static M, g: &'static G, error: &std::io::Error) -> bool {
             SCHED.injector.push_one(g);
             m.door.leave();
             std::thread::sleep(STACK_RETRY);
-            m.door.enter();
+            m.enter_idle();
             false
         }
     }

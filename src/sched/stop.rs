@@ -9,7 +9,7 @@ use super::m::{self, M};
 use super::p::{self, P};
 use super::{SCHED, door, g};
 use crate::tracer::emit::Traced;
-use crate::tracer::{ProcView, World};
+use crate::tracer::{self, ProcView, World};
 
 /// The scheduler, for the tracer.
 pub(crate) static WORLD: Scheduler = Scheduler;
@@ -27,8 +27,8 @@ impl Drop for Stopped<'_> {
 }
 
 impl World for Scheduler {
-    fn stopped(&self, f: &mut dyn FnMut(&mut [ProcView<'_>])) {
-        with_doors_shut(|ms| f(&mut views(ms)));
+    fn stopped(&self, f: &mut dyn FnMut(&mut tracer::Stopped<'_>)) {
+        with_doors_shut(|ms| f(&mut tracer::Stopped { procs: views(ms), away: away(ms) }));
     }
 
     fn each_goroutine(&self, f: &mut dyn FnMut(&dyn Traced)) {
@@ -67,4 +67,10 @@ fn views<'a>(ms: &[&'static M]) -> Vec<ProcView<'a>> {
         }
     };
     p::all().map(view).collect()
+}
+
+/// Workers that have no processor but still run a goroutine. The world is stopped.
+fn away<'a>(ms: &[&'static M]) -> Vec<(u64, &'a dyn Traced)> {
+    let away = ms.iter().filter(|m| m.door.is_taken());
+    away.filter_map(|m| Some((m.tid, m.g()? as &dyn Traced))).collect()
 }

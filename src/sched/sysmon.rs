@@ -1,4 +1,7 @@
-//! sysmon: a thread that needs no processor and sees to it that slices end.
+//! sysmon: a thread that needs no processor and sees to it that nobody keeps one for long.
+//!
+//! It takes processors from threads that block, or compute past their slice (`retake.rs`). It looks
+//! every 50 µs while that finds something, and less often when it does not, as Go's.
 //!
 //! A pair of goroutines that ready each other would keep a processor for ever by way of
 //! `runnext`. So every 10 ms, Go's slice, sysmon looks at each processor, and where the same slice
@@ -8,12 +11,17 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::retake::{Retake, SLICE};
 use super::{SCHED, coarse, deadlock, own_threads, p};
-use crate::sys::futex;
 use crate::sys::stderr::say;
+use crate::sys::{clock, futex, thread};
 
-/// A goroutine's slice, as Go's.
-const SLICE: Duration = Duration::from_millis(10);
+/// The time between two looks at what runs, where the last ones have found somebody who blocks...
+const LOOK_MIN: Duration = Duration::from_micros(50);
+/// ...which doubles after so many looks that have found nobody...
+const VAIN_LOOKS: u32 = 20;
+/// ...up to this.
+const LOOK_MAX: Duration = Duration::from_millis(2);
 
 /// How long all processors are idle before a deadlock is looked for.
 const NAP: Duration = Duration::from_millis(40);
@@ -38,15 +46,45 @@ pub(super) fn wake() {
 
 fn run() {
     own_threads::count_me();
-    let mut seen: Vec<u32> = Vec::new();
+    thread::wake_precisely();
+    let mut retake = Retake::new();
+    let mut slices = Slices { seen: Vec::new(), next_ns: 0 };
+    let (mut pause, mut vain) = (LOOK_MIN, 0);
     loop {
-        std::thread::sleep(SLICE);
+        std::thread::sleep(pause);
+        let now_ns = clock::monotonic_ns();
+        slices.end_those_due(now_ns);
+        if retake.round(now_ns) {
+            (pause, vain) = (LOOK_MIN, 0);
+        } else if vain < VAIN_LOOKS {
+            vain += 1;
+        } else {
+            pause = (2 * pause).min(LOOK_MAX);
+        }
+        if sleep_while_idle() {
+            (pause, vain) = (LOOK_MIN, 0);
+        }
+    }
+}
+
+/// The slices, as they were at the last look.
+struct Slices {
+    seen: Vec<u32>,
+    next_ns: u64,
+}
+
+impl Slices {
+    /// What is done every 10 ms.
+    fn end_those_due(&mut self, now_ns: u64) {
+        if now_ns < self.next_ns {
+            return;
+        }
+        self.next_ns = now_ns + SLICE.as_nanos() as u64;
         coarse::advance();
         if !SCHED.is_seeded() {
-            end_slices(&mut seen);
+            end_slices(&mut self.seen);
         }
         start_missing_threads();
-        sleep_while_idle();
     }
 }
 
@@ -68,16 +106,17 @@ fn start_missing_threads() {
     }
 }
 
-/// Sleeps while every processor is idle. A wake-up missed in between costs one slice.
-fn sleep_while_idle() {
+/// Sleeps while every processor is idle: true. A wake-up missed in between costs a nap.
+fn sleep_while_idle() -> bool {
     if SCHED.spinners.idle() < SCHED.procs() || SCHED.idle.lacks_thread() {
-        return;
+        return false;
     }
     WAKE.store(0, Ordering::Relaxed);
     SCHED.idle.all_idle.store(true, Ordering::Relaxed);
     crate::sys::barrier::heavy();
     if SCHED.spinners.idle() < SCHED.procs() {
-        return SCHED.idle.all_idle.store(false, Ordering::Relaxed);
+        SCHED.idle.all_idle.store(false, Ordering::Relaxed);
+        return false;
     }
     // A program that only naps costs no more than this; one that rests has time for a search.
     futex::wait(&WAKE, 0, Some(NAP));
@@ -88,4 +127,5 @@ fn sleep_while_idle() {
     }
     coarse::advance();
     SCHED.idle.all_idle.store(false, Ordering::Relaxed);
+    true
 }

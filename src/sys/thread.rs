@@ -1,5 +1,7 @@
 //! Threads as the kernel sees them.
 
+use std::io::Read;
+
 /// The kernel's id of the calling thread, as traces name it.
 #[inline(never)]
 pub(crate) fn id() -> u64 {
@@ -19,6 +21,38 @@ pub(crate) fn count() -> Option<usize> {
 pub(crate) fn all_ids() -> Vec<u64> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The processor time that thread `tid` of this process has used, in nanoseconds; `None`: it is no
+/// more. Costs about 0.4 µs.
+#[inline(never)]
+pub(crate) fn cpu_time_ns(tid: u64) -> Option<u64> {
+    /// The thread's own clock (4), of time as the scheduler counts it (2): the kernel's encoding,
+    /// `include/linux/posix-timers.h`, which `pthread_getcpuclockid` uses as well.
+    const OF_THREAD: libc::clockid_t = 4 | 2;
+    let clock = !(tid as libc::clockid_t) << 3 | OF_THREAD;
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `ts` is a valid place for the result; a clock that is gone is an error return.
+    let found = unsafe { libc::clock_gettime(clock, &mut ts) } == 0;
+    found.then(|| ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64)
+}
+
+/// Whether thread `tid` of this process waits in the kernel (states S and D), rather than that it
+/// runs or is about to; `None`: the system does not say. Costs about 6 µs.
+#[inline(never)]
+pub(crate) fn is_blocked(tid: u64) -> Option<bool> {
+    // The thread's name, in parentheses, may contain anything; what follows is in the first bytes.
+    let mut start = [0; 128];
+    let mut file = std::fs::File::open(format!("/proc/self/task/{tid}/stat")).ok()?;
+    let len = file.read(&mut start).ok()?;
+    let after_name = start[..len].iter().rposition(|&byte| byte == b')')?;
+    Some(matches!(start[..len].get(after_name + 2)?, b'S' | b'D'))
+}
+
+/// Lets the calling thread's sleeps end within a microsecond of their time, not fifty.
+pub(crate) fn wake_precisely() {
+    // SAFETY: prctl with a plain number.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }
 
 /// Lets another thread run on this processor.

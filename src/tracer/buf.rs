@@ -62,7 +62,7 @@ impl Stream {
     }
 
     /// Later events are later than `time`.
-    pub(super) fn skip_past(&mut self, time: u64) {
+    pub(crate) fn skip_past(&mut self, time: u64) {
         self.last = self.last.max(time + 1);
     }
 }

@@ -158,6 +158,7 @@ impl<'a> Emitter<'a> {
 
     #[cold]
     fn write_status(&mut self, g: Identity, status: Status) {
+        debug_assert!(status != Status::Syscall, "each generation begins with these");
         let thread = if status == Status::Running { self.stream.thread() } else { NO_THREAD };
         self.event(EventType::GoStatusStack, status_args(g, status, thread, self.generation));
     }
@@ -226,6 +227,33 @@ impl<'a> Emitter<'a> {
         let cause = g.last_event().load(Ordering::Relaxed);
         let args = [g.identity().id, seq.into(), stack.into()];
         note_time(g, self.event_after(cause, EventType::GoUnblock, args));
+    }
+
+    /// The current goroutine is in a call that may block, or in code that computes for long, and
+    /// is about to lose its processor. Returns the time.
+    pub(crate) fn go_syscall_begin(&mut self, g: &impl Traced, stack: u32) -> u64 {
+        g.state().set(Status::Syscall);
+        self.proc.seq += 1;
+        let time = self.event(EventType::GoSyscallBegin, [self.proc.seq, stack.into()]);
+        note_time(g, time);
+        time
+    }
+
+    /// This emitter's thread takes the processor from another thread, whose system call began at
+    /// `begin`. Returns the time.
+    pub(crate) fn proc_steal(&mut self, from: u64, begin: u64) -> u64 {
+        self.stream.skip_past(begin);
+        self.proc.seq += 1;
+        let args = [self.proc.id, self.proc.seq, from];
+        self.proc.parted = self.event(EventType::ProcSteal, args);
+        self.proc.buf.close_segment();
+        self.proc.parted
+    }
+
+    /// The goroutine that this thread ran without a processor is runnable.
+    pub(crate) fn go_syscall_end_blocked(&mut self, g: &impl Traced) {
+        g.state().set(Status::Runnable);
+        note_time(g, self.event(EventType::GoSyscallEndBlocked, []));
     }
 
     /// The current goroutine ends.
@@ -397,6 +425,25 @@ impl Side {
     pub(crate) fn still_idle(&mut self, proc: &mut ProcTrace, generation: u32) {
         proc.enter_generation(generation, self.clocks.time);
         self.status(EventType::ProcStatus, [proc.id, PROC_IDLE]);
+    }
+
+    /// A new generation begins while `g` is on a thread that has no processor.
+    pub(crate) fn still_away(&mut self, g: &dyn Traced, thread: u64, generation: u32) {
+        if let Entered::WriteStatus(status) = g.state().enter_generation(generation) {
+            debug_assert!(status == Status::Syscall);
+            let args = status_args(g.identity(), status, thread, generation);
+            self.status(EventType::GoStatusStack, args);
+        }
+    }
+
+    /// A worker without a processor ends its goroutine's system call.
+    pub(crate) fn go_syscall_end_blocked(
+        &mut self,
+        g: &impl Traced,
+        stream: &mut Stream,
+        generation: u32,
+    ) {
+        Emitter::new(&mut self.events.0, stream, generation).go_syscall_end_blocked(g);
     }
 
     /// The sweep found a goroutine that nobody touched in this generation.

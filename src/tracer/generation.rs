@@ -14,7 +14,7 @@ use super::buf::Chunk;
 use super::emit::{EVENT_TYPES, Emitter, Side, Traced};
 use super::status::Status;
 use super::string_table::StringTable;
-use super::{GENERATION, ProcView, World, clock, session};
+use super::{GENERATION, Stopped, Stream, World, clock, session};
 use crate::wire::encode::Clocks;
 
 /// Events of those without a processor.
@@ -40,18 +40,18 @@ pub(crate) struct Leftovers {
 /// Ends the current generation and begins generation `next`, or none if it is 0.
 pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
     let mut result = None;
-    world.stopped(&mut |procs| {
+    world.stopped(&mut |all| {
         let mut side = SIDE.lock();
         let side = side.get_or_insert_with(|| Side::new(session::ship));
         let generation = super::generation();
-        let mut chunks: Vec<Chunk> = procs.iter_mut().filter_map(|p| p.trace.take()).collect();
+        let mut chunks: Vec<Chunk> = all.procs.iter_mut().filter_map(|p| p.trace.take()).collect();
         chunks.extend(side.take());
         let whole = session::take_shipped(&mut chunks);
         let strings = STRINGS.lock().replace(StringTable::new());
         let clocks = side.begin(next, clock::snapshot());
         GENERATION.store(next, Ordering::Relaxed);
         if next != 0 {
-            begin(procs, side, next, world.procs());
+            begin(all, side, next, world.procs());
         }
         let strings = strings.unwrap_or_else(StringTable::new);
         result = Some(Leftovers { generation, chunks, strings, clocks, whole });
@@ -60,9 +60,9 @@ pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
 }
 
 /// The first words of a generation.
-fn begin(procs: &mut [ProcView<'_>], side: &mut Side, generation: u32, count: u32) {
+fn begin(all: &mut Stopped<'_>, side: &mut Side, generation: u32, count: u32) {
     let mut due = true;
-    for p in procs {
+    for p in &mut all.procs {
         match &mut p.running {
             Some((stream, g)) => {
                 let mut emitter = Emitter::new(p.trace, stream, generation);
@@ -73,6 +73,9 @@ fn begin(procs: &mut [ProcView<'_>], side: &mut Side, generation: u32, count: u3
             }
             None => side.still_idle(p.trace, generation),
         }
+    }
+    for &(thread, g) in &all.away {
+        side.still_away(g, thread, generation);
     }
     PROCS_CHANGE_DUE.store(due, Ordering::Relaxed);
 }
@@ -121,6 +124,17 @@ pub(crate) fn go_unblock_outside(g: &impl Traced, publish: impl FnOnce()) {
     publish();
 }
 
+/// As [`go_unblock_outside`], for a goroutine whose worker, inside the runtime, comes back from
+/// where it had no processor, and finds none: `stream` is the worker's.
+pub(crate) fn go_syscall_end_outside(g: &impl Traced, stream: &mut Stream, publish: impl FnOnce()) {
+    let mut side = SIDE.lock();
+    match (super::generation(), &mut *side) {
+        (0, _) | (_, None) => g.state().set(Status::Runnable),
+        (generation, Some(side)) => side.go_syscall_end_blocked(g, stream, generation),
+    }
+    publish();
+}
+
 /// Writes what a plain thread annotates, as the goroutine that stands for it; nothing if tracing is
 /// off by now. With `ends`, the goroutine is no more afterwards.
 pub(crate) fn annotate_outside(
@@ -154,8 +168,8 @@ pub(super) fn take_counts(world: &dyn World) -> [u64; EVENT_TYPES] {
     let mut add = |counts: &mut [u64; EVENT_TYPES]| {
         sum.iter_mut().zip(std::mem::replace(counts, [0; EVENT_TYPES])).for_each(|(s, c)| *s += c);
     };
-    world.stopped(&mut |procs| {
-        procs.iter_mut().for_each(|p| add(&mut p.trace.counts));
+    world.stopped(&mut |all| {
+        all.procs.iter_mut().for_each(|p| add(&mut p.trace.counts));
         if let Some(side) = &mut *SIDE.lock() {
             side.counts().for_each(&mut add);
         }

@@ -47,10 +47,17 @@ pub(crate) struct ProcView<'a> {
     pub(crate) running: Option<(&'a mut Stream, Option<&'a dyn Traced>)>,
 }
 
+/// Everybody, during a stop.
+pub(crate) struct Stopped<'a> {
+    pub(crate) procs: Vec<ProcView<'a>>,
+    /// Threads without a processor whose goroutines are in the state of a system call.
+    pub(crate) away: Vec<(u64, &'a dyn Traced)>,
+}
+
 /// The scheduler as the tracer sees it.
 pub(crate) trait World: Sync {
-    /// Calls `f` with all processors while no thread is inside the runtime.
-    fn stopped(&self, f: &mut dyn FnMut(&mut [ProcView<'_>]));
+    /// Calls `f` while no thread is inside the runtime.
+    fn stopped(&self, f: &mut dyn FnMut(&mut Stopped<'_>));
     /// Calls `f` with every goroutine slot that ever lived. Goroutines run on meanwhile.
     fn each_goroutine(&self, f: &mut dyn FnMut(&dyn Traced));
     /// How many goroutines there are, roughly.

@@ -27,6 +27,8 @@ pub(crate) enum Status {
     Runnable = 1,
     /// On a thread.
     Running = 2,
+    /// On a thread that has no processor: in a call that may block, or computing for long.
+    Syscall = 3,
     /// Blocked.
     Waiting = 4,
     /// Spawned by a plain thread and not yet taken from the queue: the trace does not know it.
@@ -39,6 +41,7 @@ impl Status {
             0 => Status::Dead,
             1 => Status::Runnable,
             2 => Status::Running,
+            3 => Status::Syscall,
             4 => Status::Waiting,
             5 => Status::Created,
             other => unreachable!("gort: goroutine status {other}"),

@@ -1,6 +1,11 @@
 //! ENTER, LEAVE, PROBE, RELEASE: `src/sched/door.rs`.
 
 #[path = "../../src/sched/door.rs"]
+#[allow(
+    dead_code,
+    clippy::duplicate_mod,
+    reason = "`hand_off.rs` has the rest; mutants stand alone"
+)]
 mod source;
 
 use loom::cell::UnsafeCell;
@@ -24,7 +29,7 @@ impl Worker {
     fn new() -> Worker {
         let worker = Worker { door: Door::new(), trace: UnsafeCell::new(0) };
         // The first use of the door's words is before they are shared.
-        worker.door.enter();
+        assert!(!worker.door.enter());
         worker.door.leave();
         worker
     }
@@ -41,7 +46,7 @@ impl Worker {
     }
 
     fn visit_runtime(&self) {
-        self.door.enter();
+        assert!(!self.door.enter());
         self.write(1);
         self.door.leave();
     }
@@ -88,7 +93,7 @@ fn one_holder_after_another() {
 #[test]
 fn a_long_stay_steps_aside() {
     let stay = |worker: &Worker| {
-        worker.door.enter();
+        assert!(!worker.door.enter());
         worker.write(1);
         while worker.read() < 11 {
             thread::yield_now();

@@ -11,6 +11,7 @@ mod bubble;
 mod cond;
 mod door;
 mod explore;
+mod hand_off;
 mod join;
 mod lock;
 mod mutations;

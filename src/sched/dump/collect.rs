@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::probe::Question;
 use super::{Seen, State};
 use crate::sched::g::{self, FLAG_WATCHED, G};
+use crate::sched::hand_off::Why;
 use crate::sched::m::M;
 use crate::sched::{current_g, stand_in, stop};
 use crate::sys::{clock, thread};
@@ -93,11 +94,10 @@ fn look(g: &'static G, id: u64, ms: &[&'static M]) -> Look {
         return Look::Gone;
     }
     let state = match status {
-        Status::Running => {
-            let m = ms.iter().find(|m| m.g().is_some_and(|current| std::ptr::eq(current, g)));
-            return match m {
+        Status::Running | Status::Syscall => {
+            return match thread_of(g, ms) {
                 Some(m) if cfg!(gort_frame_pointers) => Look::Running(m),
-                _ => Look::Seen(Seen::new(g, State::Running, Some(&[]))),
+                m => Look::Seen(Seen::new(g, on_thread(m), Some(&[]))),
             };
         }
         Status::Waiting => {
@@ -113,6 +113,23 @@ fn look(g: &'static G, id: u64, ms: &[&'static M]) -> Look {
     Look::Seen(Seen::new(g, state, Some(&pcs[..n])))
 }
 
+/// The thread that the goroutine is on. The world is stopped.
+fn thread_of(g: &G, ms: &[&'static M]) -> Option<&'static M> {
+    ms.iter().copied().find(|m| m.g().is_some_and(|current| std::ptr::eq(current, g)))
+}
+
+/// The state of a goroutine that is on this thread.
+fn on_thread(m: Option<&M>) -> State {
+    match m.and_then(M::away) {
+        // One that computes runs, with a processor or without.
+        None | Some((_, Why::Computing)) => State::Running,
+        Some((since_ns, Why::Call | Why::Blocked)) => {
+            let ns = clock::monotonic_ns().saturating_sub(since_ns);
+            State::Syscall(Duration::from_nanos(ns))
+        }
+    }
+}
+
 /// Goroutine `id` runs, or ran a moment ago: asks its thread. `None`: it has ended meanwhile.
 fn running(g: &'static G, id: u64) -> Option<Seen> {
     for _ in 0..ATTEMPTS {
@@ -123,7 +140,7 @@ fn running(g: &'static G, id: u64) -> Option<Seen> {
             Look::Running(m) => {
                 question.ask(m);
                 let pcs = question.wait(SHORT).filter(|answer| answer.id == id).map(|a| a.pcs);
-                pcs.map(|pcs| Look::Seen(Seen::new(g, State::Running, Some(&pcs)))).ok_or(m)
+                pcs.map(|pcs| Look::Seen(Seen::new(g, on_thread(Some(m)), Some(&pcs)))).ok_or(m)
             }
             other => Ok(other),
         });
@@ -143,15 +160,18 @@ fn running(g: &'static G, id: u64) -> Option<Seen> {
 
 /// The goroutine's record, with this stack, if it lives still.
 fn still_there(g: &'static G, id: u64, pcs: &[usize]) -> Option<Seen> {
-    alive(g, id, |g| Seen::new(g, State::Running, Some(pcs)))
+    alive(g, id, |g, state| Seen::new(g, state, Some(pcs)))
 }
 
 fn unavailable(g: &'static G, id: u64) -> Option<Seen> {
-    alive(g, id, |g| Seen::new(g, State::Running, None))
+    alive(g, id, |g, state| Seen::new(g, state, None))
 }
 
-fn alive(g: &'static G, id: u64, f: impl FnOnce(&G) -> Seen) -> Option<Seen> {
-    stopped(|_| (g.state.status() != Status::Dead && g.id() == id).then(|| f(g)))
+fn alive(g: &'static G, id: u64, f: impl FnOnce(&G, State) -> Seen) -> Option<Seen> {
+    stopped(|ms| {
+        let alive = g.state.status() != Status::Dead && g.id() == id;
+        alive.then(|| f(g, on_thread(thread_of(g, ms))))
+    })
 }
 
 /// The calling goroutine.

@@ -58,6 +58,7 @@ fn put_header(seen: &Seen, out: &mut String) {
     let state = match seen.state {
         State::Running => "running",
         State::Runnable => "runnable",
+        State::Syscall(_) => "syscall",
         State::Waiting(reason, _) => reason.text(),
     };
     let _ = write!(out, " [{state}");

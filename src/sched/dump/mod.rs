@@ -10,7 +10,7 @@
 mod collect;
 mod layout;
 pub(crate) mod names;
-mod probe;
+pub(super) mod probe;
 
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(crate) use layout::Printer;
 pub(crate) enum State {
     Running,
     Runnable,
+    /// On a thread without a processor, for so long.
+    Syscall(Duration),
     /// Why, and since when by the coarse clock.
     Waiting(WaitReason, u32),
 }
@@ -36,6 +38,7 @@ impl State {
     pub(crate) fn waited(self) -> Option<Duration> {
         match self {
             State::Waiting(_, since) => Some(coarse::elapsed(since)),
+            State::Syscall(time) => Some(time),
             _ => None,
         }
     }

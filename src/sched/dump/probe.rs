@@ -45,9 +45,17 @@ pub(super) fn init() {
 }
 
 /// What a thread said.
-pub(super) struct Answer {
-    pub(super) id: u64,
-    pub(super) pcs: Vec<usize>,
+pub(in crate::sched) struct Answer {
+    pub(in crate::sched) id: u64,
+    pub(in crate::sched) pcs: Vec<usize>,
+}
+
+/// Asks worker `m` and waits for so long; `None`: it does not answer, or somebody else is asking.
+/// May be called by whoever holds the worker's door, which another asker may wait for.
+pub(in crate::sched) fn ask_at_once(m: &'static M, timeout: Duration) -> Option<Answer> {
+    let question = Question(ONE_AT_A_TIME.try_lock()?);
+    question.ask(m);
+    question.wait(timeout)
 }
 
 /// The right to ask. Taken back when it goes.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::sched::{current_g, own_threads, stack};
-use crate::sys::{futex, signal};
+use crate::sys::{clock, futex, signal};
 use crate::tracer::unwind::{self, Bounds, MAX_PCS};
 
 /// Frames in the report.
@@ -90,9 +90,19 @@ fn ask_helper() -> bool {
     // ORDERING: Release, pairs with the Acquire in `help`: the addresses.
     STATE.store(1, Ordering::Release);
     futex::wake(&STATE, 1);
-    futex::wait(&STATE, 1, Some(HELP));
-    // ORDERING: Acquire, pairs with the Release in `help`.
-    STATE.load(Ordering::Acquire) == 2
+    let end_ns = clock::monotonic_ns() + HELP.as_nanos() as u64;
+    loop {
+        // ORDERING: Acquire, pairs with the Release in `help`.
+        if STATE.load(Ordering::Acquire) == 2 {
+            return true;
+        }
+        // Signals interrupt the wait, as when a trace wants to know who blocks here.
+        let left_ns = end_ns.saturating_sub(clock::monotonic_ns());
+        if left_ns == 0 {
+            return false;
+        }
+        futex::wait(&STATE, 1, Some(Duration::from_nanos(left_ns)));
+    }
 }
 
 /// Starts the helper.

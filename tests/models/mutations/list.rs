@@ -22,6 +22,9 @@ const WOKEN_EARLY: (&str, &str) = ("door", "a_waiting_owner_is_woken_early");
 const TWO_HOLDS: (&str, &str) = ("door", "one_holder_after_another");
 const TWO_DOORS: (&str, &str) = ("door", "one_holder_shuts_two_doors");
 const STEP_ASIDE: (&str, &str) = ("door", "a_long_stay_steps_aside");
+const ONE_OWNER: (&str, &str) = ("hand_off", "a_processor_has_one_owner");
+const CALL: (&str, &str) = ("hand_off", "a_call_gives_the_processor_and_gets_it_back");
+const CUT_AND_CALL: (&str, &str) = ("hand_off", "a_cut_beside_a_call");
 const JOINED: (&str, &str) = ("join", "the_result_is_seen_and_taken_once");
 const DETACHED: (&str, &str) = ("join", "a_detached_result_is_dropped_once");
 const DEADLINE: (&str, &str) = ("join", "a_deadline_and_the_end");
@@ -102,7 +105,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     instead(
         DOOR,
         "enter(",
-        "if self.flag.load(Ordering::Acquire) != FREE {",
+        "self.flag.load(Ordering::Acquire) != FREE && self.enter_slow()",
         "Acquire",
         "Relaxed",
         EXCLUSION,
@@ -110,7 +113,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     instead(
         DOOR,
         "enter_slow(",
-        "if self.flag.load(Ordering::Acquire) == FREE {",
+        "let flag = self.flag.load(Ordering::Acquire);",
         "Acquire",
         "Relaxed",
         WOKEN_EARLY,
@@ -118,7 +121,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     instead(
         DOOR,
         "release(",
-        "self.flag.store(FREE, Ordering::Release);",
+        "self.flag.fetch_and(!HELD, Ordering::Release);",
         "Release",
         "Relaxed",
         EXCLUSION,
@@ -142,17 +145,31 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     ),
     instead(
         DOOR,
-        "wait_outside(",
-        "while self.in_rt.load(Ordering::Acquire) == 1 {",
+        "is_outside(",
+        "self.in_rt.load(Ordering::Acquire) == 0",
         "Acquire",
         "Relaxed",
         EXCLUSION,
     ),
     // Who is in the way goes out of it, and nobody sleeps for ever.
-    without(DOOR, "hold(", "self.flag.store(HELD, Ordering::Relaxed);", EXCLUSION),
-    without(DOOR, "enter(", "self.enter_slow();", EXCLUSION),
+    without(DOOR, "hold(", "self.flag.fetch_or(HELD, Ordering::Relaxed);", EXCLUSION),
+    instead(
+        DOOR,
+        "enter(",
+        "self.flag.load(Ordering::Acquire) != FREE && self.enter_slow()",
+        "self.enter_slow()",
+        "false",
+        EXCLUSION,
+    ),
     without(DOOR, "enter_slow(", "self.in_rt.store(0, Ordering::Release);", EXCLUSION),
-    without(DOOR, "step_aside(", "self.enter_slow();", STEP_ASIDE),
+    instead(
+        DOOR,
+        "step_aside(",
+        "let taken = self.enter_slow();",
+        "self.enter_slow()",
+        "false",
+        STEP_ASIDE,
+    ),
     instead(
         DOOR,
         "shut_all<",
@@ -162,6 +179,37 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         TWO_DOORS,
     ),
     without(DOOR, "release(", "wake_all(&self.flag);", TWO_DOORS),
+    // TAKE: only from a thread that is outside, which then learns of it.
+    without(DOOR, "take(", "heavy_barrier();", ONE_OWNER),
+    instead(
+        DOOR,
+        "take(",
+        "let taken = self.is_outside() && f();",
+        "self.is_outside() && f()",
+        "f()",
+        ONE_OWNER,
+    ),
+    without(DOOR, "take(", "self.hold();", ONE_OWNER),
+    without(DOOR, "give_away(", "self.flag.fetch_or(TAKEN, Ordering::Relaxed);", CALL),
+    without(DOOR, "come_back(", "self.flag.fetch_and(!TAKEN, Ordering::Relaxed);", ONE_OWNER),
+    // A holder leaves TAKEN as it is.
+    instead(
+        DOOR,
+        "hold(",
+        "self.flag.fetch_or(HELD, Ordering::Relaxed);",
+        "fetch_or(HELD, Ordering::Relaxed)",
+        "store(HELD, Ordering::Relaxed)",
+        CUT_AND_CALL,
+    ),
+    instead(
+        DOOR,
+        "release(",
+        "self.flag.fetch_and(!HELD, Ordering::Release);",
+        "fetch_and(!HELD, Ordering::Release)",
+        "store(FREE, Ordering::Release)",
+        CUT_AND_CALL,
+    ),
+    instead(DOOR, "enter_slow(", "return flag & TAKEN != 0;", "flag & TAKEN != 0", "false", CALL),
     // SUBMIT and PARK: the store before the load, on both sides.
     without(SPINNERS, "wanted(", "light_barrier();", LAST_SPINNER),
     without(SPINNERS, "before_last_look(", "heavy_barrier();", LAST_SPINNER),
