@@ -17,7 +17,8 @@ pub(crate) fn built(installation: &Installation) -> Go {
     fs::create_dir_all(&directory).unwrap();
     let lock = File::create(directory.join("lock")).unwrap();
     lock.lock().unwrap();
-    let go = Go { gtv: directory.join("gtv"), trace: directory.join("trace") };
+    let (gtv, trace) = (directory.join("gtv"), directory.join("trace"));
+    let go = Go { gtv, trace, go: installation.go.clone() };
     if !go.trace.exists() {
         build(installation, &["cmd/trace"], &go.trace);
     }
