@@ -57,7 +57,6 @@ fn go_opens_the_profile() {
     assert!(raw.contains("PeriodType: goroutine count"), "{raw}");
     let traces = go_pprof.run(&["-traces"], &profile);
     assert!(traces.contains("goroutine:") && traces.contains("the named one"), "{traces}");
-    assert!(!traces.contains("gort::sched::"), "{traces}");
     let tags = go_pprof.run(&["-tags"], &profile);
     assert!(tags.contains("the named one"), "{tags}");
 }
