@@ -39,6 +39,8 @@
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
+//! - [`fs`], [`process`] and [`io`] are those of `std`, whose calls let other goroutines run;
+//!   [`signal`] has signals on channels.
 //! - [`test::run`] is [`run`] for tests: a goroutine that panics fails the test;
 //!   [`test::bubble`] gives a test a time of its own.
 //!
@@ -107,7 +109,10 @@
 //! - `GOMAXPROCS`: how many processors run goroutines; by default as many as the process may use.
 //! - `GOTRACEBACK`: what the report of a panic that nobody joins shows: `none`, `single` (the
 //!   goroutine itself, the default) or `all` goroutines.
-//! - `GORT_TRACE_VERSION`: `1.23` (the default), `1.25` or `1.26`, the version traces are written in.
+//! - `GORT_TRACE`: a file, or a directory for a file of each process, that the trace of the whole run
+//!   is written to; see [`trace`](trace#whole-runs).
+//! - `GORT_TRACE_VERSION`: `1.23` (the default, but `1.26` of whole runs), `1.25` or `1.26`, the version
+//!   traces are written in.
 //! - `GORTDEBUG`: settings for tests, separated by commas: `migrate=1`; `seed=N`, a number that the
 //!   scheduler's choices come from (see [`Builder::seed`]); `traceadvanceperiod=NS`, the length of a
 //!   trace's generations in nanoseconds.

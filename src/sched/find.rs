@@ -259,7 +259,6 @@ fn give_up(m: &'static M, p: &'static P) {
 fn sleep(m: &'static M) {
     m.door.leave();
     let (p, found) = SCHED.idle.sleep(m);
-    m.enter_idle();
     m.acquire(p);
     let rt = Inside::already(m);
     netpoll::ready(&rt, found);

@@ -48,7 +48,7 @@ fn run() {
     own_threads::count_me();
     thread::wake_precisely();
     let mut retake = Retake::new();
-    let mut slices = Slices { seen: Vec::new(), next_ns: 0, polls: 0 };
+    let mut slices = Slices { seen: Vec::new(), polls: 0, next_ns: 0 };
     let (mut pause, mut vain) = (LOOK_MIN, 0);
     loop {
         std::thread::sleep(pause);
@@ -72,8 +72,9 @@ fn run() {
 /// The slices, as they were at the last look.
 struct Slices {
     seen: Vec<u32>,
-    next_ns: u64,
+    /// How often the network had been polled.
     polls: u64,
+    next_ns: u64,
 }
 
 impl Slices {

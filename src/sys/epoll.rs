@@ -204,7 +204,9 @@ mod tests {
         assert!(events.iter().next().is_none() && events.interrupted);
         let begin = Instant::now();
         events.wait(&epoll, Some(Duration::from_secs(60)));
-        assert!(events.iter().next().is_none() && events.interrupted && begin.elapsed().as_secs() < 60);
+        assert!(
+            events.iter().next().is_none() && events.interrupted && begin.elapsed().as_secs() < 60
+        );
         events.wait(&epoll, Some(Duration::from_micros(300)));
         assert!(events.iter().next().is_none() && !events.interrupted);
         assert!(begin.elapsed() >= Duration::from_micros(300));

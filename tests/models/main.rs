@@ -7,6 +7,7 @@
 //!
 //! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
 
+mod arrivals;
 mod bubble;
 mod cond;
 mod door;
@@ -20,9 +21,11 @@ mod park;
 mod parker;
 mod runnext;
 mod rw_mutex;
+mod sample_ring;
 mod select;
 mod signal_word;
 mod spinners;
+mod stack_sums;
 mod state_word;
 mod ticket;
 mod timer;

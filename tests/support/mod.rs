@@ -29,6 +29,8 @@ pub(crate) struct Go {
     trace: PathBuf,
     /// `go tool pprof`.
     pprof: PathBuf,
+    /// The `go` command.
+    go: PathBuf,
 }
 
 impl Go {
@@ -48,6 +50,11 @@ impl Go {
                 None
             }
         }
+    }
+
+    /// The `go` command, with none of the user's settings.
+    pub(crate) fn command(&self) -> Command {
+        tools::go(self.go.as_os_str())
     }
 
     /// Checks traces with Go's reader and strict validator. The error says which were rejected

@@ -21,6 +21,7 @@ pub(crate) fn built(installation: &Installation) -> Go {
         gtv: directory.join("gtv"),
         trace: directory.join("trace"),
         pprof: directory.join("pprof"),
+        go: installation.go.clone(),
     };
     if !go.trace.exists() {
         build(installation, &["cmd/trace"], &go.trace);

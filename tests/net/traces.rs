@@ -1,0 +1,66 @@
+//! Waits for sockets in traces and dumps.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use gort::net::UnixStream;
+use gort::{go, trace};
+
+use crate::support::{self, parsed};
+use crate::{SHORT, echo, listen, run};
+
+#[test]
+fn a_trace_shows_waits_for_the_network() {
+    let Some(tools) = support::Go::find("the network in traces") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.trace");
+    let out = File::create(&file).unwrap();
+    run(|| {
+        trace::start(out).unwrap();
+        let (listener, address) = listen();
+        go(move || {
+            for stream in listener.incoming().take(4) {
+                go(move || echo(stream.unwrap()));
+            }
+        });
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                go(move || {
+                    let mut stream = gort::net::TcpStream::connect(address).unwrap();
+                    for _ in 0..50 {
+                        stream.write_all(b"hello").unwrap();
+                        stream.read_exact(&mut [0; 5]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        clients.into_iter().for_each(|client| client.join().unwrap());
+        trace::stop().unwrap();
+    });
+    tools.check(std::slice::from_ref(&file)).unwrap();
+    let events = parsed::events(&tools.parsed(&file).unwrap());
+    let waits = events.iter().filter(|event| {
+        event.is_transition("Running", "Waiting") && event.field("Reason") == "network"
+    });
+    let (mut count, mut deep) = (0, 0);
+    for wait in waits {
+        count += 1;
+        let shows = |name| wait.transition_stack.iter().any(|f| f.function.contains(name));
+        deep += usize::from(["read", "echo", "next", "connect"].into_iter().any(shows));
+    }
+    assert!(count >= 50, "{count} waits");
+    assert_eq!(deep, count, "waits show the call");
+}
+
+#[test]
+fn a_dump_says_io_wait() {
+    run(|| {
+        let (one, other) = UnixStream::pair().unwrap();
+        let reading = go(move || (&one).read(&mut [0; 8]).unwrap());
+        gort::sleep(SHORT);
+        let reasons: Vec<String> = gort::goroutines().iter().map(|g| format!("{g:?}")).collect();
+        assert!(reasons.iter().any(|text| text.contains("IO wait")), "{reasons:#?}");
+        drop(other);
+        assert_eq!(reading.join().unwrap(), 0);
+    });
+}
