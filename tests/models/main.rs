@@ -7,6 +7,7 @@
 //!
 //! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
 
+mod bed;
 mod bubble;
 mod cond;
 mod door;
@@ -18,6 +19,7 @@ mod mutations;
 mod mutex;
 mod park;
 mod parker;
+mod readiness;
 mod runnext;
 mod rw_mutex;
 mod select;
