@@ -262,6 +262,27 @@ fn sixty_four_goroutines_wait_for_pipes() {
     });
 }
 
+/// Those that wait for pipes hold up nobody, though there are more of them than processors.
+#[test]
+fn others_run_while_pipes_are_waited_for() {
+    const PIPES: usize = 64;
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = (0..PIPES).map(|n| folder.path().join(format!("pipe{n}"))).collect();
+    paths.iter().for_each(|path| make_fifo(path));
+    run(|| {
+        let waits: Vec<_> = paths.clone().into_iter().map(|path| go(|| fs::read(path))).collect();
+        for _ in 0..100 {
+            gort::gosched();
+            go(|| gort::sleep(Duration::from_micros(10))).join().unwrap();
+        }
+        assert!(waits.iter().all(|wait| !wait.is_finished()));
+        for path in &paths {
+            fs::write(path, "x").unwrap();
+        }
+        assert!(waits.into_iter().all(|wait| wait.join().unwrap().unwrap() == b"x"));
+    });
+}
+
 #[test]
 fn copy_moves_all_of_it() {
     in_a_folder(|folder| {

@@ -230,6 +230,28 @@ fn lines_come_out_whole() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("plain\n"));
 }
 
+/// With one processor, which the goroutine that waits gives away.
+#[test]
+fn others_run_while_a_child_is_waited_for() {
+    let environment = [("GOMAXPROCS", "1"), ("GORTDEBUG", "")];
+    let Some(output) = again::process("others_run_while_a_child_is_waited_for", &environment)
+    else {
+        run(|| {
+            let waits = go(|| Command::new("sleep").arg("0.2").output().unwrap());
+            let (mut turns, mut longest, mut last) = (0, Duration::ZERO, Instant::now());
+            while !waits.is_finished() {
+                sleep(Duration::from_millis(1));
+                longest = longest.max(last.elapsed());
+                (turns, last) = (turns + 1, Instant::now());
+            }
+            assert!(waits.join().unwrap().status.success());
+            assert!(turns >= 20, "{turns} turns, the longest {longest:?}");
+        });
+        return;
+    };
+    again::assert_success(&output);
+}
+
 #[test]
 fn a_sleeping_child_is_waited_for() {
     run(|| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::child::{self, Run};
+use crate::child::{self, Failure, Run};
 use crate::options::Options;
 use crate::statistics::Summary;
 use crate::system::System;
@@ -16,8 +16,19 @@ pub(crate) struct Cell {
     pub(crate) n: u64,
     /// Of the runs that succeeded; `None` without any.
     pub(crate) summary: Option<Summary>,
-    /// Why one did not; there were no more of this cell after it.
-    pub(crate) error: Option<String>,
+    /// Why one did not, and in which round; there were no more of this cell after it.
+    pub(crate) failure: Option<(usize, Failure)>,
+}
+
+impl Cell {
+    /// What went wrong, in words.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.failure.as_ref().map(|(round, failure)| format!("round {round}: {failure}"))
+    }
+
+    pub(crate) fn is_starved(&self) -> bool {
+        matches!(self.failure, Some((_, Failure::Starved(_))))
+    }
 }
 
 /// Runs a workload on all systems.
@@ -36,21 +47,21 @@ pub(crate) fn measure(workload: Workload, systems: &[System], options: &Options)
 struct Column<'a> {
     system: &'a System,
     runs: Vec<Run>,
-    error: Option<String>,
+    failure: Option<Failure>,
 }
 
 impl<'a> Column<'a> {
     fn new(system: &'a System) -> Column<'a> {
-        Column { system, runs: Vec::new(), error: None }
+        Column { system, runs: Vec::new(), failure: None }
     }
 
     fn run(&mut self, workload: Workload, options: &Options) {
-        if self.error.is_some() {
+        if self.failure.is_some() || !workload.runs_on(self.system.name) {
             return;
         }
         match run(self.system, workload, options) {
             Ok(run) => self.runs.push(run),
-            Err(error) => self.error = Some(error),
+            Err(failure) => self.failure = Some(failure),
         }
     }
 
@@ -60,14 +71,18 @@ impl<'a> Column<'a> {
             workload: workload.name,
             system: self.system.name,
             n,
-            summary: Summary::of(&self.runs, n),
-            error: self.error.map(|error| format!("round {round}: {error}")),
+            summary: Summary::of(&self.runs, workload.figures(), n),
+            failure: self.failure.map(|failure| (round, failure)),
         }
     }
 }
 
-fn run(system: &System, workload: Workload, options: &Options) -> Result<Run, String> {
+fn run(system: &System, workload: Workload, options: &Options) -> Result<Run, Failure> {
     let (warm_up, load) = (workload.warm_up(options.n_scale), workload.load(options.n_scale));
     let mut command = system.command(options.procs, warm_up, load)?;
-    child::run(&mut command, Duration::from_secs(options.time_limit_s))
+    let run = child::run(&mut command, Duration::from_secs(options.time_limit_s))?;
+    match run.figures.len() == workload.figures().len() {
+        true => Ok(run),
+        false => Err(Failure::Broken(format!("printed {:?}", run.figures))),
+    }
 }

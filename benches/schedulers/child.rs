@@ -1,23 +1,50 @@
 //! One run: a child process with a time limit.
 
+use std::fmt;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::load::STARVED;
+
 /// How much of what a failing child says is shown.
 const COMPLAINT_CHARS: usize = 240;
 
 /// What a child measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
-    pub(crate) elapsed_ns: u64,
+    /// In the order of the workload's measure.
+    pub(crate) figures: Vec<f64>,
     pub(crate) rss_bytes_peak: Option<u64>,
 }
 
+/// Why there are no figures.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// A result: a goroutine of the workload did not get to run.
+    Starved(String),
+    Broken(String),
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Failure {
+        Failure::Broken(reason)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Starved(what) => write!(f, "{STARVED} {what}"),
+            Failure::Broken(reason) => f.write_str(reason),
+        }
+    }
+}
+
 /// Runs a command that prints what [`crate::load::report`] prints.
-pub(crate) fn run(command: &mut Command, time_limit: Duration) -> Result<Run, String> {
+pub(crate) fn run(command: &mut Command, time_limit: Duration) -> Result<Run, Failure> {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("not started: {error}"))?;
     prefer_for_oom_killer(&child);
@@ -32,9 +59,12 @@ pub(crate) fn run(command: &mut Command, time_limit: Duration) -> Result<Run, St
     let status = child.wait().map_err(|error| format!("not waited for: {error}"))?;
     let complaint = complaint.recv().unwrap_or_default();
     match output {
-        Err(_) => Err(describe(&format!("no end within {} s", time_limit.as_secs()), &complaint)),
-        Ok(_) if !status.success() => Err(describe(&status.to_string(), &complaint)),
-        Ok(output) => parse(&output).ok_or_else(|| format!("printed {output:?}")),
+        Err(_) => Err(describe(&format!("no end within {} s", time_limit.as_secs()), &complaint))?,
+        Ok(_) if !status.success() => Err(describe(&status.to_string(), &complaint))?,
+        Ok(output) => match output.strip_prefix(STARVED) {
+            Some(what) => Err(Failure::Starved(what.trim().to_owned())),
+            None => Ok(parse(&output).ok_or_else(|| format!("printed {output:?}"))?),
+        },
     }
 }
 
@@ -66,10 +96,11 @@ fn describe(end: &str, complaint: &str) -> String {
 }
 
 fn parse(output: &str) -> Option<Run> {
-    let (elapsed_ns, rss_bytes_peak) = output.trim().split_once(' ')?;
+    let (figures, rss_bytes_peak) = output.trim().split_once(' ')?;
+    let figures: Result<Vec<f64>, _> = figures.split(',').map(str::parse).collect();
     let rss_bytes_peak = match rss_bytes_peak {
         "-" => None,
         bytes => Some(bytes.parse().ok()?),
     };
-    Some(Run { elapsed_ns: elapsed_ns.parse().ok()?, rss_bytes_peak })
+    Some(Run { figures: figures.ok()?, rss_bytes_peak })
 }

@@ -1,5 +1,9 @@
 //! The workloads on gort.
 
+mod blockers;
+mod hogs;
+mod tcp_echo;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -7,7 +11,7 @@ use std::time::Instant;
 use ::gort::JoinHandle;
 use ::gort::sync::WaitGroup;
 
-use crate::load::{self, Kind, Load};
+use crate::load::{self, Kind, Load, Outcome};
 
 /// What the child process does.
 pub(crate) fn child() {
@@ -16,14 +20,13 @@ pub(crate) fn child() {
     unsafe {
         ::gort::run(|| {
             run(warm_up);
-            let start = Instant::now();
-            run(load);
-            load::report(start.elapsed());
+            load::report(run(load));
         })
     };
 }
 
-fn run(load: Load) {
+fn run(load: Load) -> Outcome {
+    let start = Instant::now();
     match load.kind {
         Kind::SpawnJoin => spawn_join(load),
         Kind::Yield => yields(load),
@@ -31,7 +34,12 @@ fn run(load: Load) {
         Kind::ProdCons => prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
+        Kind::Hogs => return hogs::run(load),
+        Kind::Blockers(way) => return blockers::run(load, way),
+        Kind::TcpEcho => return tcp_echo::run(load),
+        Kind::TcpServe => tcp_echo::serve_alone(load),
     }
+    start.elapsed().into()
 }
 
 /// What the goroutines of a workload share.

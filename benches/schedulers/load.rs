@@ -6,6 +6,9 @@ use std::fs;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// What a child whose goroutine did not get to run says instead of figures.
+pub(crate) const STARVED: &str = "starved:";
+
 /// What kind of work: see `benches/README.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -15,27 +18,69 @@ pub(crate) enum Kind {
     ProdCons,
     ThreadRing,
     Parked,
+    Hogs,
+    Blockers(Way),
+    TcpEcho,
+    /// The server side of `TcpEcho` where it is a process of its own.
+    TcpServe,
 }
 
-const KINDS: [(Kind, &str); 6] = [
+/// How the goroutines of [`Kind::Blockers`] block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In a plain sleep, and never anywhere else.
+    Sleep,
+    /// In a plain sleep, with a value sent after each.
+    Enter,
+    /// In plain reads of a FIFO.
+    Fifo,
+    /// In a plain sleep, of which the runtime is told.
+    Told,
+}
+
+const KINDS: [(Kind, &str); 13] = [
     (Kind::SpawnJoin, "spawn_join"),
     (Kind::Yield, "yield"),
     (Kind::PingPong, "pingpong"),
     (Kind::ProdCons, "prodcons"),
     (Kind::ThreadRing, "threadring"),
     (Kind::Parked, "parked"),
+    (Kind::Hogs, "hogs"),
+    (Kind::Blockers(Way::Sleep), "blockers_sleep"),
+    (Kind::Blockers(Way::Enter), "blockers_enter"),
+    (Kind::Blockers(Way::Fifo), "blockers_fifo"),
+    (Kind::Blockers(Way::Told), "blockers_told"),
+    (Kind::TcpEcho, "tcp_echo"),
+    (Kind::TcpServe, "tcp_serve"),
 ];
 
 /// A piece of work, on the command line `KIND:WIDTH:CAPACITY:N`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) kind: Kind,
-    /// Goroutines, pairs or producers at a time.
+    /// Goroutines, pairs, producers or connections at a time.
     pub(crate) width: u64,
     /// The channel's buffer, for `prodcons`.
     pub(crate) capacity: usize,
-    /// Operations in all, a multiple of the width.
+    /// Operations in all, a multiple of the width; milliseconds of a kind that is timed.
     pub(crate) n: u64,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// The figures of the kind's measure, in its order.
+    Figures(Vec<f64>),
+    /// A goroutine did not get to run; with what it did.
+    #[allow(dead_code, reason = "not every system can starve")]
+    Starved(String),
+}
+
+impl From<Duration> for Outcome {
+    /// Of a run whose figure is how long it took.
+    fn from(elapsed: Duration) -> Outcome {
+        Outcome::Figures(vec![elapsed.as_nanos() as f64])
+    }
 }
 
 impl Load {
@@ -80,10 +125,16 @@ pub(crate) fn from_arguments() -> [Load; 2] {
     [load(), measured]
 }
 
-/// Prints a child's one line: nanoseconds and, where the system tells, the most memory it had.
-pub(crate) fn report(elapsed: Duration) {
+/// Prints a child's one line: the figures and, where the system tells, the most memory it had.
+pub(crate) fn report(outcome: Outcome) {
     let rss = rss_bytes_peak().map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
-    println!("{} {rss}", elapsed.as_nanos());
+    match outcome {
+        Outcome::Figures(figures) => {
+            let figures: Vec<String> = figures.iter().map(f64::to_string).collect();
+            println!("{} {rss}", figures.join(","));
+        }
+        Outcome::Starved(what) => println!("{STARVED} {what}"),
+    }
 }
 
 fn rss_bytes_peak() -> Option<u64> {

@@ -1,30 +1,48 @@
 //! What the rounds of one workload on one system come to.
 
 use crate::child::Run;
+use crate::measure::{Figure, Unit};
 
 /// The figures of a cell of the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Summary {
-    pub(crate) ns_per_op: f64,
-    pub(crate) ns_per_op_min: f64,
-    pub(crate) ns_per_op_p25: f64,
-    pub(crate) ns_per_op_p75: f64,
+    /// In the order of the workload's measure.
+    pub(crate) figures: Vec<Spread>,
     /// The most of all rounds.
     pub(crate) rss_bytes_peak: Option<u64>,
 }
 
+/// One figure over the rounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) p25: f64,
+    pub(crate) p75: f64,
+}
+
 impl Summary {
     /// Of runs of `n` operations each. `None` if there are no runs.
-    pub(crate) fn of(runs: &[Run], n: u64) -> Option<Summary> {
-        let mut ns_per_op: Vec<f64> =
-            runs.iter().map(|run| run.elapsed_ns as f64 / n as f64).collect();
-        ns_per_op.sort_by(f64::total_cmp);
+    pub(crate) fn of(runs: &[Run], figures: &[Figure], n: u64) -> Option<Summary> {
+        let spread = |(at, figure): (usize, &Figure)| {
+            let divisor = if figure.unit == Unit::NsPerOp { n as f64 } else { 1.0 };
+            Spread::of(runs.iter().map(|run| run.figures[at] / divisor).collect())
+        };
         Some(Summary {
-            ns_per_op: quantile(&ns_per_op, 0.5)?,
-            ns_per_op_min: quantile(&ns_per_op, 0.0)?,
-            ns_per_op_p25: quantile(&ns_per_op, 0.25)?,
-            ns_per_op_p75: quantile(&ns_per_op, 0.75)?,
+            figures: figures.iter().enumerate().map(spread).collect::<Option<_>>()?,
             rss_bytes_peak: runs.iter().filter_map(|run| run.rss_bytes_peak).max(),
+        })
+    }
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Option<Spread> {
+        values.sort_by(f64::total_cmp);
+        Some(Spread {
+            median: quantile(&values, 0.5)?,
+            min: quantile(&values, 0.0)?,
+            p25: quantile(&values, 0.25)?,
+            p75: quantile(&values, 0.75)?,
         })
     }
 }

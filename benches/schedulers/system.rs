@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::common::fifos;
+use crate::limits;
 use crate::load::Load;
 
-pub(crate) const NAMES: [&str; 5] = ["gort", "go", "may", "go-lib", "tokio"];
+pub(crate) const NAMES: [&str; 6] = ["gort", "go", "may", "go-lib", "tokio", "threads"];
 
 /// A column of the table.
 pub(crate) struct System {
@@ -39,6 +41,10 @@ impl System {
         }
         command.args([warm_up.to_string(), load.to_string()]);
         command.env("GOMAXPROCS", procs.to_string());
+        command.env(fifos::HARNESS, std::env::current_exe().map_err(|error| error.to_string())?);
+        if self.name == "threads" {
+            limits::confine(&mut command, procs);
+        }
         // A failing peer's first words are enough, and a thousand stacks take their time.
         command.env("RUST_BACKTRACE", "0");
         Ok(command)

@@ -1,7 +1,7 @@
 //! The result as a table: a row a workload, a column a system.
 
 use crate::cell::Cell;
-use crate::statistics::Summary;
+use crate::measure::{Figure, Unit};
 use crate::system::System;
 
 /// The table, printed as it comes.
@@ -18,7 +18,7 @@ impl Table {
     pub(crate) fn begin(systems: &[System], procs: usize) -> Table {
         let has = |name| systems.iter().any(|system| system.name == name);
         let has_ratio = has("go") && has("gort");
-        println!("ns per operation, median of the rounds, GOMAXPROCS={procs}");
+        println!("ns per operation or as said, median of the rounds, GOMAXPROCS={procs}");
         let mut names: Vec<_> = systems.iter().map(|system| system.name.to_owned()).collect();
         names.extend(has_ratio.then(|| "go/gort".to_owned()));
         print_row("", &names);
@@ -31,30 +31,36 @@ impl Table {
         Table { has_ratio, absent, notes }
     }
 
-    /// Prints the row of a workload.
-    pub(crate) fn row(&mut self, cells: &[Cell]) {
-        self.print(cells[0].workload, cells, |summary, _| Some(summary.ns_per_op));
+    /// Prints the rows of a workload: one for each of its figures.
+    pub(crate) fn rows(&mut self, cells: &[Cell], figures: &[Figure]) {
+        for (at, figure) in figures.iter().enumerate() {
+            let head = if figure.head.is_empty() { cells[0].workload } else { figure.head };
+            let pick = |cell: &Cell| Some(cell.summary.as_ref()?.figures[at].median);
+            self.print(head, cells, figure.unit, pick);
+        }
         for cell in cells.iter().filter(|cell| !self.absent.contains(&cell.system)) {
             let note = |error| format!("{} on {}: {error}", cell.workload, cell.system);
-            self.notes.extend(cell.error.as_ref().map(note));
+            self.notes.extend(cell.error().map(note));
         }
     }
 
     /// Prints a second row: how much memory each goroutine takes.
     pub(crate) fn memory_row(&self, cells: &[Cell]) {
-        self.print("  bytes per goroutine", cells, |summary, n| {
-            Some(summary.rss_bytes_peak? as f64 / n as f64)
+        self.print("  bytes per goroutine", cells, Unit::NsPerOp, |cell| {
+            Some(cell.summary.as_ref()?.rss_bytes_peak? as f64 / cell.n as f64)
         });
     }
 
-    fn print(&self, head: &str, cells: &[Cell], pick: fn(&Summary, u64) -> Option<f64>) {
-        let value = |cell: &Cell| pick(cell.summary.as_ref()?, cell.n);
+    fn print(&self, head: &str, cells: &[Cell], unit: Unit, value: impl Fn(&Cell) -> Option<f64>) {
         let mut columns: Vec<_> =
-            cells.iter().map(|cell| number(value(cell), cell.error.is_some())).collect();
+            cells.iter().map(|cell| number(value(cell), unit, cell)).collect();
         if self.has_ratio {
-            let of = |name| cells.iter().find(|cell| cell.system == name).and_then(value);
-            let ratio = of("go").zip(of("gort")).map(|(go, gort)| format!("{:.2}", go / gort));
-            columns.push(ratio.unwrap_or_else(|| "-".to_owned()));
+            let of = |name| cells.iter().find(|cell| cell.system == name).and_then(&value);
+            let ratio = of("go").zip(of("gort")).map(|(go, gort)| match unit {
+                Unit::NsPerOp | Unit::Ns => go / gort,
+                Unit::Percent => gort / go,
+            });
+            columns.push(ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
         }
         print_row(head, &columns);
     }
@@ -70,13 +76,18 @@ impl Table {
     }
 }
 
-fn number(value: Option<f64>, failed: bool) -> String {
-    let mark = if failed { "(!)" } else { "" };
+fn number(value: Option<f64>, unit: Unit, cell: &Cell) -> String {
+    let mark = match &cell.failure {
+        Some(_) if cell.is_starved() => "starved",
+        Some(_) => "(!)",
+        None => "",
+    };
     match value {
+        Some(value) if unit == Unit::Percent => format!("{mark}{value:.1}%"),
         Some(value) if value < 100.0 => format!("{mark}{value:.1}"),
         Some(value) => format!("{mark}{value:.0}"),
-        None if failed => mark.to_owned(),
-        None => "-".to_owned(),
+        None if mark.is_empty() => "-".to_owned(),
+        None => mark.to_owned(),
     }
 }
 

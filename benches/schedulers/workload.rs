@@ -1,6 +1,7 @@
 //! The workloads and their sizes.
 
-use crate::load::{Kind, Load};
+use crate::load::{Kind, Load, Way};
+use crate::measure::{self, Figure};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -9,27 +10,35 @@ pub(crate) struct Workload {
     kind: Kind,
     width: Width,
     capacity: usize,
-    /// Operations in a run of full size. Most take 0.3 to 1 s on a quiet machine.
+    /// Operations in a run of full size, or milliseconds where the kind is timed. Most runs take
+    /// 0.3 to 1 s on a quiet machine.
     n: u64,
 }
 
-/// Goroutines, pairs or producers at a time.
+/// Goroutines, pairs, producers or connections at a time.
 #[derive(Clone, Copy, Debug)]
 enum Width {
     /// As many as there are operations.
     All,
     Of(u64),
+    /// So many, and fewer where there are fewer operations: each takes its time.
+    AtMost(u64),
+    /// So many, for a time and not for a number of operations.
+    Timed(u64),
 }
+
+/// What a timed run takes at least, in milliseconds.
+const MIN_MS: u64 = 20;
 
 const fn row(name: &'static str, kind: Kind, width: Width, capacity: usize, n: u64) -> Workload {
     Workload { name, kind, width, capacity, n }
 }
 
-use Kind::{Parked, PingPong, ProdCons, SpawnJoin, ThreadRing, Yield};
-use Width::{All, Of};
+use Kind::{Blockers, Hogs, Parked, PingPong, ProdCons, SpawnJoin, TcpEcho, ThreadRing, Yield};
+use Width::{All, AtMost, Of, Timed};
 
 #[rustfmt::skip]
-pub(crate) const ALL: [Workload; 14] = [
+pub(crate) const ALL: [Workload; 23] = [
     row("spawn_join/1000000", SpawnJoin,  All,      0,   1_000_000),
     row("spawn_join/1000",    SpawnJoin,  Of(1000), 0,   1_000_000),
     row("yield/2",            Yield,      Of(2),    0,   10_000_000),
@@ -44,6 +53,15 @@ pub(crate) const ALL: [Workload; 14] = [
     row("threadring",         ThreadRing, Of(1000), 0,   1_000_000),
     row("parked/100000",      Parked,     All,      0,   100_000),
     row("parked/1000000",     Parked,     All,      0,   1_000_000),
+    row("hogs",               Hogs,       Timed(4), 0,   3_000),
+    row("blockers/sleep",     Blockers(Way::Sleep), Timed(64), 0, 1_000),
+    row("blockers/enter",     Blockers(Way::Enter), Timed(64), 0, 1_000),
+    row("blockers/fifo",      Blockers(Way::Fifo),  Timed(64), 0, 1_000),
+    row("blockers/told",      Blockers(Way::Told),  Timed(64), 0, 1_000),
+    row("tcp_echo/1",         TcpEcho,    AtMost(1),      0, 50_000),
+    row("tcp_echo/100",       TcpEcho,    AtMost(100),    0, 100_000),
+    row("tcp_echo/1000",      TcpEcho,    AtMost(1_000),  0, 100_000),
+    row("tcp_echo/10000",     TcpEcho,    AtMost(10_000), 0, 100_000),
 ];
 
 impl Workload {
@@ -61,8 +79,30 @@ impl Workload {
         let (width, n) = match self.width {
             All => (n.max(1), n.max(1)),
             Of(width) => (width, n.max(width) / width * width),
+            AtMost(width) => {
+                let width = width.min(n.max(1));
+                (width, n.max(width) / width * width)
+            }
+            Timed(width) => (width, n.max(MIN_MS)),
         };
         Load { kind: self.kind, width, capacity: self.capacity, n }
+    }
+
+    /// What its runs report.
+    pub(crate) fn figures(&self) -> &'static [Figure] {
+        measure::figures(self.kind)
+    }
+
+    /// Whether a system of this name is made for it.
+    pub(crate) fn runs_on(&self, system: &str) -> bool {
+        let is_about_blocking = matches!(self.kind, Hogs | Blockers(_) | TcpEcho);
+        match system {
+            // Two threads a connection.
+            "threads" => is_about_blocking && !matches!(self.width, AtMost(10_000..)),
+            "go-lib" => !is_about_blocking,
+            "may" => self.kind != Blockers(Way::Told),
+            _ => true,
+        }
     }
 
     /// Whether the memory of each goroutine is what the row is about.

@@ -1,7 +1,7 @@
 //! Files and directories, for goroutines: `std::fs` whose calls hand their processor over.
 //!
 //! The functions and types are those of [`std::fs`], with the same arguments, results and errors.
-//! A call blocks its thread, as the system has it, and goes through [`blocking`](crate::blocking):
+//! A call blocks its thread, as the system has it, and goes through [`blocking`]:
 //! other goroutines run on meanwhile, on the processor that it gives away. Also calls that are
 //! mostly quick do so ([`metadata`], [`File::set_len`], …), since none is on every file system. What
 //! cannot wait for a device at all does not: [`Seek`](std::io::Seek), [`File::try_clone`], closing.

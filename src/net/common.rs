@@ -225,6 +225,17 @@ macro_rules! stream {
                 self.io.try_call(Side::Read, call, |n| $left_some(*n, len))
             }
 
+            /// As [`try_read`](Self::try_read), into memory that need not be initialized.
+            #[cfg(feature = "http")]
+            pub(crate) fn try_read_uninit(
+                &self,
+                buf: &mut [std::mem::MaybeUninit<u8>],
+            ) -> io::Result<usize> {
+                let len = buf.len();
+                let call = |fd: BorrowedFd<'_>| socket::recv_uninit(fd, buf);
+                self.io.try_call(Side::Read, call, |n| $left_some(*n, len))
+            }
+
             /// Writes what there is room for, without waiting.
             ///
             /// # Errors

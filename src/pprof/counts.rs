@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::profile::{Builder, Stack, Types};
+use super::profile::{self, Builder, Stack, Types};
 use super::{LABEL, text};
 use crate::sched::dump::names::{Inner, Names};
 use crate::sched::dump::{self, Printer};
 use crate::sched::metrics;
-use crate::sys::clock;
 use crate::tracer::stack_table::Site;
 
 /// Goroutines that have the same stack and name.
@@ -38,7 +37,7 @@ const THREADCREATE: Types = Types {
 /// See [`super::goroutine`].
 pub(super) fn goroutine(debug: u8, out: impl Write) -> io::Result<()> {
     match debug {
-        0 | 1 => write("goroutine", &GOROUTINE, &groups(), debug, out),
+        0 | 1 => write("goroutine", GOROUTINE, groups(), debug, out),
         _ => dump(out),
     }
 }
@@ -47,7 +46,7 @@ pub(super) fn goroutine(debug: u8, out: impl Write) -> io::Result<()> {
 pub(super) fn threadcreate(debug: u8, out: impl Write) -> io::Result<()> {
     let count = metrics::totals().workers as i64;
     let group = Group { site: None, pcs: Box::new([]), name: None, count };
-    write("threadcreate", &THREADCREATE, &[group], debug, out)
+    write("threadcreate", THREADCREATE, vec![group], debug, out)
 }
 
 /// The goroutines, the most frequent first.
@@ -73,25 +72,18 @@ impl Group {
 
 fn write(
     kind: &str,
-    types: &Types,
-    groups: &[Group],
+    types: Types,
+    groups: Vec<Group>,
     debug: u8,
     mut out: impl Write,
 ) -> io::Result<()> {
     if debug == 0 {
-        let mut builder = Builder::new(types);
-        let (seconds, ns) = clock::wall();
-        builder.set_time(seconds * 1_000_000_000 + u64::from(ns), 0);
-        for group in groups {
-            let label = group.name.as_deref().map(|name| (LABEL, name));
-            builder.add(group.stack(), vec![group.count], label.as_slice());
-        }
-        return builder.write(out);
+        return profile::write(types, move |builder| fill(builder, &groups), out);
     }
     let mut names = Names::new();
     let total: i64 = groups.iter().map(|group| group.count).sum();
     let mut text = format!("{kind} profile: total {total}\n");
-    for group in groups {
+    for group in &groups {
         let _ = write!(text, "{} @", group.count);
         text::put_addresses(&group.pcs, &mut text);
         if let Some(name) = &group.name {
@@ -104,6 +96,14 @@ fn write(
     }
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+fn fill(builder: &mut Builder, groups: &[Group]) {
+    builder.set_now();
+    for group in groups {
+        let label = group.name.as_deref().map(|name| (LABEL, name));
+        builder.add(group.stack(), vec![group.count], label.as_slice());
+    }
 }
 
 /// Every goroutine as in the report of a panic.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::LABEL;
-use super::profile::{Builder, Stack, Types};
+use super::profile::{self, Builder, Stack, Types};
 use crate::chan::Receiver;
 use crate::sched::dump::names::Inner;
 use crate::sched::sampler::{Sample, Sampler};
@@ -138,6 +138,19 @@ impl Sums {
             site.map_or((0, 0), |s| (s.name as usize, std::ptr::from_ref(s.location).addr()));
         self.ticks.entry((entry, location, pcs, name)).or_insert((site, 0)).1 += ticks;
     }
+
+    fn fill(&self, builder: &mut Builder, period_ns: u64) {
+        let values = |ticks: u64| vec![ticks as i64, (ticks * period_ns) as i64];
+        for ((_, _, pcs, name), (site, ticks)) in &self.ticks {
+            let label = name.as_deref().map(|name| (LABEL, name));
+            builder.add(Stack { pcs, site: *site }, values(*ticks), label.as_slice());
+        }
+        if self.lost > 0 {
+            log::warn!("gort: {} samples of the cpu profile found no room", self.lost);
+            builder.add_named("gort::pprof::lost_samples", values(self.lost));
+            builder.comment(&format!("{} samples were lost", self.lost));
+        }
+    }
 }
 
 /// See [`super::stop_cpu_profile`].
@@ -163,22 +176,16 @@ pub(super) fn stop() -> io::Result<()> {
 fn write(running: Running, sums: Sums) -> io::Result<()> {
     let Running { out, hz, begin_ns, wall_ns, .. } = running;
     let period = 1_000_000_000 / u64::from(hz);
-    let mut builder = Builder::new(&Types {
+    let duration_ns = clock::monotonic_ns() - begin_ns;
+    let types = Types {
         values: &[("samples", "count"), ("cpu", "nanoseconds")],
         period_type: ("cpu", "nanoseconds"),
         period,
         inner: Inner::All,
-    });
-    builder.set_time(wall_ns, clock::monotonic_ns() - begin_ns);
-    let values = |ticks: u64| vec![ticks as i64, (ticks * period) as i64];
-    for ((_, _, pcs, name), (site, ticks)) in &sums.ticks {
-        let label = name.as_deref().map(|name| (LABEL, name));
-        builder.add(Stack { pcs, site: *site }, values(*ticks), label.as_slice());
-    }
-    if sums.lost > 0 {
-        log::warn!("gort: {} samples of the cpu profile found no room", sums.lost);
-        builder.add_named("gort::pprof::lost_samples", values(sums.lost));
-        builder.comment(&format!("{} samples were lost", sums.lost));
-    }
-    builder.write(out)
+    };
+    let fill = move |builder: &mut Builder| {
+        builder.set_time(wall_ns, duration_ns);
+        sums.fill(builder, period);
+    };
+    profile::write(types, fill, out)
 }

@@ -43,6 +43,8 @@
 
 mod counts;
 mod cpu;
+#[cfg(feature = "http")]
+mod difference;
 mod mappings;
 mod profile;
 mod proto;
@@ -52,6 +54,9 @@ mod waits;
 use std::io::{self, Write};
 
 use crate::sched::{SCHED, contention, metrics};
+
+#[cfg(feature = "http")]
+pub(crate) use difference::difference;
 
 /// The key of the label with a goroutine's name.
 const LABEL: &str = "goroutine";

@@ -10,10 +10,35 @@ use prost::Message;
 use super::mappings;
 use super::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
 use crate::sched::dump::names::{Inner, Names, Placed};
+use crate::sys::clock;
 use crate::tracer::stack_table::Site;
 use crate::tracer::symbolize::{Frame, UNKNOWN};
 
+/// Writes a profile, compressed, that `fill` fills. That is done by a thread of its own: to look up
+/// names and to compress takes more of a stack than a goroutine may have. The caller's writer is
+/// called by the caller.
+///
+/// # Errors
+/// When `out` fails, or no thread can be started.
+pub(super) fn write(
+    types: Types,
+    fill: impl FnOnce(&mut Builder) + Send + 'static,
+    mut out: impl Write,
+) -> io::Result<()> {
+    let (tx, rx) = crate::chan(1);
+    let make = move || {
+        let mut builder = Builder::new(&types);
+        fill(&mut builder);
+        let _ = tx.try_send(builder.compressed());
+    };
+    std::thread::Builder::new().name("gort-pprof".into()).spawn(make)?;
+    let bytes = rx.recv().map_err(|_| io::Error::other("the profile's thread has died"))??;
+    out.write_all(&bytes)?;
+    out.flush()
+}
+
 /// What the values of a profile are.
+#[derive(Clone, Copy)]
 pub(super) struct Types {
     /// A name and a unit for each value of a sample.
     pub(super) values: &'static [(&'static str, &'static str)],
@@ -43,7 +68,7 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(types: &Types) -> Builder {
+    fn new(types: &Types) -> Builder {
         let mut builder = Builder {
             profile: Profile::default(),
             inner: types.inner,
@@ -162,19 +187,31 @@ impl Builder {
         self.profile.comment.push(comment);
     }
 
+    /// It was taken now.
+    pub(super) fn set_now(&mut self) {
+        let (seconds, ns) = clock::wall();
+        self.set_time(seconds * 1_000_000_000 + u64::from(ns), 0);
+    }
+
     /// When it was taken, and over how long, in nanoseconds.
     pub(super) fn set_time(&mut self, begin_ns: u64, duration_ns: u64) {
         self.profile.time_nanos = begin_ns as i64;
         self.profile.duration_nanos = duration_ns as i64;
     }
 
-    /// Writes the profile, compressed.
-    ///
-    /// # Errors
-    /// When `out` fails.
-    pub(super) fn write(self, out: impl Write) -> io::Result<()> {
-        let mut gzip = GzEncoder::new(out, Compression::fast());
-        gzip.write_all(&self.profile.encode_to_vec())?;
-        gzip.finish()?.flush()
+    fn compressed(self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        compressed(&self.profile, &mut bytes)?;
+        Ok(bytes)
     }
+}
+
+/// Writes a profile, compressed.
+///
+/// # Errors
+/// When `out` fails.
+pub(super) fn compressed(profile: &Profile, out: impl Write) -> io::Result<()> {
+    let mut gzip = GzEncoder::new(out, Compression::fast());
+    gzip.write_all(&profile.encode_to_vec())?;
+    gzip.finish()?.flush()
 }

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::profile::{Builder, Stack, Types};
+use super::profile::{self, Builder, Stack, Types};
 use super::text;
 use crate::sched::contention::{self, BLOCK, Kind, MUTEX};
 use crate::sched::dump::names::{Inner, Names};
-use crate::sys::clock;
 use crate::tracer::stack_table::Site;
 
 const TYPES: Types = Types {
@@ -53,7 +52,8 @@ const REST: &str = "gort::pprof::other_stacks";
 
 fn write(kind: &Kind, head: &str, debug: u8, mut out: impl Write) -> io::Result<()> {
     if debug == 0 {
-        return write_profile(kind, out);
+        let sums = sums(kind);
+        return profile::write(TYPES, move |builder| fill(builder, sums), out);
     }
     let (mut names, mut text) = (Names::new(), head.to_owned());
     for sum in sums(kind) {
@@ -75,16 +75,13 @@ fn write(kind: &Kind, head: &str, debug: u8, mut out: impl Write) -> io::Result<
     out.flush()
 }
 
-fn write_profile(kind: &Kind, out: impl Write) -> io::Result<()> {
-    let mut builder = Builder::new(&TYPES);
-    let (seconds, ns) = clock::wall();
-    builder.set_time(seconds * 1_000_000_000 + u64::from(ns), 0);
-    for sum in sums(kind) {
+fn fill(builder: &mut Builder, sums: Vec<Sum>) {
+    builder.set_now();
+    for sum in sums {
         let values = vec![sum.count, sum.delay_ns as i64];
         match &sum.stack {
             Some((site, pcs)) => builder.add(Stack { pcs, site: *site }, values, &[]),
             None => builder.add_named(REST, values),
         }
     }
-    builder.write(out)
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Command`] is built as in [`std::process`]; [`spawn`](Command::spawn),
 //! [`status`](Command::status), [`output`](Command::output) and [`Child::wait`] go through
-//! [`blocking`](crate::blocking), and so do reads and writes of a child's pipes. Each wait takes a
+//! [`blocking`], and so do reads and writes of a child's pipes. Each wait takes a
 //! thread while it lasts.
 //!
 //! ```

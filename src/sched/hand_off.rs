@@ -10,7 +10,7 @@
 //!       goroutine that runs on this thread only, and wait for whoever picks it (as in `park.rs`)
 //! ```
 //! The goroutine stays on its thread all the while: whatever of the thread's it uses (`malloc`,
-//! thread-locals, a `std` mutex) stays its own. `README.md`, section 8, says why this is sound.
+//! thread-locals, a `std` mutex) stays its own. `README.md`, section 9, says why this is sound.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

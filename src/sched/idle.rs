@@ -164,18 +164,19 @@ impl Idle {
         if p.has_work() || !SCHED.injector.is_empty() || next_timer_ns() <= clock::monotonic_ns() {
             return self.hand_off(p);
         }
-        {
+        let unpolled = {
             let mut lists = self.lists.lock();
             if lists.ms.is_empty() {
-                // Somebody must sleep until the next timer.
+                // Somebody must sleep until the next timer, or poll the network.
                 drop(lists);
                 return self.hand_off(p);
             }
             lists.put_p(p);
-        }
+            lists.is_unpolled()
+        };
         // PARK's last look, also at timers: their starters call nobody while no processor is idle.
         barrier::heavy();
-        if next_timer_ns() < self.keeper_ns.load(Ordering::Relaxed) {
+        if unpolled || next_timer_ns() < self.keeper_ns.load(Ordering::Relaxed) {
             self.call_keeper();
         }
         if find::is_work_anywhere(true) {

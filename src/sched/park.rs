@@ -190,6 +190,17 @@ impl Inside {
     }
 }
 
+/// What readying some goroutines takes.
+#[cold]
+fn ready_marked(g: &'static G) {
+    if g.has_flag(FLAG_CLOCKED) {
+        contention::readied(g);
+    }
+    if g.has_flag(FLAG_DURABLE) {
+        bubble::unblock(g);
+    }
+}
+
 /// Blocks the thread, which has no processor, until somebody gives it one to run `g` with: a
 /// goroutine that may run here only, and that whoever picks it from a queue finds so.
 pub(super) fn wait_in_place(m: &'static M, g: &'static G) {
@@ -202,17 +213,6 @@ pub(super) fn wait_in_place(m: &'static M, g: &'static G) {
     m.enter_idle();
     m.acquire(p);
     start_running(m, g);
-}
-
-/// What readying some goroutines takes.
-#[cold]
-fn ready_marked(g: &'static G) {
-    if g.has_flag(FLAG_CLOCKED) {
-        contention::readied(g);
-    }
-    if g.has_flag(FLAG_DURABLE) {
-        bubble::unblock(g);
-    }
 }
 
 /// Readies a goroutine from a thread without a processor.

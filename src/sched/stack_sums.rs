@@ -31,7 +31,7 @@ impl<K> Entry<K> {
         Entry { key, hash, next: std::ptr::null_mut(), count, total }
     }
 
-    fn add(&self, count: f64, total: u64) {
+    fn grow(&self, count: f64, total: u64) {
         let mut bits = self.count.load(Ordering::Relaxed);
         loop {
             let sum = (f64::from_bits(bits) + count).to_bits();
@@ -88,7 +88,7 @@ impl<K: 'static> Sums<K> {
             None if self.entries.load(Ordering::Relaxed) >= MAX_ENTRIES => &self.rest,
             None => self.link(head, first, Box::new(Entry::new(Some(make()), hash)), &is),
         };
-        entry.add(count, total);
+        entry.grow(count, total);
     }
 
     /// Makes a new entry visible, unless one of its key has come in before.

@@ -72,7 +72,7 @@ fn run() {
 /// The slices, as they were at the last look.
 struct Slices {
     seen: Vec<u32>,
-    /// Polls of the network that there had been.
+    /// How often the network had been polled.
     polls: u64,
     next_ns: u64,
 }

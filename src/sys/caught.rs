@@ -1,19 +1,16 @@
 //! Signals that are caught: a handler notes which, and a thread that waits is woken.
 //!
-//! The handler touches two atomic words and wakes the thread, by a futex that is private to the
-//! process: what a forked child does with its copy of the words before it becomes another program
-//! concerns nobody.
+//! The handler touches atomic words (`arrivals.rs`) and wakes the thread, by a futex that is private
+//! to the process: what a forked child does with its copy of the words before it becomes another
+//! program concerns nobody.
 
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::{futex, interrupt, thread};
+use super::arrivals::Arrivals;
+use super::{interrupt, thread};
 
-/// Those that came and were not taken yet, as a set.
-static PENDING: AtomicU64 = AtomicU64::new(0);
-
-/// Changes whenever the thread has something to look at.
-static TURN: AtomicU32 = AtomicU32::new(0);
+/// Those that came and were not taken yet.
+static CAME: Arrivals = Arrivals::new();
 
 /// The largest number of a signal.
 pub(crate) const MAX: i32 = 64;
@@ -112,31 +109,18 @@ fn plain(handler: usize) -> Disposition {
 /// The handler, of which there is one: its address says whose a disposition is.
 #[inline(never)]
 unsafe extern "C" fn note(signal: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    interrupt::keeping_errno(|| {
-        PENDING.fetch_or(bit(signal), Ordering::Relaxed);
-        poke();
-    });
+    interrupt::keeping_errno(|| CAME.put(bit(signal)));
 }
 
 /// Has [`wait`] return.
 pub(crate) fn poke() {
-    // ORDERING: Release, pairs with the Acquire in `wait`: what is pending.
-    TURN.fetch_add(1, Ordering::Release);
-    futex::wake(&TURN, 1);
+    CAME.put(0);
 }
 
 /// Waits for signals that are caught, or for [`poke`], since `turn`, which it moves on. Returns the
 /// signals. By one thread.
 pub(crate) fn wait(turn: &mut u32) -> u64 {
-    loop {
-        // ORDERING: Acquire, pairs with the Release in `poke`.
-        let now = TURN.load(Ordering::Acquire);
-        if now != *turn {
-            *turn = now;
-            return PENDING.swap(0, Ordering::Relaxed);
-        }
-        futex::wait(&TURN, now, None);
-    }
+    CAME.take(turn)
 }
 
 /// The signals that are kept from a thread.

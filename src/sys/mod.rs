@@ -4,6 +4,7 @@
 //! suspends: were it inlined around a park, whole-program optimisation could keep the address of
 //! one thread's `errno` and read it on another thread.
 
+mod arrivals;
 pub(crate) mod barrier;
 pub(crate) mod caught;
 pub(crate) mod clock;

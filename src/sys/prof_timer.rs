@@ -25,10 +25,13 @@ struct TimerInfo {
     signal: libc::c_int,
     errno: libc::c_int,
     code: libc::c_int,
+    _unused: libc::c_int,
     timer: libc::c_int,
     overrun: libc::c_int,
     value: usize,
 }
+
+const _: () = assert!(std::mem::offset_of!(TimerInfo, value) == 24);
 
 /// A signal of `setitimer`.
 const FROM_KERNEL: libc::c_int = 0x80;

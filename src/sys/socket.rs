@@ -3,6 +3,8 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IoSlice, IoSliceMut};
+#[cfg(feature = "http")]
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
@@ -23,6 +25,18 @@ const MAX_SLICES: usize = 1024;
 pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], peek: bool) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | if peek { libc::MSG_PEEK } else { 0 };
     // SAFETY: the buffer is there for the call.
+    match unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) } {
+        -1 => Err(io::Error::last_os_error()),
+        n => Ok(n as usize),
+    }
+}
+
+/// As [`recv`], into memory that need not be initialized: as many bytes of it are as are received.
+#[cfg(feature = "http")]
+#[inline(never)]
+pub(crate) fn recv_uninit(fd: BorrowedFd<'_>, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT;
+    // SAFETY: as in `recv`; the kernel writes only.
     match unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) } {
         -1 => Err(io::Error::last_os_error()),
         n => Ok(n as usize),

@@ -21,6 +21,13 @@ pub(crate) fn count() -> Option<usize> {
     text.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
 }
 
+/// The kernel's numbers of the process's threads; some may end, and others begin, meanwhile.
+#[cfg(feature = "pprof")]
+pub(crate) fn all_ids() -> Vec<u64> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// The processor time that thread `tid` of this process has used, in nanoseconds; `None`: it is no
 /// more. Costs about 0.4 µs.
 #[inline(never)]
@@ -51,13 +58,6 @@ pub(crate) fn is_blocked(tid: u64) -> Option<bool> {
 pub(crate) fn wake_precisely() {
     // SAFETY: prctl with a plain number.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
-}
-
-/// The kernel's numbers of the process's threads; some may end, and others begin, meanwhile.
-#[cfg(feature = "pprof")]
-pub(crate) fn all_ids() -> Vec<u64> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
-    tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Lets another thread run on this processor.

@@ -6,6 +6,36 @@
 //! time of one goroutine, a *log* a message at one moment. While no trace is taken they cost a
 //! load and a branch.
 //!
+//! # Whole runs
+//! With `GORT_TRACE` in the environment, a program is traced without a word in it, from the start of
+//! the runtime to the end of the process:
+//!
+//! ```text
+//! GORT_TRACE=trace.out cargo run        # a file
+//! GORT_TRACE=traces/ cargo test         # a directory: a file for each process that uses the runtime
+//! go tool trace trace.out
+//! ```
+//!
+//! What ends with `/`, or is a directory, gets a file that is called like the program, with `.trace`;
+//! cargo's tests have names that are all different. (`cargo test` runs each in its package's folder,
+//! where relative paths begin.) A file that another live process is writing is left alone, and the
+//! name gets the process's number, as in `trace.123.out`. Files are their user's alone (mode 0600).
+//!
+//! The trace is complete when the process ends by the end of `main`, `exit`, a panic of `main` or one
+//! that nobody joins, the report of a deadlock, SIGQUIT, and by SIGINT, SIGTERM and SIGHUP, where
+//! these would do what they do by default: a handler of the program's or a
+//! [listener](crate::signal::notify) gets its signal as ever, and the trace goes on. (A library that
+//! refuses to install its handler over another one finds one here.) After SIGKILL, `abort` or a fault
+//! the generations before are in the file, each of a second or less, and Go's viewer shows them. For
+//! that the format is that of Go 1.26, unless `GORT_TRACE_VERSION` asks for another.
+//!
+//! The process waits at its end until the trace is written; at most two seconds for one write to the
+//! file, and thirty in all. If more were needed, or the file cannot be opened or written, a line on
+//! standard error says so, and nothing else changes. The program itself can take no trace meanwhile:
+//! [`start`] says [`StartError::AlreadyEnabled`], [`stop`] [`StopError::NotEnabled`].
+//!
+//! Go has this for tests only: `go test -trace trace.out`, for one package at a time.
+//!
 //! # Go
 //! Package `runtime/trace`.
 
@@ -32,7 +62,7 @@ pub use error::{StartError, StopError};
 /// environment chooses another one (`1.25`, `1.26`).
 ///
 /// # Errors
-/// When a trace is being taken already, no [`run`](crate::run) has begun yet, the version is
+/// When a trace is being taken already (by the program or of its [whole run](self#whole-runs)), no [`run`](crate::run) has begun yet, the version is
 /// unknown, or no thread could be started.
 ///
 /// # Examples
@@ -67,7 +97,7 @@ fn version(default: Version) -> Result<Version, StartError> {
 /// Stops the trace, and waits until all of it is written.
 ///
 /// # Errors
-/// When no trace is being taken, or the trace ended early: its writer failed, or was too slow.
+/// When no trace is being taken but a [whole run's](self#whole-runs), or the trace ended early: its writer failed, or was too slow.
 /// What had been written is a whole trace up to there.
 pub fn stop() -> Result<Summary, StopError> {
     let (tx, rx) = crate::chan(1);

@@ -2,7 +2,7 @@
 //!
 //! It begins with the runtime, and ends with the process: at exit; by a signal that ends the
 //! process, unless the program has its own way with that; and by the fatal reports, which exit. The
-//! process waits for the writer, but only while that gets on.
+//! process waits for the writer, but no longer than it seems to get on.
 
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
@@ -26,7 +26,7 @@ const VARIABLE: &str = "GORT_TRACE";
 /// Traces say what a program does, and are its user's.
 const MODE: u32 = 0o600;
 
-/// Bytes written at a time, between two signs of life.
+/// Bytes written at a time: the process waits for one write at its end, not for all.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Signals that end a process, which then still has time to write.
@@ -88,7 +88,7 @@ fn end_by(signal: Signal) {
 fn end() {
     if !session::end_whole_run() {
         let path = PATH.get().map(|path| path.display().to_string()).unwrap_or_default();
-        say(&format!("gort: {VARIABLE}: {path}: not all was written: the file does not take it\n"));
+        say(&format!("gort: {VARIABLE}: {path}: the process ends before all is written\n"));
     }
 }
 
@@ -165,9 +165,8 @@ impl Write for Output {
             self.is_counted = true;
             own_threads::count_me();
         }
-        let count = self.file.write(&bytes[..bytes.len().min(PIECE_BYTES)])?;
-        session::progress();
-        Ok(count)
+        let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
+        session::in_write(|| self.file.write(piece))
     }
 
     fn flush(&mut self) -> io::Result<()> {

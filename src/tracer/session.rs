@@ -217,16 +217,20 @@ const LASTS: u32 = 1;
 /// The process that takes it, and no child of it that is forked.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 
-/// Changes as the writer goes on.
-static PROGRESS: AtomicU32 = AtomicU32::new(0);
+/// Begins and ends of writes to its file: odd while one is under way.
+static WRITES: AtomicU32 = AtomicU32::new(0);
 
-/// How long a process that ends waits for a writer that does not go on, and at all.
+/// How long a process that ends waits for one write...
 const PATIENCE: Duration = Duration::from_secs(2);
+/// ...and for all there is to do. Names are looked up, which takes a while in a large program.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The writer has gone on.
-pub(crate) fn progress() {
-    PROGRESS.fetch_add(1, Ordering::Relaxed);
+/// A write to the whole run's file, of some piece of it.
+pub(crate) fn in_write<R>(write: impl FnOnce() -> R) -> R {
+    WRITES.fetch_add(1, Ordering::Relaxed);
+    let result = write();
+    WRITES.fetch_add(1, Ordering::Relaxed);
+    result
 }
 
 /// Called when the whole run's trace is written, or never will be.
@@ -236,8 +240,8 @@ pub(crate) fn whole_run_ended() {
     futex::wake(&WHOLE_RUN, i32::MAX);
 }
 
-/// Ends the whole run's trace, if there is one, and waits until it is written, while that goes on.
-/// False: it does not.
+/// Ends the whole run's trace, if there is one, and waits until it is written, though not for ever.
+/// False: it is not.
 ///
 /// For the end of the process, by any thread that is not inside the runtime. It uses nothing of the
 /// thread's own, which may be gone by now.
@@ -257,11 +261,11 @@ pub(crate) fn end_whole_run() -> bool {
     }
     drop(phase);
     SESSION.wake.notify_one();
-    let (mut seen, mut since) = (PROGRESS.load(Ordering::Relaxed), Instant::now());
+    let (mut seen, mut since) = (0, begin);
     while lasts() {
         futex::wait(&WHOLE_RUN, LASTS, Some(PATIENCE / 20));
-        let now = PROGRESS.load(Ordering::Relaxed);
-        if now != seen {
+        let now = WRITES.load(Ordering::Relaxed);
+        if now != seen || now.is_multiple_of(2) {
             (seen, since) = (now, Instant::now());
         }
         if since.elapsed() >= PATIENCE || begin.elapsed() >= LIMIT {

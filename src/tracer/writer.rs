@@ -11,7 +11,7 @@ use super::buf;
 use super::buf::Chunk;
 use super::frames::{entry_frame, is_body_of, is_own, is_std};
 use super::generation::Leftovers;
-use super::session::{self, Failure};
+use super::session::Failure;
 use super::stack_table::{self, Stack};
 use super::string_table::StringTable;
 use super::symbolize::{Frame, Symbolizer};
@@ -76,7 +76,6 @@ impl GenerationWriter {
         let mut stacks = StacksBuilder::new(number, began);
         for stack in stack_table::used(generation) {
             stacks.add(stack.id.into(), &self.symbols.resolve(stack, &mut strings));
-            session::progress();
         }
         stacks.finish(&mut bytes);
         put_strings(&mut bytes, number, began, &strings);

@@ -7,6 +7,7 @@
 //!
 //! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
 
+mod arrivals;
 mod bed;
 mod bubble;
 mod cond;
@@ -22,9 +23,11 @@ mod parker;
 mod readiness;
 mod runnext;
 mod rw_mutex;
+mod sample_ring;
 mod select;
 mod signal_word;
 mod spinners;
+mod stack_sums;
 mod state_word;
 mod ticket;
 mod timer;

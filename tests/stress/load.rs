@@ -9,7 +9,7 @@ use std::time::Duration;
 use gort::sync::WaitGroup;
 use gort::{Context, trace};
 
-use crate::vocabulary;
+use crate::{blocking, vocabulary};
 
 /// Goroutines that do one random thing after the other.
 const ACTORS: u64 = 400;
@@ -112,7 +112,7 @@ impl Load {
 
 fn act(shared: &Arc<Shared>, mut random: Random) {
     while !shared.stop.load(Ordering::Relaxed) {
-        match random.below(18) {
+        match random.below(22) {
             0 => fan_out(shared, &mut random),
             1 => converse(shared, &mut random, 0),
             2 => converse(shared, &mut random, 3),
@@ -125,6 +125,7 @@ fn act(shared: &Arc<Shared>, mut random: Random) {
             9 => time_out(&mut random),
             10 => park_while_unwinding(),
             11 => specials(&mut random),
+            12..=15 => blocking::act(&mut random),
             _ => vocabulary::act(&mut random),
         }
     }

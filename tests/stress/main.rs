@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blocking;
 mod load;
 mod vocabulary;
 

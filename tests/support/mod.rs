@@ -27,6 +27,10 @@ pub(crate) struct Go {
     gtv: PathBuf,
     /// `go tool trace`.
     trace: PathBuf,
+    /// `go tool pprof`.
+    pprof: PathBuf,
+    /// The `go` command.
+    go: PathBuf,
 }
 
 impl Go {
@@ -46,6 +50,11 @@ impl Go {
                 None
             }
         }
+    }
+
+    /// The `go` command, with none of the user's settings.
+    pub(crate) fn command(&self) -> Command {
+        tools::go(self.go.as_os_str())
     }
 
     /// Checks traces with Go's reader and strict validator. The error says which were rejected
@@ -91,6 +100,18 @@ impl Go {
     /// Opens a trace in the web viewer, `go tool trace`.
     pub(crate) fn viewer(&self, file: &Path) -> Result<Viewer, String> {
         Viewer::open(&self.trace, file)
+    }
+
+    /// What `go tool pprof -top` prints of a profile, which may be a URL. It keeps a copy of what it
+    /// fetches in `folder`.
+    pub(crate) fn top(&self, profile: &str, folder: &Path) -> Result<String, String> {
+        let mut command = Command::new(&self.pprof);
+        command.args(["-top", profile]).env("PPROF_TMPDIR", folder).env("NO_PROXY", "*");
+        let output = command.output().unwrap();
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(String::from_utf8(output.stdout).expect("Go prints UTF-8"))
     }
 
     /// Every page that the web viewer has for a trace, by path.

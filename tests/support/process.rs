@@ -37,3 +37,26 @@ pub(crate) fn assert_success(output: &Output) {
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     assert!(out.contains("1 passed"), "no such test: {out}");
 }
+
+/// The main function of a test program without libtest: runs the tests that the arguments name, or
+/// all, each on a thread; in a process that [`again`]'s command started, its test and nothing else.
+pub(crate) fn main(tests: &[(&'static str, fn())]) {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    if is_again() {
+        let (_, test) = tests.iter().find(|(name, _)| *name == wanted[0]).expect("such a test");
+        test();
+        println!("1 passed");
+        return;
+    }
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(&**w));
+    let tests: Vec<_> = tests.iter().copied().filter(|(name, _)| is_wanted(name)).collect();
+    let threads = tests.iter().map(|&(name, test)| (name, std::thread::spawn(test)));
+    let mut failed = 0;
+    for (name, thread) in threads.collect::<Vec<_>>() {
+        let is_ok = thread.join().is_ok();
+        println!("test {name} ... {}", if is_ok { "ok" } else { "FAILED" });
+        failed += usize::from(!is_ok);
+    }
+    println!("\ntest result: {} passed; {failed} failed", tests.len() - failed);
+    std::process::exit(if failed == 0 { 0 } else { 101 });
+}

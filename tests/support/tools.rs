@@ -17,9 +17,17 @@ pub(crate) fn built(installation: &Installation) -> Go {
     fs::create_dir_all(&directory).unwrap();
     let lock = File::create(directory.join("lock")).unwrap();
     lock.lock().unwrap();
-    let go = Go { gtv: directory.join("gtv"), trace: directory.join("trace") };
+    let go = Go {
+        gtv: directory.join("gtv"),
+        trace: directory.join("trace"),
+        pprof: directory.join("pprof"),
+        go: installation.go.clone(),
+    };
     if !go.trace.exists() {
         build(installation, &["cmd/trace"], &go.trace);
+    }
+    if !go.pprof.exists() {
+        build(installation, &["cmd/pprof"], &go.pprof);
     }
     if !go.gtv.exists() {
         let overlay = overlay(installation, &directory);

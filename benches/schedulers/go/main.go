@@ -17,9 +17,9 @@ import (
 // A load is a piece of work.
 type load struct {
 	kind     string
-	width    uint64 // goroutines, pairs or producers at a time
+	width    uint64 // goroutines, pairs, producers or connections at a time
 	capacity uint64 // the channel's buffer, for prodcons
-	n        uint64 // operations in all, a multiple of the width
+	n        uint64 // operations in all, a multiple of the width; milliseconds of a kind that is timed
 }
 
 // share returns the operations of each goroutine, pair or producer.
@@ -31,13 +31,13 @@ func main() {
 	}
 	warmUp, measured := parse(os.Args[1]), parse(os.Args[2])
 	run(warmUp)
-	start := time.Now()
-	run(measured)
-	elapsed := time.Since(start)
-	fmt.Println(elapsed.Nanoseconds(), rssBytesPeak())
+	figures := run(measured)
+	fmt.Println(strings.Join(figures, ","), rssBytesPeak())
 }
 
-func run(l load) {
+// run returns the figures of the kind's measure.
+func run(l load) []string {
+	start := time.Now()
 	switch l.kind {
 	case "spawn_join":
 		spawnJoin(l)
@@ -51,9 +51,22 @@ func run(l load) {
 		threadring(l)
 	case "parked":
 		parked(l)
+	case "hogs":
+		return hogs(l)
+	case "blockers_sleep", "blockers_enter", "blockers_fifo", "blockers_told":
+		return blockers(l)
+	case "tcp_echo":
+		return tcpEcho(l)
+	case "tcp_serve":
+		tcpServe(l)
 	default:
 		fail("unknown kind " + l.kind)
 	}
+	return nanoseconds(time.Since(start))
+}
+
+func nanoseconds(elapsed time.Duration) []string {
+	return []string{strconv.FormatInt(elapsed.Nanoseconds(), 10)}
 }
 
 func spawnJoin(l load) {

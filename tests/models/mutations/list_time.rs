@@ -1,4 +1,4 @@
-//! The lines of timers and bubbles that are broken.
+//! The lines of timers, bubbles and signals that are broken.
 
 use super::Mutation;
 use super::list::{instead, moved, without};
@@ -8,13 +8,44 @@ const COUNT: &str = "src/sched/bubble_count.rs";
 const TIMER_MODEL: &str = "tests/models/timer.rs";
 const BUBBLE_MODEL: &str = "tests/models/bubble.rs";
 
+const ARRIVALS: &str = "src/sys/arrivals.rs";
+
 const FIRES: (&str, &str) = ("timer", "a_timer_is_cancelled_while_it_fires");
 const RETIRES: (&str, &str) = ("timer", "a_timer_is_cancelled_while_its_heap_retires");
 const STOPPED: (&str, &str) = ("timer", "nothing_is_received_after_a_stop");
 const RESET: (&str, &str) = ("timer", "nothing_of_before_is_received_after_a_reset");
 const PARKS: (&str, &str) = ("bubble", "a_park_and_a_wake_up");
+const ARRIVE: (&str, &str) = ("arrivals", "nothing_that_arrives_is_forgotten");
+const POKED: (&str, &str) = ("arrivals", "who_is_poked_sees_why");
 
 pub(super) const MUTATIONS: &[Mutation] = &[
+    // What arrives is there before the turn changes, and the thread that sleeps is woken.
+    moved(
+        ARRIVALS,
+        "put(",
+        "self.low.fetch_or(what as u32, Ordering::Relaxed);",
+        "wake_all(&self.turn);",
+        "wake_all(&self.turn); self.low.fetch_or(what as u32, Ordering::Relaxed);",
+        ARRIVE,
+    ),
+    without(ARRIVALS, "put(", "wake_all(&self.turn);", ARRIVE),
+    without(ARRIVALS, "take(", "*turn = now;", ARRIVE),
+    instead(
+        ARRIVALS,
+        "put(",
+        "self.turn.fetch_add(1, Ordering::Release);",
+        "Release",
+        "Relaxed",
+        POKED,
+    ),
+    instead(
+        ARRIVALS,
+        "take(",
+        "let now = self.turn.load(Ordering::Acquire);",
+        "Acquire",
+        "Relaxed",
+        POKED,
+    ),
     // Who finds the timer in no heap frees its memory without a lock.
     instead(
         TIMER,

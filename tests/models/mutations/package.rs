@@ -22,6 +22,7 @@ const SOURCES: &[&str] = &[
     "src/tracer/status.rs",
     "src/sched/ticket.rs",
     "src/sched/timer_state.rs",
+    "src/sys/arrivals.rs",
     "src/sync/cond_word.rs",
     "src/sync/count.rs",
     "src/sync/mutex_word.rs",

@@ -11,19 +11,18 @@ use std::time::Instant;
 use go_lib::chan::chan;
 use go_lib::go;
 use go_lib::sync::WaitGroup;
-use load::{Kind, Load};
+use load::{Kind, Load, Outcome};
 
 /// GOMAXPROCS is in the environment.
 #[go_lib::main]
 fn main() {
     let [warm_up, load] = load::from_arguments();
     run(warm_up);
-    let start = Instant::now();
-    run(load);
-    load::report(start.elapsed());
+    load::report(run(load));
 }
 
-fn run(load: Load) {
+fn run(load: Load) -> Outcome {
+    let start = Instant::now();
     match load.kind {
         Kind::SpawnJoin => spawn_join(load),
         Kind::Yield => yields(load),
@@ -31,7 +30,9 @@ fn run(load: Load) {
         Kind::ProdCons => prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
+        _ => unreachable!("the harness asks for the kinds above"),
     }
+    start.elapsed().into()
 }
 
 /// What the goroutines of a workload share.

@@ -1,14 +1,20 @@
 //! The workloads on may, a stackful coroutine library. Its channels are unbounded: a send never
 //! waits.
 
-#[path = "../../../load.rs"]
+#[path = "../../../../common/mod.rs"]
+mod common;
+#[path = "../../../../load.rs"]
 mod load;
+
+mod blockers;
+mod hogs;
+mod tcp_echo;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use load::{Kind, Load};
+use load::{Kind, Load, Outcome};
 use may::coroutine::{JoinHandle, yield_now};
 use may::go;
 use may::sync::{mpmc, mpsc};
@@ -19,14 +25,13 @@ fn main() {
     may::config().set_workers(procs.parse().expect("a number"));
     let parent = go!(move || {
         run(warm_up);
-        let start = Instant::now();
-        run(load);
-        load::report(start.elapsed());
+        load::report(run(load));
     });
     parent.join().unwrap();
 }
 
-fn run(load: Load) {
+fn run(load: Load) -> Outcome {
+    let start = Instant::now();
     match load.kind {
         Kind::SpawnJoin => spawn_join(load),
         Kind::Yield => yields(load),
@@ -35,7 +40,12 @@ fn run(load: Load) {
         Kind::ProdCons => many_prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
+        Kind::Hogs => return hogs::run(load),
+        Kind::Blockers(way) => return blockers::run(load, way),
+        Kind::TcpEcho => return tcp_echo::run(load),
+        Kind::TcpServe => tcp_echo::serve_alone(load),
     }
+    start.elapsed().into()
 }
 
 fn spawn_join(load: Load) {

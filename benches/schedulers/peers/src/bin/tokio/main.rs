@@ -1,35 +1,42 @@
 //! The workloads on tokio's multi-threaded runtime. It has no channel without a buffer, so
 //! capacity 0 becomes 1, and none with several consumers, so these share one behind a mutex.
 
-#[path = "../../../load.rs"]
+#[path = "../../../../common/mod.rs"]
+mod common;
+#[path = "../../../../load.rs"]
 mod load;
+
+mod blockers;
+mod hogs;
+mod tcp_echo;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use load::{Kind, Load};
+use load::{Kind, Load, Outcome};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::{JoinHandle, yield_now};
 
 fn main() {
     let procs = std::env::var("GOMAXPROCS").expect("the number of workers");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(procs.parse().expect("a number"))
-        .build()
-        .expect("threads");
-    runtime.block_on(async { tokio::spawn(parent()).await.unwrap() });
+    let [warm_up, load] = load::from_arguments();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(procs.parse().expect("a number"));
+    if matches!(load.kind, Kind::Hogs | Kind::Blockers(_) | Kind::TcpEcho | Kind::TcpServe) {
+        builder.enable_all();
+    }
+    let runtime = builder.build().expect("threads");
+    runtime.block_on(async { tokio::spawn(parent(warm_up, load)).await.unwrap() });
 }
 
 /// A task, so that it runs on a worker as its children do.
-async fn parent() {
-    let [warm_up, load] = load::from_arguments();
+async fn parent(warm_up: Load, load: Load) {
     run(warm_up).await;
-    let start = Instant::now();
-    run(load).await;
-    load::report(start.elapsed());
+    load::report(run(load).await);
 }
 
-async fn run(load: Load) {
+async fn run(load: Load) -> Outcome {
+    let start = Instant::now();
     match load.kind {
         Kind::SpawnJoin => spawn_join(load).await,
         Kind::Yield => yields(load).await,
@@ -38,7 +45,12 @@ async fn run(load: Load) {
         Kind::ProdCons => many_prodcons(load).await,
         Kind::ThreadRing => threadring(load).await,
         Kind::Parked => parked(load).await,
+        Kind::Hogs => return hogs::run(load).await,
+        Kind::Blockers(way) => return blockers::run(load, way).await,
+        Kind::TcpEcho => return tcp_echo::run(load).await,
+        Kind::TcpServe => tcp_echo::serve_alone(load).await,
     }
+    start.elapsed().into()
 }
 
 async fn spawn_join(load: Load) {
