@@ -245,7 +245,8 @@ impl Idle {
                 }
                 timeout => m.sleep(timeout),
             };
-            let stuck = given.is_none() && self.is_watcher(m) && is_next_stuck();
+            let is_news = given.is_some() || !events.is_empty();
+            let stuck = !is_news && self.is_watcher(m) && is_next_stuck();
             m.enter_idle();
             let rt = Inside::already(m);
             let found = netpoll::deliver(&rt, &events);
