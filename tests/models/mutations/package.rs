@@ -10,10 +10,12 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What a copy may need besides its model's own file.
 const SOURCES: &[&str] = &[
+    "src/sched/bed.rs",
     "src/sched/bubble_count.rs",
     "src/sched/door.rs",
     "src/sched/join.rs",
     "src/sched/lock.rs",
+    "src/sched/netpoll/readiness.rs",
     "src/sched/runnext.rs",
     "src/sched/sample_ring.rs",
     "src/sched/signal_word.rs",
