@@ -123,6 +123,8 @@
 //!   where the program file is stripped anyway; stacks then show `module+0xoffset`.
 //! - `pprof`: the module `pprof`, with profiles of goroutines, processor time, waits and locks that
 //!   `go tool pprof` opens. Off, nothing of it is there.
+//! - `http`: the module `http`, with hyper's servers and clients on goroutines, and Go's debug
+//!   endpoint, by which `go tool pprof` and `curl` get profiles and traces. Includes `pprof`.
 //!
 //! For good stacks, a program needs frame pointers and line tables:
 //!
