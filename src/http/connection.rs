@@ -22,6 +22,7 @@ use super::pace::{Alarm, Limits, Pace};
 use super::service::Paced;
 use crate::block_on;
 use crate::go::Goexit;
+use crate::sched::coro::discard_unused_stack;
 
 /// A connection of hyper's.
 type Connection<T, S> = http1::Connection<PacedIo<T>, Paced<S>>;
@@ -43,7 +44,7 @@ pub(super) fn serve<T, S, B>(
     let served = catch_unwind(AssertUnwindSafe(|| {
         let pace = Rc::new(Pace::new(limits));
         let mut talk = Talk { service, place, deadline: Alarm::default(), rest: Alarm::default() };
-        block_on(talk.to_the_end(PacedIo::new(socket, Rc::clone(&pace)), &pace))
+        block_on(talk.until_end(PacedIo::new(socket, Rc::clone(&pace)), &pace))
     }));
     match served {
         Ok(Ok(())) => {}
@@ -70,10 +71,10 @@ enum Stop {
 }
 
 impl<S> Talk<S> {
-    /// Serves requests until the connection ends. While it is idle it has no buffers: what hyper
-    /// keeps for a connection, some 17 KiB, is there from the first byte of a request until a moment
-    /// after its response.
-    async fn to_the_end<T, B>(&mut self, mut io: PacedIo<T>, pace: &Rc<Pace>) -> hyper::Result<()>
+    /// Serves requests until the connection ends. While it is idle it has no buffers, and little
+    /// of a stack: what hyper keeps for a connection, some 17 KiB, is there from the first byte of a
+    /// request until a moment after its response.
+    async fn until_end<T, B>(&mut self, mut io: PacedIo<T>, pace: &Rc<Pace>) -> hyper::Result<()>
     where
         T: Socket,
         S: Service<Request<Incoming>, Response = Response<B>>,
@@ -93,6 +94,7 @@ impl<S> Talk<S> {
             let parts = connection.into_parts();
             io = parts.io;
             io.give_back(parts.read_buf);
+            discard_unused_stack();
             if poll_fn(|cx| self.poll_resting(&io, pace, cx)).await.is_break() {
                 return Ok(());
             }
