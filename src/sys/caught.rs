@@ -81,10 +81,7 @@ impl Disposition {
     pub(crate) fn caught() -> Disposition {
         let mut caught = plain(note as *const () as usize);
         caught.0.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // One handler at a time on a thread: several do not fit the small signal stacks that `std`
-        // gives its threads.
-        // SAFETY: a set of its own.
-        unsafe { libc::sigfillset(&mut caught.0.sa_mask) };
+        caught.0.sa_mask = super::signal::all_but_faults();
         caught
     }
 
