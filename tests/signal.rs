@@ -211,11 +211,14 @@ fn the_end_of_the_last_listener_restores_what_was() {
 fn what_was_sent_to_a_listener_does_not_end_the_process() {
     alone("what_was_sent_to_a_listener_does_not_end_the_process", || {
         run(|| {
-            for _ in 0..2000 {
-                let signals = signal::notify(&[Signal::SIGUSR1]).unwrap();
-                raise(Signal::SIGUSR1);
-                drop(signals);
-                assert_eq!(handler(Signal::SIGUSR1), libc::SIG_DFL);
+            for signal in [Signal::SIGUSR1, Signal::SIGQUIT] {
+                let before = handler(signal);
+                for _ in 0..2000 {
+                    let signals = signal::notify(&[signal]).unwrap();
+                    raise(signal);
+                    drop(signals);
+                    assert_eq!(handler(signal), before);
+                }
             }
         });
     });

@@ -191,10 +191,10 @@ impl Table {
 }
 
 /// Lets a signal do what it did before. What was sent until now was meant for those who listened,
-/// and is not to end the process: the system forgets it when the signal is ignored. (Not SIGCHLD,
-/// whose children it would forget too.)
+/// and is not to end the process, by default or by a dump: the system forgets it when the signal is
+/// ignored. (Not SIGCHLD, whose children it would forget too.)
 fn restore(signal: Signal, before: Disposition) -> io::Result<()> {
-    if before.is_default() && signal != Signal::SIGCHLD {
+    if signal != Signal::SIGCHLD {
         Disposition::ignored().set(signal.number())?;
     }
     before.set(signal.number())
