@@ -252,6 +252,62 @@ fn every_way_to_exit() {
     }
 }
 
+/// Exits when it is dropped.
+struct Exits(i32);
+
+impl Drop for Exits {
+    fn drop(&mut self) {
+        std::process::exit(self.0)
+    }
+}
+
+gort::local! {
+    static EXITS: Exits = Exits(14);
+}
+
+/// At places where not everything is as usual, with others who go on.
+fn exits_at_odd_places() {
+    thread_local! {
+        static AT_THE_END: Exits = const { Exits(13) };
+    }
+    let ways: [(&str, i32, fn()); 6] = [
+        ("many", 10, || {
+            (0..8).for_each(|_| drop(go(|| std::process::exit(10))));
+            std::process::exit(10)
+        }),
+        ("blocking", 11, || gort::blocking(|| std::process::exit(11))),
+        ("unwinding", 12, || {
+            let _exits = Exits(12);
+            panic!("the end")
+        }),
+        ("thread", 13, || thread::spawn(|| AT_THE_END.with(|_| {})).join().unwrap()),
+        ("goroutine", 14, || go(|| EXITS.with(|_| {})).join().unwrap()),
+        ("child", 15, || {
+            let sent = gort::process::Command::new("sleep").arg("0.01").status().unwrap();
+            assert!(sent.success());
+            std::process::exit(15)
+        }),
+    ];
+    for (name, status, way) in ways {
+        let Some(traced) = Traced::new("exits_at_odd_places", "trace.out") else {
+            let wanted = std::env::var("GORT_TEST_WAY").unwrap();
+            let (_, _, way) = ways.iter().find(|(name, ..)| *name == wanted).unwrap();
+            run(|| {
+                work();
+                let storm = || loop {
+                    go(gort::gosched).join().unwrap();
+                };
+                (0..4).for_each(|_| drop(go(storm)));
+                way();
+                sleep(PATIENCE);
+            });
+            unreachable!("it exits");
+        };
+        let _ = way;
+        traced.env("GORT_TEST_WAY", name).end().exited(status).said_nothing().has_a_trace();
+    }
+}
+
 /// A process that works, says that it is ready, and stays.
 fn stays() {
     run(|| {
@@ -601,6 +657,7 @@ tests! {
     a_run_is_traced_from_its_start_to_the_end_of_the_process
     nothing_is_traced_unasked
     every_way_to_exit
+    exits_at_odd_places
     signals_that_end_a_process_end_its_trace
     a_signal_ends_a_trace_of_what_computes
     sigquit_ends_a_trace_too
