@@ -462,6 +462,22 @@ fn who_listens_to_signals_is_told_and_the_trace_goes_on() {
     running.end().died_of(libc::SIGINT).said_nothing().has_a_trace();
 }
 
+/// A signal that was sent while somebody listened ends nothing, though nobody listens by now.
+fn what_was_sent_to_a_listener_ends_no_trace() {
+    let Some(traced) = Traced::new("what_was_sent_to_a_listener_ends_no_trace", "t") else {
+        return run(|| {
+            work();
+            for _ in 0..2000 {
+                let signals = signal::notify(&[Signal::SIGINT]).unwrap();
+                // SAFETY: a signal with a handler, to this thread.
+                unsafe { libc::raise(libc::SIGINT) };
+                drop(signals);
+            }
+        });
+    };
+    traced.end().succeeded().said_nothing().has_a_trace();
+}
+
 fn a_directory_gets_a_file_for_each_process() {
     let test = "a_directory_gets_a_file_for_each_process";
     for trace in ["", "new/"] {
@@ -665,6 +681,7 @@ tests! {
     a_handler_that_passes_on_ends_no_trace
     a_signal_that_is_ignored_stays_so
     who_listens_to_signals_is_told_and_the_trace_goes_on
+    what_was_sent_to_a_listener_ends_no_trace
     a_directory_gets_a_file_for_each_process
     a_file_of_a_process_that_is_no_more_is_replaced
     the_version_may_be_chosen

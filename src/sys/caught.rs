@@ -114,10 +114,14 @@ pub(crate) fn poke() {
     CAME.put(0);
 }
 
-/// Waits for signals that are caught, or for [`poke`], since `turn`, which it moves on. Returns the
-/// signals. By one thread.
-pub(crate) fn wait(turn: &mut u32) -> u64 {
-    CAME.take(turn)
+/// Waits for signals that are caught, or for [`poke`], since `turn`, which it moves on. By one thread.
+pub(crate) fn wait(turn: &mut u32) {
+    CAME.wait(turn);
+}
+
+/// Takes the signals that have come and were not taken yet.
+pub(crate) fn take() -> u64 {
+    CAME.take()
 }
 
 /// The signals that are kept from a thread.
