@@ -81,10 +81,7 @@ impl Disposition {
     pub(crate) fn caught() -> Disposition {
         let mut caught = plain(note as *const () as usize);
         caught.0.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // One handler at a time on a thread: several do not fit the small signal stacks that `std`
-        // gives its threads.
-        // SAFETY: a set of its own.
-        unsafe { libc::sigfillset(&mut caught.0.sa_mask) };
+        caught.0.sa_mask = super::signal::all_but_faults();
         caught
     }
 
@@ -117,10 +114,14 @@ pub(crate) fn poke() {
     CAME.put(0);
 }
 
-/// Waits for signals that are caught, or for [`poke`], since `turn`, which it moves on. Returns the
-/// signals. By one thread.
-pub(crate) fn wait(turn: &mut u32) -> u64 {
-    CAME.take(turn)
+/// Waits for signals that are caught, or for [`poke`], since `turn`, which it moves on. By one thread.
+pub(crate) fn wait(turn: &mut u32) {
+    CAME.wait(turn);
+}
+
+/// Takes the signals that have come and were not taken yet.
+pub(crate) fn take() -> u64 {
+    CAME.take()
 }
 
 /// The signals that are kept from a thread.
