@@ -23,6 +23,10 @@ static PREVIOUS: Previous = Previous(UnsafeCell::new([MaybeUninit::uninit(); 2])
 
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
+/// What a thread brings about itself. Kept out, it would end the process at once.
+const FAULTS: [libc::c_int; 5] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP];
+
 /// Installs the handler. Called once.
 pub(crate) fn on_overflow(report: Report) {
     REPORT.store(report as *mut (), Ordering::Relaxed);
@@ -36,42 +40,31 @@ pub(crate) fn on_overflow(report: Report) {
     }
 }
 
-/// Installs a handler of the kind that gets all there is to know.
+/// Installs a handler of the kind that gets all there is to know. No other one interrupts it, but
+/// for faults: several at a time do not fit the signal stacks that `std` gives its threads, 8 KiB, of
+/// which the kernel takes more than 3 for each where there is AVX-512.
 pub(super) fn install(signal: libc::c_int, handler: usize) {
     // SAFETY: the callers' handlers touch only what their comments say.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // Not during a fault's: whoever had a use for faults may jump out of the handler, and would
-        // take the mask along.
-        action.sa_mask = if SIGNALS.contains(&signal) { no_signals() } else { all_but_faults() };
+        action.sa_mask = all_but_faults();
         libc::sigaction(signal, &action, std::ptr::null_mut());
     }
 }
 
-fn no_signals() -> libc::sigset_t {
-    // SAFETY: plain data, which is then filled in.
+/// What a handler keeps out while it runs.
+pub(super) fn all_but_faults() -> libc::sigset_t {
+    // SAFETY: plain data, filled in.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        set
-    }
-}
-
-/// What a handler keeps out while it runs. Two handlers at once do not fit the signal stacks that
-/// `std` gives its threads: 8 KiB, of which the kernel takes more than 3 for each, where there is
-/// AVX-512. Faults come all the same, and are reported as what they are.
-pub(super) fn all_but_faults() -> libc::sigset_t {
-    let mut set = no_signals();
-    // SAFETY: a set of its own.
-    unsafe {
         libc::sigfillset(&mut set);
-        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP] {
+        for fault in FAULTS {
             libc::sigdelset(&mut set, fault);
         }
+        set
     }
-    set
 }
 
 /// What a signal does now.
