@@ -35,7 +35,8 @@
 //!   [`Semaphore`](sync::Semaphore), [`ErrGroup`](sync::ErrGroup) and others.
 //! - [`time`] has timers: [`time::after`], [`time::Timer`], [`time::Ticker`]; in a [`test::bubble`]
 //!   time passes only while everybody is blocked, so tests of it take none.
-//! - [`time`] has timers and tickers; [`context`] tells work when to end, by a call or at a deadline, and carries its values.
+//! - [`context`] tells work when to end, by a call or at a deadline, and carries its values.
+//! - [`net`] has sockets; [`blocking()`] wraps whatever else blocks.
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
@@ -69,8 +70,9 @@
 //! [`JoinHandle::join`] and [`JoinHandle::join_timeout`], [`scope()`], [`block_on`] with every
 //! `.await` in its future, in [`sync`] whatever locks (not the `try_` forms), acquires, waits or
 //! runs something once, [`ErrGroup::go`](sync::ErrGroup::go) with a limit, [`select!`],
-//! [`sleep`], [`gosched`], [`trace::stop`].
-//! All other calls return on the thread they were made on. During a panic nothing changes threads.
+//! [`sleep`], [`gosched`], [`trace::stop`], and in [`net`] whatever reads, writes, connects, accepts or
+//! looks up names. Inside [`lock_os_thread`] none of them does. [`blocking()`], [`fs`] and [`process`]
+//! block the thread, and so return on it. All other calls return on the thread they were made on. During a panic nothing changes threads.
 //!
 //! `GORTDEBUG=migrate=1` makes every goroutine change threads wherever it can, to shake such
 //! mistakes out in tests. `GORTDEBUG=seed=N` perturbs the order in which goroutines run, and with
@@ -100,10 +102,21 @@
 //! deadlock, all stacks, and exit status 2. SIGQUIT (Ctrl-\) prints all stacks and does the same.
 //! Dumps ask running threads for their stacks by SIGURG, as Go does.
 //!
-//! # What it does not do yet
-//! A goroutine that calls into the system through `std` (a file, a contended `std` mutex) or
-//! computes for long keeps its processor: others run on the remaining ones. There is
-//! no network. Linux on x86-64 and aarch64 only.
+//! # Calls that block, and long computations
+//! A goroutine that waits in gort ([`chan()`], [`sync`], [`net`], [`sleep`]) costs no thread. One that
+//! blocks its thread in the system (a file, a pipe, a contended lock of `std`, a name that is looked
+//! up) does not keep its processor: [`blocking()`] gives it away at once, as do [`fs`], [`process`] and
+//! [`io`]; where a plain call of `std` blocks, the runtime takes it within some milliseconds at first
+//! and a tenth of a millisecond once that is known to happen. One that computes past its 10 ms slice
+//! loses its processor too, if others could run, and computes on as a thread beside them. Nothing in
+//! the code has to say so. [`lock_os_thread`] keeps a goroutine on its thread.
+//!
+//! The log target `gort::watchdog` names goroutines that compute (a warning) or block (an info) for
+//! 100 ms without a word to gort, with their stacks; [`metrics()`] counts them, traces show them as
+//! system calls. While a trace is taken, a thread that blocks may be interrupted by SIGURG, as in Go, to
+//! say where it is.
+//!
+//! Linux on x86-64 and aarch64 only.
 //!
 //! # Environment
 //! - `GOMAXPROCS`: how many processors run goroutines; by default as many as the process may use.
@@ -123,8 +136,8 @@
 //!   where the program file is stripped anyway; stacks then show `module+0xoffset`.
 //! - `pprof`: the module `pprof`, with profiles of goroutines, processor time, waits and locks that
 //!   `go tool pprof` opens. Off, nothing of it is there.
-//! - `http`: the module `http`, with hyper's servers and clients on goroutines, and Go's debug
-//!   endpoint, by which `go tool pprof` and `curl` get profiles and traces. Includes `pprof`.
+//! - `http` (with `pprof`): the module `http`, with what hyper's servers and clients need to run on
+//!   goroutines, and the debug endpoint `/debug/pprof/`. Off, hyper is not compiled.
 //!
 //! For good stacks, a program needs frame pointers and line tables:
 //!

@@ -87,3 +87,18 @@ fn async_bridge() {
 fn virtual_time() {
     assert_eq!(output("virtual_time", &[]), "two tests of more than an hour passed\n");
 }
+
+#[test]
+fn echo_server() {
+    assert_eq!(output("echo_server", &[]), "100 clients heard what they said\n");
+}
+
+#[test]
+fn chat() {
+    assert_eq!(output("chat", &[]), "1 came\n1: good evening\n");
+}
+
+#[test]
+fn crawl() {
+    assert_eq!(output("crawl", &["1000"]), "1000 pages, 16 at a time\n");
+}

@@ -185,6 +185,9 @@ macro_rules! ready {
         ///
         /// # Errors
         /// When the socket has been closed by `close`.
+        ///
+        /// # Panics
+        /// If it is not ready and no [`run`](crate::run()) has begun yet.
         pub fn $name(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
             self.io.poll_ready($side, cx)
         }

@@ -102,6 +102,9 @@ impl Idle {
             lists.put_p(p);
         }
         lists.ms.push(m);
+        if lists.is_unpolled() {
+            lists.keeper = Some(m);
+        }
         self.appoint(&mut lists, m);
     }
 
@@ -169,7 +172,7 @@ impl Idle {
                 return self.hand_off(p);
             }
             lists.put_p(p);
-            lists.poller.is_none() && netpoll::is_active()
+            lists.is_unpolled()
         };
         // PARK's last look, also at timers: their starters call nobody while no processor is idle.
         barrier::heavy();
@@ -242,7 +245,8 @@ impl Idle {
                 }
                 timeout => m.sleep(timeout),
             };
-            let stuck = given.is_none() && self.is_watcher(m) && is_next_stuck();
+            let is_news = given.is_some() || !events.is_empty();
+            let stuck = !is_news && self.is_watcher(m) && is_next_stuck();
             m.enter_idle();
             let rt = Inside::already(m);
             let found = netpoll::deliver(&rt, &events);
@@ -300,8 +304,7 @@ impl Idle {
         let watching = self.watching.load(Ordering::Relaxed);
         let timeout = [timer, watching.then_some(patience)].into_iter().flatten().min();
         // To wake it for what others are about to find anyway would cost them time.
-        let in_poll = netpoll::is_active()
-            && lists.poller.is_none()
+        let in_poll = lists.is_unpolled()
             && timeout != Some(Duration::ZERO)
             && !(m.do_others_poll() && watching);
         if in_poll {
@@ -315,8 +318,7 @@ impl Idle {
     fn appoint(&self, lists: &mut Lists, m: &'static M) {
         let busy = lists.ps.len() < SCHED.procs() as usize;
         let watching = self.watching.load(Ordering::Relaxed);
-        let unpolled = !busy && lists.poller.is_none() && netpoll::is_active();
-        if lists.keeper.is_none() || busy && !watching || unpolled {
+        if lists.keeper.is_none() || busy && !watching || !busy && lists.is_unpolled() {
             lists.keeper = Some(m);
         }
         if lists.is_keeper(m) && busy != watching {
@@ -379,8 +381,7 @@ impl Idle {
         }
         let watched = kept && self.watching.swap(false, Ordering::Relaxed);
         // Another idle worker takes over.
-        let is_watched = self.watching.load(Ordering::Relaxed);
-        let unpolled = netpoll::is_active() && lists.poller.is_none() && !is_watched;
+        let unpolled = lists.is_unpolled() && !self.watching.load(Ordering::Relaxed);
         if (unpolled || kept && next_timer_ns() != NEVER)
             && let Some(heir) = lists.keeper.or_else(|| lists.ms.last().copied())
         {
@@ -454,6 +455,12 @@ impl Lists {
         let p = self.pop_p()?;
         self.ms.swap_remove(at);
         Some(p)
+    }
+
+    /// Whether the network is to be polled by a sleeper, but is not: a processor is idle. Without one
+    /// the busy ones poll as they schedule.
+    fn is_unpolled(&self) -> bool {
+        self.poller.is_none() && !self.ps.is_empty() && netpoll::is_active()
     }
 
     fn is_keeper(&self, m: &'static M) -> bool {

@@ -91,6 +91,11 @@ impl Events {
         }
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == usize::from(self.interrupted)
+    }
+
     /// What the registered descriptors carry, and what happened to them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Ready)> {
         let events = self.raw().iter().map(|event| (event.u64, Ready::of(event.events)));

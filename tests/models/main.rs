@@ -8,6 +8,7 @@
 //! loom knows no asymmetric barriers: both sides of `src/sys/barrier.rs` are full fences here.
 
 mod arrivals;
+mod bed;
 mod bubble;
 mod cond;
 mod door;
@@ -19,6 +20,7 @@ mod mutations;
 mod mutex;
 mod park;
 mod parker;
+mod readiness;
 mod runnext;
 mod rw_mutex;
 mod sample_ring;

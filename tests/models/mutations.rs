@@ -4,6 +4,7 @@
 //! an unbroken copy, whose models must pass there as they do here.
 
 mod list;
+mod list_net;
 mod list_pprof;
 mod list_sync;
 mod list_time;
@@ -80,8 +81,13 @@ impl Mutation {
 #[test]
 fn every_broken_line_fails_a_model() {
     let mut package = Package::create();
-    let lists =
-        [list::MUTATIONS, list_pprof::MUTATIONS, list_sync::MUTATIONS, list_time::MUTATIONS];
+    let lists = [
+        list::MUTATIONS,
+        list_net::MUTATIONS,
+        list_pprof::MUTATIONS,
+        list_sync::MUTATIONS,
+        list_time::MUTATIONS,
+    ];
     let mutations: Vec<&Mutation> = lists.into_iter().flatten().collect();
     let models: BTreeSet<_> = mutations.iter().map(|mutation| mutation.model).collect();
     for module in models.iter().map(|model| model.0).collect::<BTreeSet<_>>() {

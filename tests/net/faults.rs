@@ -215,7 +215,7 @@ fn no_descriptor_leaks() {
     let everything = |n: usize| {
         let (server, client) = pair();
         let clone = client.try_clone().unwrap();
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             client.close().unwrap();
         }
         let (reader, writer) = server.into_split();

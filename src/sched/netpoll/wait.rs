@@ -117,6 +117,7 @@ impl Registration {
         if let Some(result) = is_over() {
             return Poll::Ready(result);
         }
+        assert!(is_started(), "gort: no runtime: futures can wait once gort::run has begun");
         let waker = cx.waker().clone();
         let rt = Inside::enter();
         let (result, unused) = self.locked(&rt, |state| match is_over() {

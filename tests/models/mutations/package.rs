@@ -10,13 +10,17 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What a copy may need besides its model's own file.
 const SOURCES: &[&str] = &[
+    "src/sched/bed.rs",
     "src/sched/bubble_count.rs",
     "src/sched/door.rs",
     "src/sched/join.rs",
     "src/sched/lock.rs",
+    "src/sched/netpoll/readiness.rs",
     "src/sched/runnext.rs",
+    "src/sched/sample_ring.rs",
     "src/sched/signal_word.rs",
     "src/sched/spinners.rs",
+    "src/sched/stack_sums.rs",
     "src/tracer/status.rs",
     "src/sched/ticket.rs",
     "src/sched/timer_state.rs",
