@@ -53,9 +53,6 @@ fn run() {
     loop {
         std::thread::sleep(pause);
         let now_ns = clock::monotonic_ns();
-        if slices.end_those_due(now_ns) {
-            retake.name_culprits(now_ns);
-        }
         if retake.round(now_ns) {
             (pause, vain) = (LOOK_MIN, 0);
         } else if vain < VAIN_LOOKS {
@@ -63,8 +60,12 @@ fn run() {
         } else {
             pause = (2 * pause).min(LOOK_MAX);
         }
-        if sleep_while_idle() {
-            (pause, vain) = (LOOK_MIN, 0);
+        if slices.end_those_due(now_ns) {
+            retake.name_culprits(now_ns);
+            // Not at every look: whoever then has work again must wake it.
+            if sleep_while_idle() {
+                (pause, vain) = (LOOK_MIN, 0);
+            }
         }
     }
 }
