@@ -4,11 +4,15 @@
 
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod calls;
 mod locked;
+mod quiet;
 mod reports;
 mod taken;
+mod traced;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
