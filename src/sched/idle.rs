@@ -111,6 +111,8 @@ impl Idle {
         let mut lists = self.lists.lock();
         let p = lists.take_out(m)?;
         self.resign(&mut lists, m);
+        drop(lists);
+        self.not_all_idle();
         Some(p)
     }
 
@@ -183,6 +185,9 @@ impl Idle {
 
     /// A processor is about to be used: sysmon must not sleep.
     fn not_all_idle(&self) {
+        // Pairs with the heavy barrier in sysmon's `sleep_while_idle`: it sees that a processor
+        // was taken, or is seen to sleep.
+        barrier::light();
         if self.all_idle.load(Ordering::Relaxed) {
             super::sysmon::wake();
         }
@@ -275,10 +280,11 @@ impl Idle {
         let wanted = is_work || next_timer_ns() <= clock::monotonic_ns();
         let own = || if wanted { lists.take_out(m) } else { None };
         let p = given.or_else(own)?;
-        let watched = self.resign(&mut lists, m);
+        let is_missed = self.resign(&mut lists, m);
         drop(lists);
-        if watched && !m.spinning.get() {
-            // Nobody watches any more: a spinning worker looks, and then watches.
+        self.not_all_idle();
+        if is_missed && !m.spinning.get() {
+            // A spinning worker looks, and then watches and keeps the time.
             SCHED.wake_one();
         }
         Some(p)
@@ -370,7 +376,8 @@ impl Idle {
         self.watching.load(Ordering::Relaxed)
     }
 
-    /// The worker is idle no longer. Returns whether it watched.
+    /// The worker is idle no longer. Returns whether somebody must take its place who is not there
+    /// yet: it watched, or kept the time of an idle processor and no other worker is idle.
     fn resign(&self, lists: &mut Lists, m: &'static M) -> bool {
         let kept = lists.is_keeper(m);
         if kept {
@@ -381,10 +388,13 @@ impl Idle {
         // Another idle worker takes over.
         let is_watched = self.watching.load(Ordering::Relaxed);
         let unpolled = netpoll::is_active() && lists.poller.is_none() && !is_watched;
-        if (unpolled || kept && next_timer_ns() != NEVER)
-            && let Some(heir) = lists.keeper.or_else(|| lists.ms.last().copied())
-        {
-            heir.poke();
+        let kept_time = kept && next_timer_ns() != NEVER;
+        if !unpolled && !kept_time {
+            return watched;
+        }
+        match lists.keeper.or_else(|| lists.ms.last().copied()) {
+            Some(heir) => heir.poke(),
+            None => return watched || !lists.ps.is_empty(),
         }
         watched
     }
