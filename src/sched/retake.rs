@@ -38,6 +38,8 @@ struct Stay {
     since_ns: u64,
     /// Its thread's processor time at the last look.
     cpu_ns: Option<u64>,
+    /// The thread was not blocked when it had used so much. To block, it has to run first.
+    is_runnable: bool,
 }
 
 /// A thread whose processor was taken.
@@ -88,7 +90,7 @@ impl Retake {
         Retake { stays, away, counted_ns: 0, computing: 0, named_ns: 0, stream }
     }
 
-    /// A round. Returns whether it took something, or is about to.
+    /// A round. Returns whether it took something.
     pub(super) fn round(&mut self, now_ns: u64) -> bool {
         self.stays.resize_with(p::count(), || None);
         let mut busy = false;
@@ -112,7 +114,7 @@ impl Retake {
         }
     }
 
-    /// Looks at one processor. Returns whether its thread does not run, or has lost it.
+    /// Looks at one processor. Returns whether its thread has lost it.
     fn look(&mut self, at: usize, p: &'static P, now_ns: u64) -> bool {
         let Some((sight, m)) = Sight::of(p) else {
             self.stays[at] = None;
@@ -120,20 +122,24 @@ impl Retake {
         };
         let cpu_ns = thread::cpu_time_ns(m.tid);
         let Some(stay) = self.stays[at].as_mut().filter(|stay| stay.sight == sight) else {
-            self.stays[at] = Some(Stay { sight, since_ns: now_ns, cpu_ns });
+            self.stays[at] = Some(Stay { sight, since_ns: now_ns, cpu_ns, is_runnable: false });
             return false;
         };
         let stands_still = std::mem::replace(&mut stay.cpu_ns, cpu_ns) == cpu_ns;
         let stay_ns = now_ns - stay.since_ns;
-        if stands_still && is_worth_taking(p, stay_ns) && thread::is_blocked(m.tid) == Some(true) {
-            self.take(m, sight, Why::Blocked, now_ns);
-            return true;
+        stay.is_runnable &= stands_still;
+        if stands_still && !stay.is_runnable && is_worth_taking(p, stay_ns) {
+            stay.is_runnable = thread::is_blocked(m.tid) != Some(true);
+            if !stay.is_runnable {
+                self.take(m, sight, Why::Blocked, now_ns);
+                return true;
+            }
         }
         if stay_ns >= SLICE_NS && could_others_run(p, now_ns) && stay_ns >= self.slice_ns(now_ns) {
             self.take(m, sight, Why::Computing, now_ns);
             return true;
         }
-        stands_still
+        false
     }
 
     fn take(&mut self, m: &'static M, sight: Sight, why: Why, now_ns: u64) {
