@@ -21,7 +21,7 @@ use super::m::{self, M};
 use super::p::P;
 use super::park::{start_running, wait_in_place};
 use super::{Inside, SCHED, metrics};
-use crate::sys::clock;
+use crate::sys::{clock, thread};
 use crate::tracer::emit::Emitter;
 use crate::tracer::status::Status;
 use crate::tracer::{self, Stream, generation, unwind};
@@ -56,7 +56,10 @@ pub(crate) struct Away(());
 
 impl Drop for Away {
     fn drop(&mut self) {
+        // The caller may want to know why its call failed; coming back keeps it on its thread.
+        let errno = thread::errno();
         drop(Inside::enter());
+        thread::set_errno(errno);
     }
 }
 

@@ -67,6 +67,20 @@ pub(crate) fn yield_now() {
     unsafe { libc::sched_yield() };
 }
 
+/// The calling thread's `errno`.
+#[inline(never)]
+pub(crate) fn errno() -> i32 {
+    // SAFETY: the calling thread's own.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets the calling thread's `errno`.
+#[inline(never)]
+pub(crate) fn set_errno(errno: i32) {
+    // SAFETY: the calling thread's own.
+    unsafe { *libc::__errno_location() = errno };
+}
+
 /// Ends the process at once, without destructors, as a fatal report does.
 pub(crate) fn abort_with_status(status: i32) -> ! {
     std::process::exit(status)
