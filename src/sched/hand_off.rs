@@ -74,7 +74,7 @@ pub(crate) fn give_away(rt: Inside) -> Option<Away> {
         e.go_syscall_begin(g, stack);
     });
     if traced.is_none() {
-        g.state.set(Status::Syscall);
+        begin_untraced(g);
     }
     m.part();
     gone(m, Why::Call);
@@ -133,7 +133,7 @@ pub(super) fn take(
 fn begin_syscall(m: &'static M, g: &'static G, p: &'static P, stream: &mut Stream) {
     let generation = tracer::generation();
     if generation == 0 {
-        return g.state.set(Status::Syscall);
+        return begin_untraced(g);
     }
     let pcs = where_is(m, g);
     // SAFETY: the door is held, so the processor and the worker's stream are the holder's.
@@ -144,6 +144,12 @@ fn begin_syscall(m: &'static M, g: &'static G, p: &'static P, stream: &mut Strea
     let begin = e.go_syscall_begin(g, stack);
     let stolen = Emitter::new(trace, stream, generation).proc_steal(m.tid, begin);
     own.skip_past(stolen);
+}
+
+/// As [`begin_syscall`], while no trace is taken. One that begins meanwhile knows no stack.
+fn begin_untraced(g: &G) {
+    g.keep_stack(0);
+    g.state.set(Status::Syscall);
 }
 
 /// The stack of a goroutine whose thread is in user code; empty if it does not say, or was asked a

@@ -129,8 +129,9 @@ impl Retake {
         let stay_ns = now_ns - stay.since_ns;
         stay.is_runnable &= stands_still;
         if stands_still && !stay.is_runnable && is_worth_taking(p, stay_ns) {
-            stay.is_runnable = thread::is_blocked(m.tid) != Some(true);
-            if !stay.is_runnable {
+            let is_blocked = thread::is_blocked(m.tid);
+            stay.is_runnable = is_blocked == Some(false);
+            if is_blocked == Some(true) {
                 self.take(m, sight, Why::Blocked, now_ns);
                 return true;
             }

@@ -2,14 +2,15 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gort::{blocking, go, gosched};
+use gort::chan::Receiver;
+use gort::{blocking, chan, go, gosched};
 
-use super::on_processors;
 use super::support::Go;
+use super::{eventually, figure, on_processors};
 
 /// A trace in memory.
 #[derive(Clone, Default)]
@@ -60,5 +61,54 @@ fn one_thread_comes_back_again_and_again_to_a_busy_processor() {
         let file = folder.path().join("trace");
         std::fs::write(&file, &*sink.0.lock().unwrap()).unwrap();
         tools.check(&[file]).unwrap();
+    });
+}
+
+#[inline(never)]
+fn parks_here(rx: &Receiver<()>) {
+    rx.recv().unwrap();
+}
+
+/// What a trace says of a goroutine that was away before it began.
+#[test]
+fn who_is_away_is_not_where_an_earlier_trace_saw_it_park() {
+    let test = "traced::who_is_away_is_not_where_an_earlier_trace_saw_it_park";
+    let Some(tools) = Go::find("a trace of calls that block") else { return };
+    on_processors(test, &["1", "2"], || {
+        for plain in [true, false] {
+            let ((tx, rx), (ends, end)) = (chan(0), mpsc::channel::<()>());
+            let first = Sink::default();
+            gort::trace::start(first.clone()).unwrap();
+            let away = go(move || {
+                parks_here(&rx);
+                parks_here(&rx);
+                match plain {
+                    true => end.recv().unwrap_err(),
+                    false => blocking(|| end.recv().unwrap_err()),
+                }
+            });
+            gort::sleep(Duration::from_millis(5));
+            tx.send(()).unwrap();
+            gort::sleep(Duration::from_millis(5));
+            gort::trace::stop().unwrap();
+            tx.send(()).unwrap();
+            let not_in_go = || figure("/sched/goroutines/not-in-go:goroutines");
+            eventually("it is away", || not_in_go() == 1);
+            let second = Sink::default();
+            gort::trace::start(second.clone()).unwrap();
+            drop(ends);
+            away.join().unwrap();
+            gort::trace::stop().unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let parsed = |sink: Sink| {
+                let file = folder.path().join("trace");
+                std::fs::write(&file, &*sink.0.lock().unwrap()).unwrap();
+                tools.check(&[file.clone()]).unwrap();
+                tools.parsed(&file).unwrap()
+            };
+            let framed = cfg!(gort_frame_pointers) && cfg!(feature = "symbolize");
+            assert_eq!(parsed(first).contains("parks_here"), framed);
+            assert!(!parsed(second).contains("parks_here"));
+        }
     });
 }
