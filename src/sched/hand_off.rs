@@ -153,11 +153,15 @@ fn begin_untraced(g: &G) {
 }
 
 /// The stack of a goroutine whose thread is in user code; empty if it does not say, or was asked a
-/// moment ago: a question costs some microseconds, and interrupts the thread's system call.
+/// moment ago: a question costs some microseconds, and interrupts the thread's system call. Where
+/// the call would fail by it, nobody asks: that a trace is taken must not change what happens.
 fn where_is(m: &'static M, g: &G) -> Vec<usize> {
     static LAST_NS: AtomicU64 = AtomicU64::new(0);
     let now = clock::monotonic_ns();
     if now - LAST_NS.load(Ordering::Relaxed) < ASK_GAP_NS {
+        return Vec::new();
+    }
+    if !thread::bears_signals(m.tid) {
         return Vec::new();
     }
     LAST_NS.store(now, Ordering::Relaxed);

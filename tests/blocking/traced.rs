@@ -112,3 +112,18 @@ fn who_is_away_is_not_where_an_earlier_trace_saw_it_park() {
         }
     });
 }
+
+/// sysmon asks threads where they are, but not in calls that would fail by it.
+#[test]
+fn a_trace_interrupts_no_call() {
+    on_processors("traced::a_trace_interrupts_no_call", &["1", "2"], || {
+        gort::trace::start(io::sink()).unwrap();
+        let receives = go(|| {
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            socket.recv(&mut [0]).unwrap_err().kind()
+        });
+        assert_eq!(receives.join().unwrap(), io::ErrorKind::WouldBlock);
+        gort::trace::stop().unwrap();
+    });
+}
