@@ -23,8 +23,9 @@ const VAIN_LOOKS: u32 = 20;
 /// ...up to this.
 const LOOK_MAX: Duration = Duration::from_millis(2);
 
-/// How long all processors are idle before it sleeps, and before that looks for a deadlock. While
-/// it is awake, whoever ends a shorter rest need not wake it.
+/// How long all processors are idle before it sleeps. Whoever ends a shorter rest need not wake it.
+const REST_NS: u64 = 10_000_000;
+/// How long it then sleeps before it looks for a deadlock.
 const NAP: Duration = Duration::from_millis(40);
 
 static WAKE: AtomicU32 = AtomicU32::new(0);
@@ -66,7 +67,8 @@ fn run() {
             pause = (2 * pause).min(LOOK_MAX);
         }
         if rest.sleep_if_long(now_ns) {
-            (pause, vain) = (LOOK_MIN, 0);
+            // Mostly for something short.
+            (pause, vain) = (LOOK_MAX / 2, VAIN_LOOKS);
         }
     }
 }
@@ -126,7 +128,7 @@ impl Rest {
             self.since_ns = None;
             return false;
         }
-        if now_ns - *self.since_ns.get_or_insert(now_ns) < NAP.as_nanos() as u64 {
+        if now_ns - *self.since_ns.get_or_insert(now_ns) < REST_NS {
             return false;
         }
         sleep_while_idle();
@@ -146,8 +148,11 @@ fn sleep_while_idle() {
     if SCHED.spinners.idle() < SCHED.procs() {
         WAKE.store(1, Ordering::Relaxed);
     } else {
-        deadlock::search();
-        futex::wait(&WAKE, 0, Some(Duration::from_secs(1)));
+        futex::wait(&WAKE, 0, Some(NAP));
+        if WAKE.load(Ordering::Relaxed) == 0 {
+            deadlock::search();
+            futex::wait(&WAKE, 0, Some(Duration::from_secs(1)));
+        }
     }
     coarse::advance();
     SCHED.idle.all_idle.store(false, Ordering::Relaxed);

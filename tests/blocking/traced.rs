@@ -103,7 +103,7 @@ fn who_is_away_is_not_where_an_earlier_trace_saw_it_park() {
             let parsed = |sink: Sink| {
                 let file = folder.path().join("trace");
                 std::fs::write(&file, &*sink.0.lock().unwrap()).unwrap();
-                tools.check(&[file.clone()]).unwrap();
+                tools.check(std::slice::from_ref(&file)).unwrap();
                 tools.parsed(&file).unwrap()
             };
             let framed = cfg!(gort_frame_pointers) && cfg!(feature = "symbolize");
