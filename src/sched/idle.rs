@@ -115,6 +115,8 @@ impl Idle {
         let mut lists = self.lists.lock();
         let p = lists.take_out(m)?;
         self.resign(&mut lists, m);
+        drop(lists);
+        self.not_all_idle();
         Some(p)
     }
 
@@ -187,6 +189,9 @@ impl Idle {
 
     /// A processor is about to be used: sysmon must not sleep.
     fn not_all_idle(&self) {
+        // Pairs with the heavy barrier in sysmon's `sleep_while_idle`: it sees that a processor
+        // was taken, or is seen to sleep.
+        barrier::light();
         if self.all_idle.load(Ordering::Relaxed) {
             super::sysmon::wake();
         }
@@ -282,6 +287,7 @@ impl Idle {
         let p = given.or_else(own)?;
         let watched = self.resign(&mut lists, m);
         drop(lists);
+        self.not_all_idle();
         if watched && !m.spinning.get() {
             // Nobody watches any more: a spinning worker looks, and then watches.
             SCHED.wake_one();
@@ -394,10 +400,16 @@ impl Idle {
         m.owes_keeper.set(false);
         let lists = self.lists.lock();
         let unpolled = lists.is_unpolled() && !self.watching.load(Ordering::Relaxed);
-        if (unpolled || next_timer_ns() < self.keeper_ns.load(Ordering::Relaxed))
-            && let Some(heir) = lists.keeper.or_else(|| lists.ms.last().copied())
-        {
-            heir.poke();
+        if !unpolled && next_timer_ns() >= self.keeper_ns.load(Ordering::Relaxed) {
+            return;
+        }
+        match lists.keeper.or_else(|| lists.ms.last().copied()) {
+            Some(heir) => heir.poke(),
+            None => {
+                // A new one, if there is a processor to become idle with.
+                drop(lists);
+                SCHED.wake_one();
+            }
         }
     }
 

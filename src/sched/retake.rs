@@ -38,6 +38,8 @@ struct Stay {
     since_ns: u64,
     /// Its thread's processor time at the last look.
     cpu_ns: Option<u64>,
+    /// The thread was not blocked when it had used so much. To block, it has to run first.
+    is_runnable: bool,
 }
 
 /// A thread whose processor was taken.
@@ -120,13 +122,18 @@ impl Retake {
         };
         let cpu_ns = thread::cpu_time_ns(m.tid);
         let Some(stay) = self.stays[at].as_mut().filter(|stay| stay.sight == sight) else {
-            self.stays[at] = Some(Stay { sight, since_ns: now_ns, cpu_ns });
+            self.stays[at] = Some(Stay { sight, since_ns: now_ns, cpu_ns, is_runnable: false });
             return false;
         };
         let stands_still = std::mem::replace(&mut stay.cpu_ns, cpu_ns) == cpu_ns;
         let stay_ns = now_ns - stay.since_ns;
-        if stands_still && is_worth_taking(p, stay_ns) && thread::is_blocked(m.tid) == Some(true) {
-            return self.take(m, sight, Why::Blocked, now_ns);
+        stay.is_runnable &= stands_still;
+        if stands_still && !stay.is_runnable && is_worth_taking(p, stay_ns) {
+            let is_blocked = thread::is_blocked(m.tid);
+            stay.is_runnable = is_blocked == Some(false);
+            if is_blocked == Some(true) {
+                return self.take(m, sight, Why::Blocked, now_ns);
+            }
         }
         if stay_ns >= SLICE_NS && could_others_run(p, now_ns) && stay_ns >= self.slice_ns(now_ns) {
             return self.take(m, sight, Why::Computing, now_ns);
