@@ -153,6 +153,24 @@ impl Mask {
     }
 }
 
+/// Takes back a signal that was sent to the process and that no thread has got yet. (To ignore it for
+/// a moment would do so as well, but a program that is started in that moment ignores it for good.)
+#[inline(never)]
+pub(crate) fn forget(signal: i32) {
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: sets on this stack; the thread's mask is what it was in the end.
+    unsafe {
+        let (mut set, mut before): (libc::sigset_t, libc::sigset_t) = std::mem::zeroed();
+        libc::sigaddset(&mut set, signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
+        // Some may be there several times, and others may interrupt.
+        while libc::sigtimedwait(&set, std::ptr::null_mut(), &now) > 0
+            || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        {}
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+    }
+}
+
 /// Sends the process a signal.
 #[inline(never)]
 pub(crate) fn raise(signal: i32) {
