@@ -224,6 +224,28 @@ fn what_was_sent_to_a_listener_does_not_end_the_process() {
     });
 }
 
+/// Not even for a moment: who is started then would ignore it for good.
+#[test]
+fn no_program_is_started_that_ignores_signals() {
+    alone("no_program_is_started_that_ignores_signals", || {
+        let (stop, stops) = chan::<()>(0);
+        let listens = thread::spawn(move || {
+            while stops.try_recv() == Err(gort::chan::TryRecvError::Empty) {
+                drop(signal::notify(&[Signal::SIGUSR1]).unwrap());
+            }
+        });
+        for _ in 0..200 {
+            let mut command = std::process::Command::new("grep");
+            let output = command.args(["SigIgn", "/proc/self/status"]).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let set = u64::from_str_radix(text.split_whitespace().last().unwrap(), 16).unwrap();
+            assert_eq!(set & 1 << (Signal::SIGUSR1.number() - 1), 0, "{text}");
+        }
+        drop(stop);
+        listens.join().unwrap();
+    });
+}
+
 /// What was sent before belongs to those who listened then.
 #[test]
 fn what_was_sent_before_does_not_count() {

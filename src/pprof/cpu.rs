@@ -101,6 +101,8 @@ fn begin(out: Box<dyn Write + Send>) -> io::Result<Running> {
     let told = Arc::clone(&end);
     let collect = move || {
         let collected = collect(&sampler, &told);
+        // Once it is sent, the next profile may begin.
+        drop(sampler);
         let _ = tx.try_send(collected);
     };
     std::thread::Builder::new().name("gort-cpu-profile".into()).spawn(collect)?;

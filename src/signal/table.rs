@@ -131,12 +131,9 @@ impl Table {
         let at = self.listeners.iter().position(|l| l.number == number)?;
         let listener = self.listeners.swap_remove(at);
         let stay = self.listeners.iter().fold(0, |set, l| set | l.signals);
-        for signal in each(listener.signals & !stay & self.ends) {
-            // What is on its way was meant for the listener, as in `restore`.
-            if Disposition::of(signal.number()).is_caught() {
-                let _ = Disposition::ignored().set(signal.number());
-            }
-        }
+        // What is on its way was meant for the listener, as in `restore`.
+        each(listener.signals & !stay & self.ends)
+            .for_each(|signal| caught::forget(signal.number()));
         self.apply_all(listener.signals);
         caught::poke();
         Some(listener.sender)
@@ -248,12 +245,9 @@ impl Table {
 }
 
 /// Lets a signal do what it did before. What was sent until now was meant for those who listened,
-/// and is not to end the process, by default or by a dump: the system forgets it when the signal is
-/// ignored. (Not SIGCHLD, whose children it would forget too.)
+/// and is not to end the process, by default or by a dump.
 fn restore(signal: Signal, before: Disposition) -> io::Result<()> {
-    if signal != Signal::SIGCHLD {
-        Disposition::ignored().set(signal.number())?;
-    }
+    caught::forget(signal.number());
     before.set(signal.number())
 }
 

@@ -134,6 +134,20 @@ fn a_handler_that_comes_in_between_stays() {
     assert_eq!(handler(), libc::SIG_DFL);
 }
 
+/// The end of the thread that collected for one profile does not end the next.
+#[test]
+fn a_profile_right_after_another() {
+    if !is_alone("handler::a_profile_right_after_another") {
+        return;
+    }
+    for n in 0..500 {
+        pprof::start_cpu_profile(io::sink()).unwrap();
+        thread::sleep(Duration::from_micros(200));
+        assert_ne!(handler(), libc::SIG_DFL, "profile {n} takes no samples");
+        pprof::stop_cpu_profile().unwrap();
+    }
+}
+
 /// In a test bubble, whose channels are no other thread's.
 #[test]
 fn profiles_of_bubbles() {
