@@ -228,7 +228,7 @@ fn steal_next(victim: &P, now_ns: u64, eyed: &mut Option<Eyed>) -> Option<&'stat
 /// place: whoever made that visible may have relied on this one.
 fn stop_spinning(m: &'static M) {
     m.spinning.set(false);
-    if SCHED.spinners.stop_spinning() && SCHED.spinners.idle() != 0 {
+    if SCHED.spinners.found_work() {
         SCHED.spinners.before_last_look();
         if is_work_anywhere(!SCHED.idle.is_watched()) {
             SCHED.wake_one();

@@ -3,6 +3,8 @@
 //! ```text
 //! SUBMIT  make the work visible; light barrier; idle == 0 or spinning != 0 ? done
 //!         : spinning 0 -> 1, start a thread (which begins life spinning)
+//! FIND    spinning -= 1; it was the last, and idle != 0 ? heavy barrier; look at every queue once
+//!         more; work there ? as SUBMIT
 //! PARK    give the processor up (idle += 1); if spinning: spinning -= 1;
 //!         heavy barrier; look at every queue once more; work there ? take a processor, go on
 //! ```
@@ -12,7 +14,7 @@
 //! SUBMIT stores the work and loads the counters, PARK stores the counters and loads the queues:
 //! Dekker once more. `tests/models` checks this file with loom.
 
-use crate::sys::sync::{AtomicU32, Ordering, heavy_barrier, light_barrier};
+use crate::sys::sync::{AtomicU32, Ordering, full_barrier, heavy_barrier, light_barrier};
 
 /// The two counters. See the module documentation.
 pub(crate) struct Spinners {
@@ -62,6 +64,17 @@ impl Spinners {
     pub(crate) fn stop_spinning(&self) -> bool {
         // ORDERING: AcqRel, pairs with `claim`.
         self.spinning.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// A spinning thread found work. Returns whether it was the last one, while a processor is idle:
+    /// then it looks at the queues once more, after a heavy barrier, and wakes another thread if
+    /// there is more, for who submitted it may have relied on this one.
+    #[must_use]
+    pub(crate) fn found_work(&self) -> bool {
+        self.stop_spinning() && {
+            full_barrier();
+            self.idle() != 0
+        }
     }
 
     /// PARK, after the counters changed and before the last look at the queues.

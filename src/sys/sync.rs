@@ -5,6 +5,14 @@ pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
 
 pub(crate) use super::barrier::{heavy as heavy_barrier, light as light_barrier};
 
+/// A full fence, for the rare side where the frequent one needs none: x86 and arm show stores to
+/// all others at once.
+pub(crate) fn full_barrier() {
+    // ORDERING: orders a store before it with loads after it; pairs with the Acquire of whoever
+    // loads both places.
+    std::sync::atomic::fence(Ordering::SeqCst);
+}
+
 /// Sleeps while `word` holds `expected`; may return early.
 pub(crate) fn wait_while(word: &AtomicU32, expected: u32) {
     super::futex::wait(word, expected, None);

@@ -161,8 +161,11 @@ impl World {
 
     /// `find::stop_spinning`.
     fn stop_spinning(&self, me: usize) {
-        if self.workers[me].set_spinning(false) && self.spinners.stop_spinning() {
-            self.wake_one();
+        if self.workers[me].set_spinning(false) && self.spinners.found_work() {
+            self.spinners.before_last_look();
+            if self.queue.load(Ordering::Relaxed) != 0 {
+                self.wake_one();
+            }
         }
     }
 

@@ -41,6 +41,11 @@ pub(crate) fn heavy_barrier() {
     fence(Ordering::SeqCst);
 }
 
+/// As it is.
+pub(crate) fn full_barrier() {
+    fence(Ordering::SeqCst);
+}
+
 thread_local! {
     /// Who sleeps on which word. loom runs all threads of a model on one thread of the system.
     static SLEEPERS: RefCell<HashMap<usize, Vec<Thread>>> = RefCell::default();
