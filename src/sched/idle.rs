@@ -32,6 +32,8 @@ pub(crate) struct Idle {
     lists: Mutex<Lists>,
     /// When the keeper wakes; [`NEVER`] while it knows of no timer or there is none.
     keeper_ns: AtomicU64,
+    /// How long the watcher sleeps between looks.
+    patience_ns: AtomicU64,
     /// The keeper also looks after the `runnext` slots of busy processors.
     watching: AtomicBool,
     /// All have nothing to do: sysmon sleeps.
@@ -66,6 +68,7 @@ impl Idle {
                 no_thread: None,
             }),
             keeper_ns: AtomicU64::new(NEVER),
+            patience_ns: AtomicU64::new(WATCH.as_nanos() as u64),
             watching: AtomicBool::new(false),
             all_idle: AtomicBool::new(false),
         }
@@ -239,8 +242,8 @@ impl Idle {
     /// One of the idle workers, the keeper, wakes for the earliest timer of all and for the network,
     /// and while others are busy, now and then to look after their `runnext` slots.
     pub(super) fn sleep(&self, m: &'static M) -> (&'static P, GList) {
-        let mut patience = WATCH;
         loop {
+            let patience = Duration::from_nanos(self.patience_ns.load(Ordering::Relaxed));
             let rest = self.keep_time(m, patience);
             let mut events = Events::new();
             let given = match rest.timeout {
@@ -252,7 +255,7 @@ impl Idle {
                 timeout => m.sleep(timeout),
             };
             let is_news = given.is_some() || !events.is_empty();
-            let stuck = !is_news && self.is_watcher(m) && is_next_stuck();
+            let stuck = !is_news && self.is_watcher(m) && self.is_next_stuck();
             m.enter_idle();
             let rt = Inside::already(m);
             let found = netpoll::deliver(&rt, &events);
@@ -263,7 +266,6 @@ impl Idle {
             // Every processor is busy.
             netpoll::ready(&rt, found);
             drop(rt);
-            patience = (2 * patience).min(WATCH_MAX);
         }
     }
 
@@ -351,10 +353,11 @@ impl Idle {
     fn until_next_timer(&self, lists: &Lists) -> Option<Duration> {
         loop {
             let next = next_timer_ns();
-            self.keeper_ns.store(next, Ordering::Relaxed);
-            // Pairs with the light barrier in `timer_added`: an earlier timer added meanwhile is
-            // seen here, or its adder sees our time and pokes us.
-            barrier::heavy();
+            if self.keeper_ns.swap(next, Ordering::Relaxed) != next {
+                // Pairs with the light barrier in `timer_added`: an earlier timer added meanwhile is
+                // seen here, or its adder sees our time and pokes us.
+                barrier::heavy();
+            }
             if next_timer_ns() >= next {
                 break (next != NEVER).then(|| {
                     let left = next.saturating_sub(clock::monotonic_ns());
@@ -364,6 +367,15 @@ impl Idle {
                 });
             }
         }
+    }
+
+    /// A look of the watcher: often where that finds something, less often where it does not.
+    fn is_next_stuck(&self) -> bool {
+        let is_stuck = is_next_stuck();
+        let patience = Duration::from_nanos(self.patience_ns.load(Ordering::Relaxed));
+        let patience = if is_stuck { WATCH } else { (2 * patience).min(WATCH_MAX) };
+        self.patience_ns.store(patience.as_nanos() as u64, Ordering::Relaxed);
+        is_stuck
     }
 
     fn is_watcher(&self, m: &'static M) -> bool {

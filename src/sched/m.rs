@@ -20,6 +20,9 @@ use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
 use crate::tracer::unwind::{self, MAX_PCS};
 
+/// The slices of the kernel's that workers wish for: what a worker has to do when it wakes is mostly
+/// short, and somebody waits for it.
+const SLICE_NS: u64 = 100_000;
 /// The most worker threads, as Go's.
 const MAX_THREADS: usize = 10_000;
 
@@ -99,6 +102,7 @@ impl M {
         own_threads::count_me();
         signal::install_alternate_stack();
         let tid = thread::id();
+        thread::wish_slice(tid, SLICE_NS);
         sampler::worker_started(tid);
         let mut all = ALL.lock();
         let m = Box::leak(Box::new(M {
@@ -160,12 +164,18 @@ impl M {
 
     /// From `now_ns` on it has no processor. By itself, or by whoever holds its door.
     pub(super) fn gone(&self, why: Why, now_ns: u64) {
+        if why == Why::Computing {
+            thread::wish_slice(self.tid, 0); // it is in no hurry
+        }
         self.away_why.store(why as u8, Ordering::Relaxed);
         self.away_ns.store(now_ns, Ordering::Relaxed);
     }
 
     /// It is inside again, since `now_ns`. Returns for how many nanoseconds it was away.
     pub(super) fn came_back(&self, now_ns: u64) -> u64 {
+        if self.away().is_some_and(|(_, why)| why == Why::Computing) {
+            thread::wish_slice(self.tid, SLICE_NS);
+        }
         now_ns.saturating_sub(self.away_ns.swap(0, Ordering::Relaxed))
     }
 

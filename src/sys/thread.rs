@@ -92,6 +92,42 @@ pub(crate) fn wake_precisely() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }
 
+/// `struct sched_attr` of `sched_setattr(2)`, in its first version.
+#[repr(C)]
+#[derive(Default)]
+struct SchedAttr {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    runtime_ns: u64,
+    deadline_ns: u64,
+    period_ns: u64,
+}
+
+/// Asks the kernel to run thread `tid` of this process in slices of so many nanoseconds (0.1 to 100
+/// ms; 0 for what is usual), where it is an ordinary thread: one with a short slice that wakes runs
+/// before one with a long slice that has not used it up. Older kernels than 6.12 have no slices to
+/// choose. A wish only: whether it is granted does not matter.
+///
+/// Source: `kernel/sched/syscalls.c`, `__setparam_fair`; Stoica and Abdel-Wahab, "Earliest eligible
+/// virtual deadline first", 1995.
+#[inline(never)]
+pub(crate) fn wish_slice(tid: u64, slice_ns: u64) {
+    const SIZE: u32 = size_of::<SchedAttr>() as u32;
+    const ORDINARY: u32 = libc::SCHED_OTHER as u32;
+    let mut attr = SchedAttr::default();
+    // SAFETY: a place of the size that is named.
+    let got = unsafe { libc::syscall(libc::SYS_sched_getattr, tid, &raw mut attr, SIZE, 0) };
+    if got == 0 && attr.policy == ORDINARY {
+        attr = SchedAttr { size: SIZE, policy: ORDINARY, nice: attr.nice, ..SchedAttr::default() };
+        attr.runtime_ns = slice_ns;
+        // SAFETY: as above.
+        unsafe { libc::syscall(libc::SYS_sched_setattr, tid, &raw const attr, 0) };
+    }
+}
+
 /// Lets another thread run on this processor.
 #[inline(never)]
 pub(crate) fn yield_now() {
