@@ -33,5 +33,12 @@ use crate::sched::{Inside, hand_off};
 /// What the runtime does around a system call (`entersyscallblock`, `exitsyscall`).
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     let _away = hand_off::give_away(Inside::enter_to_block());
+    call(f)
+}
+
+/// Never inlined, so that no compiler keeps the address of a thread-local, such as `errno`'s, that
+/// `f` uses and that the caller has used on another thread.
+#[inline(never)]
+fn call<T>(f: impl FnOnce() -> T) -> T {
     f()
 }

@@ -36,8 +36,7 @@
 //! - [`time`] has timers: [`time::after`], [`time::Timer`], [`time::Ticker`]; in a [`test::bubble`]
 //!   time passes only while everybody is blocked, so tests of it take none.
 //! - [`context`] tells work when to end, by a call or at a deadline, and carries its values.
-//! - [`net`] has sockets, [`fs`], [`process`], [`io`] and [`signal`] the rest of the system, and
-//!   [`blocking()`] wraps whatever else blocks.
+//! - [`net`] has sockets; [`blocking()`] wraps whatever else blocks.
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use hyper::body::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::pace::{Alarm, Pace};
@@ -208,11 +209,24 @@ pub(super) struct PacedIo<T> {
     io: Io<T>,
     pace: Rc<Pace>,
     alarm: Alarm,
+    /// What has been read already, and is to be read again.
+    ahead: Bytes,
 }
 
 impl<T: Socket> PacedIo<T> {
     pub(super) fn new(socket: T, pace: Rc<Pace>) -> PacedIo<T> {
-        PacedIo { io: Io::new(socket), pace, alarm: Alarm::default() }
+        PacedIo { io: Io::new(socket), pace, alarm: Alarm::default(), ahead: Bytes::new() }
+    }
+
+    /// Takes back what was read and not used.
+    pub(super) fn give_back(&mut self, read: Bytes) {
+        self.ahead = read;
+    }
+
+    /// Ready once there is something to read.
+    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // What is wrong with the socket shows in the read.
+        self.io.socket.poll_read_ready(cx).map(drop)
     }
 
     /// A write, unless it is too late for it.
@@ -221,6 +235,7 @@ impl<T: Socket> PacedIo<T> {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut Io<T>>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.pace.writes();
         let Some(deadline) = self.pace.write_deadline() else {
             return write(Pin::new(&mut self.io), cx);
         };
@@ -239,8 +254,14 @@ impl<T: Socket> Read for PacedIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let n = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(n));
+            self.pace.received();
+            return Poll::Ready(Ok(()));
+        }
         let read = Pin::new(&mut self.io).poll_read(cx, buffer);
         if read.is_ready() {
             self.pace.received();
@@ -270,8 +291,10 @@ impl<T: Socket> Write for PacedIo<T> {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper comes here when it has written all that it had to write.
+        self.pace.has_written();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,7 +2,7 @@
 //! [debug endpoint](debug).
 //!
 //! [`serve`] serves a listener, each connection on a goroutine of its own. The service is hyper's
-//! [`Service`](hyper::service::Service), mostly an `async fn`; it may also block, as a handler in Go
+//! [`Service`], mostly an `async fn`; it may also block, as a handler in Go
 //! does, and then nobody but its own connection waits.
 //!
 //! For everything else that hyper does there are [`Io`], [`GoExecutor`] and [`GoTimer`], by which

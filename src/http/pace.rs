@@ -5,6 +5,7 @@
 //! for something that has a limit, and one that has become useless is left to go off.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +14,10 @@ use hyper::header::HeaderValue;
 
 use super::date::DateCache;
 use crate::time::{Instant, Sleep, sleep_async};
+
+/// How long a connection is idle before it gives its buffers up. To get them again costs about as
+/// much as a tenth of a request.
+const REST_AFTER: Duration = Duration::from_millis(100);
 
 /// A server's limits.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +47,12 @@ pub(super) struct Pace {
     /// When the phase must be over; set when the connection first waits in it.
     read_deadline: Cell<Option<Instant>>,
     write_deadline: Cell<Option<Instant>>,
+    /// Something may wait to be written.
+    is_writing: Cell<bool>,
+    /// The last request had a body, which somebody may still be reading.
+    has_body: Cell<bool>,
+    /// When the connection became idle.
+    idle_since: Cell<Instant>,
     date: RefCell<DateCache>,
 }
 
@@ -52,6 +63,9 @@ impl Pace {
             phase: Cell::new(Phase::New),
             read_deadline: Cell::new(None),
             write_deadline: Cell::new(None),
+            is_writing: Cell::new(false),
+            has_body: Cell::new(false),
+            idle_since: Cell::new(Instant::now()),
             date: RefCell::new(DateCache::default()),
         }
     }
@@ -75,8 +89,9 @@ impl Pace {
     }
 
     /// A request's header is complete.
-    pub(super) fn requested(&self) {
+    pub(super) fn requested(&self, has_body: bool) {
         self.enter(Phase::Busy);
+        self.has_body.set(has_body);
         self.write_deadline
             .set(self.limits.write.and_then(|limit| Instant::now().checked_add(limit)));
     }
@@ -84,6 +99,25 @@ impl Pace {
     /// The response is complete, or will never be.
     pub(super) fn answered(&self) {
         self.enter(Phase::Idle);
+        self.idle_since.set(Instant::now());
+    }
+
+    /// Something is written.
+    pub(super) fn writes(&self) {
+        self.is_writing.set(true);
+    }
+
+    /// Everything has been written.
+    pub(super) fn has_written(&self) {
+        self.is_writing.set(false);
+    }
+
+    /// When the connection, if nothing happens until then, needs no buffers any more. `None`:
+    /// something is under way.
+    pub(super) fn rest(&self) -> Option<Instant> {
+        let is_idle = matches!(self.phase.get(), Phase::New | Phase::Idle);
+        let may_rest = is_idle && !self.is_writing.get() && !self.has_body.get();
+        may_rest.then(|| self.idle_since.get().checked_add(REST_AFTER)).flatten()
     }
 
     fn enter(&self, phase: Phase) {
@@ -110,7 +144,7 @@ impl Pace {
     }
 }
 
-/// Wakes a connection at its deadline.
+/// Wakes a connection at its deadline. It is always polled with the same waker.
 #[derive(Default)]
 pub(super) struct Alarm {
     sleep: Option<(Instant, Sleep)>,
@@ -119,26 +153,18 @@ pub(super) struct Alarm {
 impl Alarm {
     /// Ready once the deadline has passed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        if Instant::now() >= deadline {
+        let now = Instant::now();
+        if now >= deadline {
             return Poll::Ready(());
         }
-        loop {
-            match &mut self.sleep {
-                // One that ends too early wakes the connection once for nothing, which costs less
-                // than a new one for every request.
-                Some((when, sleep)) if *when <= deadline => {
-                    if Pin::new(sleep).poll(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    self.sleep = None;
-                    if Instant::now() >= deadline {
-                        return Poll::Ready(());
-                    }
-                }
-                _ => {
-                    let left = deadline.duration_since(Instant::now());
-                    self.sleep = Some((deadline, sleep_async(left)));
-                }
+        match &self.sleep {
+            // One that ends too early wakes the connection once for nothing, which costs less than
+            // a new one for every request.
+            Some((when, _)) if now < *when && *when <= deadline => Poll::Pending,
+            _ => {
+                let sleep = sleep_async(deadline.duration_since(now));
+                let (_, sleep) = self.sleep.insert((deadline, sleep));
+                Pin::new(sleep).poll(cx)
             }
         }
     }

@@ -40,7 +40,7 @@ where
     type Future = Answer<S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Answer<S::Future> {
-        self.pace.requested();
+        self.pace.requested(!request.body().is_end_stream());
         if let Some(timeout) = self.pace.write_timeout() {
             request.extensions_mut().insert(WriteTimeout(timeout));
         }

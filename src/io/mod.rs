@@ -28,7 +28,7 @@ const COPY_BYTES: usize = 64 << 10;
 /// Copies all that `reader` has to `writer`, and returns how many bytes that was.
 ///
 /// It calls nothing but their `read` and `write_all`: what those are is what they block. The types
-/// of [`fs`](crate::fs) and [`process`](crate::process) let others run; around
+/// of [`fs`](crate::fs), [`net`](crate::net) and [`process`](crate::process) let others run; around
 /// types of `std` put [`blocking`](crate::blocking). [`fs::copy`](crate::fs::copy) copies files in
 /// the kernel.
 ///

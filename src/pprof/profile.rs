@@ -152,12 +152,23 @@ impl Builder {
         id
     }
 
+    /// The stack up to where it leads to what is no code: functions without frame pointers, as in
+    /// the C library, break the chain.
+    fn code<'a>(&self, pcs: &'a [usize]) -> &'a [usize] {
+        let is_in =
+            |m: &Mapping, pc: usize| (m.memory_start..=m.memory_limit).contains(&(pc as u64));
+        let is_code = |pc: usize| self.profile.mapping.iter().any(|m| is_in(m, pc));
+        let end = pcs.iter().skip(1).position(|&pc| !is_code(pc)).map_or(pcs.len(), |n| n + 1);
+        &pcs[..end]
+    }
+
     /// The locations of a stack, innermost first.
     fn stack(&mut self, stack: Stack<'_>) -> Vec<u64> {
-        let placed = self.names.stack(stack.pcs, stack.site, self.inner);
+        let pcs = self.code(stack.pcs);
+        let placed = self.names.stack(pcs, stack.site, self.inner);
         let calls = placed.chunk_by(|a, b| a.call.is_some() && a.call == b.call);
         // What lies before a return address is the call.
-        let address = |call: usize| stack.pcs[call].wrapping_sub(1) as u64;
+        let address = |call: usize| pcs[call].wrapping_sub(1) as u64;
         calls.map(|frames| self.location(frames[0].call.map_or(0, address), frames)).collect()
     }
 

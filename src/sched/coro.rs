@@ -134,6 +134,27 @@ impl Coro {
     }
 }
 
+/// Gives back the memory of the current goroutine's stack that is not in use now, as before a long
+/// wait. Does nothing on plain threads.
+#[cfg(feature = "http")]
+#[inline(never)]
+pub(crate) fn discard_unused_stack() {
+    /// What this function and those that it calls may use.
+    const OWN_BYTES: usize = 2048;
+    const PAGE_BYTES: usize = 4096;
+    let Some(g) = super::current_g() else { return };
+    // SAFETY: a running goroutine has a coroutine, which is its own.
+    let low = unsafe { &*g.coro.get() }.region.low().next_multiple_of(PAGE_BYTES);
+    let here = 0_u8;
+    let end = ((&raw const here).addr() - OWN_BYTES) & !(PAGE_BYTES - 1);
+    if end > low {
+        let base = std::ptr::with_exposed_provenance_mut(low);
+        // SAFETY: these pages are of the stack that this runs on, below what is in use. Handlers of
+        // signals that run there in between have returned by then.
+        unsafe { crate::sys::memory::discard(base, end - low) };
+    }
+}
+
 /// The root function of every goroutine's stack.
 #[inline(never)]
 fn root(coro: &Coro, yielder: &Yielder<(), ()>) {

@@ -44,6 +44,18 @@ pub(crate) unsafe fn advise_huge_pages(base: *mut u8, len: usize) {
     unsafe { libc::madvise(base.cast(), len, libc::MADV_HUGEPAGE) };
 }
 
+/// Gives the memory of whole pages back; they are zero when they are touched again. A failure costs
+/// memory only.
+///
+/// # Safety
+/// Nobody needs what is there.
+#[cfg(feature = "http")]
+#[inline(never)]
+pub(crate) unsafe fn discard(base: *mut u8, len: usize) {
+    // SAFETY: by the caller's promise.
+    unsafe { libc::madvise(base.cast(), len, libc::MADV_DONTNEED) };
+}
+
 /// Makes every access to the range fault.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 mod process;
 
 mod calls;
+mod limits;
 mod locked;
 mod reports;
 mod taken;

@@ -125,3 +125,37 @@ fn there_are_no_more_connections_than_allowed() {
     assert_eq!(get(address, "/hello").status, 200);
     server.shutdown();
 }
+
+/// A connection that has been idle gives its buffers up, and goes on as before.
+#[test]
+fn idle_connections_rest_and_wake() {
+    let server = Server::new();
+    let address = start(&server);
+    let (mut client, mut fresh) = (Client::connect(address), Client::connect(address));
+    for pause_ms in [0, 50, 90, 100, 110, 150, 300] {
+        thread::sleep(Duration::from_millis(pause_ms));
+        assert_eq!(client.get("/hello").unwrap().text(), "hello");
+        assert_eq!(client.get("/lines/50").unwrap().body.len(), 140);
+        client.send(&request("POST", "/echo", "body")).unwrap();
+        assert_eq!(client.answer(true).unwrap().text(), "body");
+    }
+    // Half a request with the one before it, and the rest after a rest.
+    let (now, later) =
+        ("GET /hello HTTP/1.1\r\nHost: test\r\n\r\nGET /hel", "lo HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.send(now).unwrap();
+    assert_eq!(client.answer(true).unwrap().text(), "hello");
+    thread::sleep(Duration::from_millis(300));
+    client.send(later).unwrap();
+    assert_eq!(client.answer(true).unwrap().text(), "hello");
+    // A connection's first request after a rest; an answer that is read after one.
+    assert_eq!(fresh.get("/hello").unwrap().text(), "hello");
+    fresh.send(&request("GET", "/large/20000000", "")).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(fresh.answer(true).unwrap().body.len(), 20_000_000);
+    assert_eq!(server.connections(), 2);
+    thread::sleep(Duration::from_millis(300));
+    drop(fresh);
+    eventually("the rest of the other one ends", || server.connections() == 1);
+    server.shutdown();
+    assert!(client.is_closed());
+}

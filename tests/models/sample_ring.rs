@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::explore::check;
+use crate::explore::{check, check_pair};
 use crate::sys::sync::Ordering;
 use source::Ring;
 
@@ -67,6 +67,16 @@ fn records_are_whole_and_none_comes_twice() {
 }
 
 #[test]
+fn a_record_comes_whole() {
+    check_pair(
+        || Pair::new(1),
+        |ring| assert!(push(ring, 7)),
+        |ring| assert!(pop(ring).is_none_or(|value| value == 7)),
+        |_| (),
+    );
+}
+
+#[test]
 fn slots_are_used_again() {
     check(|| {
         let ring = Arc::new(Pair::new(1));
@@ -79,5 +89,7 @@ fn slots_are_used_again() {
         let first = reader.join().unwrap();
         assert_eq!(first, Some(1));
         assert_eq!(pop(&ring), second.then_some(2));
+        assert!(push(&ring, 3), "there is room");
+        assert_eq!(pop(&ring), Some(3));
     });
 }

@@ -53,6 +53,9 @@ fn build(example: &str, profile: &Path) {
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--example"]);
     command.args([example, "--profile", if name == "debug" { "dev" } else { name }]);
     command.arg("--target-dir").arg(target);
+    if cfg!(feature = "http") {
+        command.args(["--features", "http"]);
+    }
     if !cfg!(feature = "symbolize") {
         command.arg("--no-default-features");
     }

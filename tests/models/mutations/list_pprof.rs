@@ -6,7 +6,7 @@ use super::list::instead;
 const RING: &str = "src/sched/sample_ring.rs";
 const SUMS: &str = "src/sched/stack_sums.rs";
 
-const WHOLE: (&str, &str) = ("sample_ring", "records_are_whole_and_none_comes_twice");
+const WHOLE: (&str, &str) = ("sample_ring", "a_record_comes_whole");
 const AGAIN: (&str, &str) = ("sample_ring", "slots_are_used_again");
 const SAME: (&str, &str) = ("stack_sums", "two_add_the_same_stack");
 

@@ -1,0 +1,86 @@
+//! The servers that are compared: how each is built, started and ended.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+pub(crate) const NAMES: [&str; 2] = ["gort", "go"];
+
+/// A server, or why there is none.
+pub(crate) struct System {
+    pub(crate) name: &'static str,
+    program: Result<PathBuf, String>,
+}
+
+impl System {
+    /// Builds the program if need be.
+    pub(crate) fn build(name: &'static str) -> System {
+        let program = match name {
+            "gort" => std::env::current_exe().map_err(|error| error.to_string()),
+            _ => build_go(),
+        };
+        System { name, program }
+    }
+
+    /// Starts the server in a process of its own.
+    pub(crate) fn start(&self, procs: usize) -> Result<Server, String> {
+        let mut command = Command::new(self.program.clone()?);
+        if self.name == "gort" {
+            command.args(["--child", "server"]);
+        }
+        command.env("GOMAXPROCS", procs.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("not started: {error}"))?;
+        let mut line = String::new();
+        let read = BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line);
+        let address = read.ok().and_then(|_| line.trim().parse().ok());
+        let input = child.stdin.take();
+        let mut server = Server { child, _input: input, address: ([0; 4], 0).into() };
+        server.address = address.ok_or_else(|| format!("{}: no address: {line:?}", self.name))?;
+        Ok(server)
+    }
+}
+
+/// A server that runs; dropping this ends it.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    _input: Option<ChildStdin>,
+}
+
+impl Server {
+    /// The memory that it has now. `None`: the system does not tell.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).ok()?;
+        let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
+        // SAFETY: it asks for a number.
+        let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        Some(pages * u64::try_from(page_bytes).ok()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn build_go() -> Result<PathBuf, String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/http/go");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("http/go/hello");
+    let go = std::env::var_os("GORT_GO").unwrap_or_else(|| OsString::from("go"));
+    let mut command = Command::new(&go);
+    command.current_dir(source).args(["build", "-o"]).arg(&program).arg(".");
+    command.env("GOWORK", "off").env("GOTOOLCHAIN", "local");
+    let go = go.display();
+    let wanted = "(Go is what GORT_GO names, or in PATH)";
+    let output = command.output().map_err(|error| format!("{go}: {error} {wanted}"))?;
+    if output.status.success() {
+        return Ok(program);
+    }
+    Err(format!("{go}: {} {wanted}", String::from_utf8_lossy(&output.stderr).trim()))
+}
