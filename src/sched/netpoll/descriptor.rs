@@ -198,6 +198,9 @@ impl Descriptor {
 
     /// A call that had waited is over: if it left something, the next one who waits tries.
     pub(crate) fn pass_on(&self, side: Side) {
+        if self.look_if_ready(side).is_none() {
+            return;
+        }
         let rt = Inside::enter();
         let next = self.locked(&rt, |state| {
             let is_ready = self.look_if_ready(side).is_some();
