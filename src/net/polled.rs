@@ -198,7 +198,10 @@ impl<S: AsFd> Polled<S> {
     /// The timeouts of another descriptor of the same socket, where std keeps them in the socket.
     pub(super) fn with_timeouts_of(self, other: &Polled<S>) -> Polled<S> {
         for side in [Side::Read, Side::Write] {
-            self.registration.set_timeout_ns(side, other.registration.timeout_ns(side));
+            match other.registration.timeout_ns(side) {
+                0 => {}
+                timeout_ns => self.registration.set_timeout_ns(side, timeout_ns),
+            }
         }
         self
     }
