@@ -6,7 +6,7 @@ use crate::sched::{Inside, hand_off};
 ///
 /// `f` runs where it is called, on the goroutine's own stack and thread, so it may borrow. When it
 /// returns, or when it uses gort itself, the goroutine takes a processor again, and waits for one
-/// if all are busy; until then its thread waits with it.
+/// if all are busy; until then its thread waits with it. `errno` is afterwards what `f` left.
 ///
 /// A goroutine that blocks in the system without this loses its processor too, but only when
 /// somebody has noticed: within some hundred microseconds as a rule, ten milliseconds at first.

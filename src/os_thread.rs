@@ -39,26 +39,28 @@ pub fn lock_os_thread() -> OsThread {
         locks.set(locks.get() + 1);
         g.set_flag(FLAG_LOCKED);
     }
-    OsThread { g, not_send: PhantomData }
+    OsThread { g: g.map(G::id), not_send: PhantomData }
 }
 
 /// The goroutine's lock of its thread. See [`lock_os_thread`].
 #[must_use = "the goroutine is unlocked when this is dropped"]
 pub struct OsThread {
-    g: Option<&'static G>,
+    /// The goroutine's number; `None`: a plain thread has nothing to lock.
+    g: Option<u64>,
     /// It belongs to the goroutine that made it.
     not_send: PhantomData<*mut ()>,
 }
 
 impl fmt::Debug for OsThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OsThread").field("goroutine", &self.g.map(G::id)).finish()
+        f.debug_struct("OsThread").field("goroutine", &self.g).finish()
     }
 }
 
 impl Drop for OsThread {
     fn drop(&mut self) {
-        let Some(g) = self.g else { return };
+        // Kept in a thread-local, it may outlive its goroutine, and end on another.
+        let Some(g) = current_g().filter(|g| Some(g.id()) == self.g) else { return };
         let locks = &g.extras_or_new().os_thread_locks;
         locks.set(locks.get() - 1);
         if locks.get() == 0 {

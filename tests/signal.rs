@@ -211,13 +211,62 @@ fn the_end_of_the_last_listener_restores_what_was() {
 fn what_was_sent_to_a_listener_does_not_end_the_process() {
     alone("what_was_sent_to_a_listener_does_not_end_the_process", || {
         run(|| {
-            for _ in 0..2000 {
-                let signals = signal::notify(&[Signal::SIGUSR1]).unwrap();
-                raise(Signal::SIGUSR1);
-                drop(signals);
-                assert_eq!(handler(Signal::SIGUSR1), libc::SIG_DFL);
+            for signal in [Signal::SIGUSR1, Signal::SIGQUIT] {
+                let before = handler(signal);
+                for _ in 0..2000 {
+                    let signals = signal::notify(&[signal]).unwrap();
+                    raise(signal);
+                    drop(signals);
+                    assert_eq!(handler(signal), before);
+                }
             }
         });
+    });
+}
+
+/// Not even for a moment: who is started then would ignore it for good.
+#[test]
+fn no_program_is_started_that_ignores_signals() {
+    alone("no_program_is_started_that_ignores_signals", || {
+        let (stop, stops) = chan::<()>(0);
+        let listens = thread::spawn(move || {
+            while stops.try_recv() == Err(gort::chan::TryRecvError::Empty) {
+                drop(signal::notify(&[Signal::SIGUSR1]).unwrap());
+            }
+        });
+        for _ in 0..200 {
+            let mut command = std::process::Command::new("grep");
+            let output = command.args(["SigIgn", "/proc/self/status"]).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let set = u64::from_str_radix(text.split_whitespace().last().unwrap(), 16).unwrap();
+            assert_eq!(set & 1 << (Signal::SIGUSR1.number() - 1), 0, "{text}");
+        }
+        drop(stop);
+        listens.join().unwrap();
+    });
+}
+
+/// What was sent before belongs to those who listened then.
+#[test]
+fn what_was_sent_before_does_not_count() {
+    alone("what_was_sent_before_does_not_count", || {
+        let both = [Signal::SIGUSR1, Signal::SIGUSR2];
+        // SAFETY: a signal with a handler, which runs in this call.
+        let raise_here = |signal: Signal| unsafe { libc::raise(signal.number()) };
+        for _ in 0..2000 {
+            let early = signal::notify(&[Signal::SIGUSR1]).unwrap();
+            raise_here(Signal::SIGUSR1);
+            let late = signal::notify(&both).unwrap();
+            assert_eq!(early.recv(), Signal::SIGUSR1);
+            raise_here(Signal::SIGUSR1);
+            drop(early);
+            assert_eq!(late.recv(), Signal::SIGUSR1);
+            raise_here(Signal::SIGUSR1);
+            drop(late);
+            let last = signal::notify(&both).unwrap();
+            raise_here(Signal::SIGUSR2);
+            assert_eq!(last.recv(), Signal::SIGUSR2);
+        }
     });
 }
 
@@ -226,6 +275,7 @@ fn a_handler_that_came_in_between_stays() {
     alone("a_handler_that_came_in_between_stays", || {
         extern "C" fn own(_: libc::c_int) {}
         let first = signal::notify(&[Signal::SIGUSR1]).unwrap();
+        let ours = handler(Signal::SIGUSR1);
         // SAFETY: a handler that does what a handler may.
         unsafe { libc::signal(libc::SIGUSR1, own as *const () as usize) };
         let own = handler(Signal::SIGUSR1);
@@ -235,6 +285,11 @@ fn a_handler_that_came_in_between_stays() {
         assert_ne!(handler(Signal::SIGUSR1), own);
         drop(first);
         assert_eq!(handler(Signal::SIGUSR1), own);
+        // It goes, and puts back what it found.
+        // SAFETY: as it was, up to the flags.
+        unsafe { libc::signal(libc::SIGUSR1, ours) };
+        drop(signal::notify(&[Signal::SIGUSR1]).unwrap());
+        assert_eq!(handler(Signal::SIGUSR1), libc::SIG_DFL);
     });
 }
 

@@ -252,6 +252,62 @@ fn every_way_to_exit() {
     }
 }
 
+/// Exits when it is dropped.
+struct Exits(i32);
+
+impl Drop for Exits {
+    fn drop(&mut self) {
+        std::process::exit(self.0)
+    }
+}
+
+gort::local! {
+    static EXITS: Exits = Exits(14);
+}
+
+/// At places where not everything is as usual, with others who go on.
+fn exits_at_odd_places() {
+    thread_local! {
+        static AT_THE_END: Exits = const { Exits(13) };
+    }
+    let ways: [(&str, i32, fn()); 6] = [
+        ("many", 10, || {
+            (0..8).for_each(|_| drop(go(|| std::process::exit(10))));
+            std::process::exit(10)
+        }),
+        ("blocking", 11, || gort::blocking(|| std::process::exit(11))),
+        ("unwinding", 12, || {
+            let _exits = Exits(12);
+            panic!("the end")
+        }),
+        ("thread", 13, || thread::spawn(|| AT_THE_END.with(|_| {})).join().unwrap()),
+        ("goroutine", 14, || go(|| EXITS.with(|_| {})).join().unwrap()),
+        ("child", 15, || {
+            let sent = gort::process::Command::new("sleep").arg("0.01").status().unwrap();
+            assert!(sent.success());
+            std::process::exit(15)
+        }),
+    ];
+    for (name, status, way) in ways {
+        let Some(traced) = Traced::new("exits_at_odd_places", "trace.out") else {
+            let wanted = std::env::var("GORT_TEST_WAY").unwrap();
+            let (_, _, way) = ways.iter().find(|(name, ..)| *name == wanted).unwrap();
+            run(|| {
+                work();
+                let storm = || loop {
+                    go(gort::gosched).join().unwrap();
+                };
+                (0..4).for_each(|_| drop(go(storm)));
+                way();
+                sleep(PATIENCE);
+            });
+            unreachable!("it exits");
+        };
+        let _ = way;
+        traced.env("GORT_TEST_WAY", name).end().exited(status).said_nothing().has_a_trace();
+    }
+}
+
 /// A process that works, says that it is ready, and stays.
 fn stays() {
     run(|| {
@@ -404,6 +460,22 @@ fn who_listens_to_signals_is_told_and_the_trace_goes_on() {
     };
     let running = traced.start().ready().send(libc::SIGINT);
     running.end().died_of(libc::SIGINT).said_nothing().has_a_trace();
+}
+
+/// A signal that was sent while somebody listened ends nothing, though nobody listens by now.
+fn what_was_sent_to_a_listener_ends_no_trace() {
+    let Some(traced) = Traced::new("what_was_sent_to_a_listener_ends_no_trace", "t") else {
+        return run(|| {
+            work();
+            for _ in 0..2000 {
+                let signals = signal::notify(&[Signal::SIGINT]).unwrap();
+                // SAFETY: a signal with a handler, to this thread.
+                unsafe { libc::raise(libc::SIGINT) };
+                drop(signals);
+            }
+        });
+    };
+    traced.end().succeeded().said_nothing().has_a_trace();
 }
 
 fn a_directory_gets_a_file_for_each_process() {
@@ -601,6 +673,7 @@ tests! {
     a_run_is_traced_from_its_start_to_the_end_of_the_process
     nothing_is_traced_unasked
     every_way_to_exit
+    exits_at_odd_places
     signals_that_end_a_process_end_its_trace
     a_signal_ends_a_trace_of_what_computes
     sigquit_ends_a_trace_too
@@ -608,6 +681,7 @@ tests! {
     a_handler_that_passes_on_ends_no_trace
     a_signal_that_is_ignored_stays_so
     who_listens_to_signals_is_told_and_the_trace_goes_on
+    what_was_sent_to_a_listener_ends_no_trace
     a_directory_gets_a_file_for_each_process
     a_file_of_a_process_that_is_no_more_is_replaced
     the_version_may_be_chosen

@@ -15,9 +15,9 @@ use hyper::header::HeaderValue;
 use super::date::DateCache;
 use crate::time::{Instant, Sleep, sleep_async};
 
-/// How long a connection is idle before it gives its buffers up. To get them again costs about as
-/// much as a tenth of a request.
-const REST_AFTER: Duration = Duration::from_millis(100);
+/// How long a connection is idle before it gives its buffers up. To get them again costs as much as
+/// a good part of a request, so one that is busy keeps them also where its turn comes seldom.
+const REST_AFTER: Duration = Duration::from_millis(400);
 
 /// A server's limits.
 #[derive(Clone, Copy, Debug)]

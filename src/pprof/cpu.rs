@@ -96,10 +96,13 @@ fn begin(out: Box<dyn Write + Send>) -> io::Result<Running> {
     let hz = RATE.load(Ordering::Relaxed);
     let sampler = Sampler::start(hz)?;
     let end = Arc::new(End::default());
-    let (tx, sums) = crate::chan(1);
+    // No bubble's, whose thread this is not.
+    let (tx, sums) = crate::chan::of_nobody(1);
     let told = Arc::clone(&end);
     let collect = move || {
         let collected = collect(&sampler, &told);
+        // Once it is sent, the next profile may begin.
+        drop(sampler);
         let _ = tx.try_send(collected);
     };
     std::thread::Builder::new().name("gort-cpu-profile".into()).spawn(collect)?;

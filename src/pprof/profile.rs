@@ -25,7 +25,8 @@ pub(super) fn write(
     fill: impl FnOnce(&mut Builder) + Send + 'static,
     mut out: impl Write,
 ) -> io::Result<()> {
-    let (tx, rx) = crate::chan(1);
+    // No bubble's, whose thread this is not.
+    let (tx, rx) = crate::chan::of_nobody(1);
     let make = move || {
         let mut builder = Builder::new(&types);
         fill(&mut builder);

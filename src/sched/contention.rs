@@ -303,7 +303,7 @@ impl Charge {
         let g = current_g();
         let mut pcs = [0; MAX_PCS];
         let n = sampler::own_stack(g, &mut pcs);
-        MUTEX.add(g, &pcs[..n], self.fraction as f64, self.sum_ns * self.fraction);
+        MUTEX.add(g, &pcs[..n], self.fraction as f64, self.sum_ns.saturating_mul(self.fraction));
     }
 }
 

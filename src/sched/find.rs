@@ -224,12 +224,15 @@ fn steal_next(victim: &P, now_ns: u64, eyed: &mut Option<Eyed>) -> Option<&'stat
     }
 }
 
-/// A spinning worker found work; if it was the last to spin, another takes its place, since more
-/// work may come while nobody looks.
+/// A spinning worker found work. If it was the last to spin and there is more, another takes its
+/// place: whoever made that visible may have relied on this one.
 fn stop_spinning(m: &'static M) {
     m.spinning.set(false);
-    if SCHED.spinners.stop_spinning() {
-        SCHED.wake_one();
+    if SCHED.spinners.stop_spinning() && SCHED.spinners.idle() != 0 {
+        SCHED.spinners.before_last_look();
+        if is_work_anywhere(!SCHED.idle.is_watched()) {
+            SCHED.wake_one();
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use super::m::{self, M};
 use super::p::P;
 use super::park::{start_running, wait_in_place};
 use super::{Inside, SCHED, metrics};
-use crate::sys::clock;
+use crate::sys::{clock, thread};
 use crate::tracer::emit::Emitter;
 use crate::tracer::status::Status;
 use crate::tracer::{self, Stream, generation, unwind};
@@ -56,7 +56,10 @@ pub(crate) struct Away(());
 
 impl Drop for Away {
     fn drop(&mut self) {
+        // The caller may want to know why its call failed; coming back keeps it on its thread.
+        let errno = thread::errno();
         drop(Inside::enter());
+        thread::set_errno(errno);
     }
 }
 
@@ -71,7 +74,7 @@ pub(crate) fn give_away(rt: Inside) -> Option<Away> {
         e.go_syscall_begin(g, stack);
     });
     if traced.is_none() {
-        g.state.set(Status::Syscall);
+        begin_untraced(g);
     }
     m.part();
     gone(m, Why::Call);
@@ -130,7 +133,7 @@ pub(super) fn take(
 fn begin_syscall(m: &'static M, g: &'static G, p: &'static P, stream: &mut Stream) {
     let generation = tracer::generation();
     if generation == 0 {
-        return g.state.set(Status::Syscall);
+        return begin_untraced(g);
     }
     let pcs = where_is(m, g);
     // SAFETY: the door is held, so the processor and the worker's stream are the holder's.
@@ -143,12 +146,22 @@ fn begin_syscall(m: &'static M, g: &'static G, p: &'static P, stream: &mut Strea
     own.skip_past(stolen);
 }
 
+/// As [`begin_syscall`], while no trace is taken. One that begins meanwhile knows no stack.
+fn begin_untraced(g: &G) {
+    g.keep_stack(0);
+    g.state.set(Status::Syscall);
+}
+
 /// The stack of a goroutine whose thread is in user code; empty if it does not say, or was asked a
-/// moment ago: a question costs some microseconds, and interrupts the thread's system call.
+/// moment ago: a question costs some microseconds, and interrupts the thread's system call. Where
+/// the call would fail by it, nobody asks: that a trace is taken must not change what happens.
 fn where_is(m: &'static M, g: &G) -> Vec<usize> {
     static LAST_NS: AtomicU64 = AtomicU64::new(0);
     let now = clock::monotonic_ns();
     if now - LAST_NS.load(Ordering::Relaxed) < ASK_GAP_NS {
+        return Vec::new();
+    }
+    if !thread::bears_signals(m.tid) {
         return Vec::new();
     }
     LAST_NS.store(now, Ordering::Relaxed);

@@ -97,6 +97,7 @@ impl Idle {
     /// A worker becomes idle, with the processor that it gives up, if it has one. From here on
     /// both may be given work; the worker goes on to [`Idle::take_back`] or [`Idle::sleep`].
     pub(super) fn put(&self, m: &'static M, p: Option<&'static P>) {
+        m.owes_keeper.set(false);
         let mut lists = self.lists.lock();
         if let Some(p) = p {
             lists.put_p(p);
@@ -114,6 +115,8 @@ impl Idle {
         let mut lists = self.lists.lock();
         let p = lists.take_out(m)?;
         self.resign(&mut lists, m);
+        drop(lists);
+        self.not_all_idle();
         Some(p)
     }
 
@@ -186,6 +189,9 @@ impl Idle {
 
     /// A processor is about to be used: sysmon must not sleep.
     fn not_all_idle(&self) {
+        // Pairs with the heavy barrier in sysmon's `sleep_while_idle`: it sees that a processor
+        // was taken, or is seen to sleep.
+        barrier::light();
         if self.all_idle.load(Ordering::Relaxed) {
             super::sysmon::wake();
         }
@@ -281,6 +287,7 @@ impl Idle {
         let p = given.or_else(own)?;
         let watched = self.resign(&mut lists, m);
         drop(lists);
+        self.not_all_idle();
         if watched && !m.spinning.get() {
             // Nobody watches any more: a spinning worker looks, and then watches.
             SCHED.wake_one();
@@ -380,14 +387,30 @@ impl Idle {
             self.keeper_ns.store(NEVER, Ordering::Relaxed);
         }
         let watched = kept && self.watching.swap(false, Ordering::Relaxed);
-        // Another idle worker takes over.
-        let unpolled = lists.is_unpolled() && !self.watching.load(Ordering::Relaxed);
-        if (unpolled || kept && next_timer_ns() != NEVER)
-            && let Some(heir) = lists.keeper.or_else(|| lists.ms.last().copied())
-        {
-            heir.poke();
+        // Another idle worker takes over, unless this one will be idle again at once.
+        if kept || lists.is_unpolled() {
+            m.owes_keeper.set(true);
         }
         watched
+    }
+
+    /// The worker is about to run a goroutine: another one, which is idle, keeps time and polls.
+    #[cold]
+    pub(super) fn find_keeper(&self, m: &'static M) {
+        m.owes_keeper.set(false);
+        let lists = self.lists.lock();
+        let unpolled = lists.is_unpolled() && !self.watching.load(Ordering::Relaxed);
+        if !unpolled && next_timer_ns() >= self.keeper_ns.load(Ordering::Relaxed) {
+            return;
+        }
+        match lists.keeper.or_else(|| lists.ms.last().copied()) {
+            Some(heir) => heir.poke(),
+            None => {
+                // A new one, if there is a processor to become idle with.
+                drop(lists);
+                SCHED.wake_one();
+            }
+        }
     }
 
     /// There is something to poll for.
@@ -399,10 +422,26 @@ impl Idle {
     /// processor that holds it be busy then.
     #[inline]
     pub(super) fn timer_added(&self, when_ns: u64) {
-        barrier::light();
-        if SCHED.spinners.idle() != 0 && when_ns < self.keeper_ns.load(Ordering::Relaxed) {
+        if self.is_news_to_keeper(when_ns) {
             self.call_keeper();
         }
+    }
+
+    /// As [`Idle::timer_added`], for a goroutine that parks: its worker schedules next.
+    #[inline]
+    pub(super) fn timer_added_in_park(&self, rt: &Inside, when_ns: u64) {
+        if self.is_news_to_keeper(when_ns) {
+            match rt.m().filter(|m| m.g().is_none() && m.p().is_some()) {
+                Some(m) => m.owes_keeper.set(true),
+                None => self.call_keeper(),
+            }
+        }
+    }
+
+    #[inline]
+    fn is_news_to_keeper(&self, when_ns: u64) -> bool {
+        barrier::light();
+        SCHED.spinners.idle() != 0 && when_ns < self.keeper_ns.load(Ordering::Relaxed)
     }
 
     #[cold]

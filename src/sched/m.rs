@@ -40,6 +40,9 @@ pub(crate) struct M {
     /// Since when it has no processor for its goroutine, and why (`hand_off.rs`); 0: it has one.
     away_ns: AtomicU64,
     away_why: AtomicU8,
+    /// Nobody keeps time, or nobody polls, since this worker got up or a goroutine of its went to
+    /// sleep: it keeps time itself if it is idle next, and wakes another one if it is not.
+    pub(super) owes_keeper: Cell<bool>,
     /// Looking for work, and counted as such.
     pub(crate) spinning: Cell<bool>,
     stream: UnsafeCell<Stream>,
@@ -106,6 +109,7 @@ impl M {
             request: Cell::new(Request::None),
             away_ns: AtomicU64::new(0),
             away_why: AtomicU8::new(0),
+            owes_keeper: Cell::new(false),
             spinning: Cell::new(false),
             stream: UnsafeCell::new(Stream::new(tid)),
             given: AtomicPtr::new(std::ptr::null_mut()),

@@ -299,7 +299,7 @@ pub(crate) unsafe fn start_timer(timer: &Timer) {
             let when_ns = timer.when_ns();
             // SAFETY: by the caller's promise.
             unsafe { super::clock::home(&rt).add(timer) };
-            SCHED.idle.timer_added(when_ns);
+            SCHED.idle.timer_added_in_park(&rt, when_ns);
         }
     }
     std::mem::forget(rt);

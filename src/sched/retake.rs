@@ -38,6 +38,8 @@ struct Stay {
     since_ns: u64,
     /// Its thread's processor time at the last look.
     cpu_ns: Option<u64>,
+    /// The thread was not blocked when it had used so much. To block, it has to run first.
+    is_runnable: bool,
 }
 
 /// A thread whose processor was taken.
@@ -88,14 +90,14 @@ impl Retake {
         Retake { stays, away, counted_ns: 0, computing: 0, named_ns: 0, stream }
     }
 
-    /// A round. Returns whether it took something, or is about to.
+    /// A round. Returns whether it took something.
     pub(super) fn round(&mut self, now_ns: u64) -> bool {
         self.stays.resize_with(p::count(), || None);
-        let mut busy = false;
+        let mut taken = false;
         for (at, p) in p::all().enumerate() {
-            busy |= self.look(at, p, now_ns);
+            taken |= self.look(at, p, now_ns);
         }
-        busy
+        taken
     }
 
     /// Has the watchdog name a goroutine that has been without its processor for long.
@@ -112,7 +114,7 @@ impl Retake {
         }
     }
 
-    /// Looks at one processor. Returns whether its thread does not run, or has lost it.
+    /// Looks at one processor, and takes it if it should be. Returns whether it has.
     fn look(&mut self, at: usize, p: &'static P, now_ns: u64) -> bool {
         let Some((sight, m)) = Sight::of(p) else {
             self.stays[at] = None;
@@ -120,24 +122,27 @@ impl Retake {
         };
         let cpu_ns = thread::cpu_time_ns(m.tid);
         let Some(stay) = self.stays[at].as_mut().filter(|stay| stay.sight == sight) else {
-            self.stays[at] = Some(Stay { sight, since_ns: now_ns, cpu_ns });
+            self.stays[at] = Some(Stay { sight, since_ns: now_ns, cpu_ns, is_runnable: false });
             return false;
         };
         let stands_still = std::mem::replace(&mut stay.cpu_ns, cpu_ns) == cpu_ns;
         let stay_ns = now_ns - stay.since_ns;
-        if stands_still && is_worth_taking(p, stay_ns) && thread::is_blocked(m.tid) == Some(true) {
-            self.take(m, sight, Why::Blocked, now_ns);
-            return true;
+        stay.is_runnable &= stands_still;
+        if stands_still && !stay.is_runnable && is_worth_taking(p, stay_ns) {
+            let is_blocked = thread::is_blocked(m.tid);
+            stay.is_runnable = is_blocked == Some(false);
+            if is_blocked == Some(true) {
+                return self.take(m, sight, Why::Blocked, now_ns);
+            }
         }
         if stay_ns >= SLICE_NS && could_others_run(p, now_ns) && stay_ns >= self.slice_ns(now_ns) {
-            self.take(m, sight, Why::Computing, now_ns);
-            return true;
+            return self.take(m, sight, Why::Computing, now_ns);
         }
-        stands_still
+        false
     }
 
-    fn take(&mut self, m: &'static M, sight: Sight, why: Why, now_ns: u64) {
-        let Some(p) = hand_off::take(m, sight, why, &mut self.stream) else { return };
+    fn take(&mut self, m: &'static M, sight: Sight, why: Why, now_ns: u64) -> bool {
+        let Some(p) = hand_off::take(m, sight, why, &mut self.stream) else { return false };
         SCHED.idle.hand_over(p);
         if self.away.len() >= AWAY_MAX {
             self.away.remove(0);
@@ -146,6 +151,7 @@ impl Retake {
         let since_ns = m.away().map_or(now_ns, |(since_ns, _)| since_ns);
         self.away.push(Away { m, since_ns, cpu_ns, named: false });
         self.computing += usize::from(why == Why::Computing);
+        true
     }
 
     /// How long a slice is, with so many threads computing without a processor.

@@ -94,16 +94,7 @@ impl Sampler {
         while ring.pop(|_| ()) {} // a late one of before
         ring.take_lost();
         prof_timer::install(tick);
-        let period_ns = 1_000_000_000 / u64::from(hz);
-        let mut timers = Timers { of: HashMap::new(), period_ns, process: None };
-        let started = timers.start(thread::id());
-        if let Err(error) = started {
-            // Too many timers is no reason to try another kind.
-            if error.kind() == io::ErrorKind::WouldBlock {
-                return Err(error);
-            }
-            timers.process = Some(ProcessTimer::start(period_ns)?);
-        }
+        let timers = Timers::new(hz).inspect_err(|_| prof_timer::uninstall())?;
         *TIMERS.lock() = Some(timers);
         sampler.look_for_threads();
         Ok(sampler)
@@ -156,6 +147,20 @@ impl Drop for Sampler {
 }
 
 impl Timers {
+    /// With a timer for the calling thread, or one for all.
+    fn new(hz: u32) -> io::Result<Timers> {
+        let period_ns = 1_000_000_000 / u64::from(hz);
+        let mut timers = Timers { of: HashMap::new(), period_ns, process: None };
+        if let Err(error) = timers.start(thread::id()) {
+            // Too many timers is no reason to try another kind.
+            if error.kind() == io::ErrorKind::WouldBlock {
+                return Err(error);
+            }
+            timers.process = Some(ProcessTimer::start(period_ns)?);
+        }
+        Ok(timers)
+    }
+
     fn start(&mut self, tid: u64) -> io::Result<()> {
         // The first tick comes at any time of a period, or all threads would tick in step with
         // what they begin with.

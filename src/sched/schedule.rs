@@ -20,6 +20,9 @@ const STACK_RETRY: Duration = Duration::from_millis(1);
 pub(super) fn run(m: &'static M) -> ! {
     loop {
         let g = find::find_runnable(m);
+        if m.owes_keeper.get() {
+            SCHED.idle.find_keeper(m);
+        }
         if let Some(g) = before_run(m, g) {
             execute(m, g);
         }

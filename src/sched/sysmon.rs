@@ -23,7 +23,9 @@ const VAIN_LOOKS: u32 = 20;
 /// ...up to this.
 const LOOK_MAX: Duration = Duration::from_millis(2);
 
-/// How long all processors are idle before a deadlock is looked for.
+/// How long all processors are idle before it sleeps. Whoever ends a shorter rest need not wake it.
+const REST_NS: u64 = 10_000_000;
+/// How long it then sleeps before it looks for a deadlock.
 const NAP: Duration = Duration::from_millis(40);
 
 static WAKE: AtomicU32 = AtomicU32::new(0);
@@ -49,13 +51,11 @@ fn run() {
     thread::wake_precisely();
     let mut retake = Retake::new();
     let mut slices = Slices { seen: Vec::new(), polls: 0, next_ns: 0 };
+    let mut rest = Rest { since_ns: None };
     let (mut pause, mut vain) = (LOOK_MIN, 0);
     loop {
         std::thread::sleep(pause);
         let now_ns = clock::monotonic_ns();
-        if slices.end_those_due(now_ns) {
-            retake.name_culprits(now_ns);
-        }
         if retake.round(now_ns) {
             (pause, vain) = (LOOK_MIN, 0);
         } else if vain < VAIN_LOOKS {
@@ -63,8 +63,12 @@ fn run() {
         } else {
             pause = (2 * pause).min(LOOK_MAX);
         }
-        if sleep_while_idle() {
-            (pause, vain) = (LOOK_MIN, 0);
+        if slices.end_those_due(now_ns) {
+            retake.name_culprits(now_ns);
+        }
+        if rest.sleep_if_long(now_ns) {
+            // Mostly for something short.
+            (pause, vain) = (LOOK_MAX / 2, VAIN_LOOKS);
         }
     }
 }
@@ -112,26 +116,44 @@ fn start_missing_threads() {
     }
 }
 
-/// Sleeps while every processor is idle: true. A wake-up missed in between costs a nap.
-fn sleep_while_idle() -> bool {
-    if SCHED.spinners.idle() < SCHED.procs() || SCHED.idle.lacks_thread() {
-        return false;
+/// Since when each look has found every processor idle.
+struct Rest {
+    since_ns: Option<u64>,
+}
+
+impl Rest {
+    /// Sleeps once it has lasted for a while: true.
+    fn sleep_if_long(&mut self, now_ns: u64) -> bool {
+        if SCHED.spinners.idle() < SCHED.procs() || SCHED.idle.lacks_thread() {
+            self.since_ns = None;
+            return false;
+        }
+        if now_ns - *self.since_ns.get_or_insert(now_ns) < REST_NS {
+            return false;
+        }
+        sleep_while_idle();
+        if WAKE.load(Ordering::Relaxed) != 0 {
+            self.since_ns = None;
+        }
+        true
     }
+}
+
+/// Sleeps while every processor is idle. Looks again now and then in any case.
+fn sleep_while_idle() {
     WAKE.store(0, Ordering::Relaxed);
     SCHED.idle.all_idle.store(true, Ordering::Relaxed);
+    // Pairs with the light barrier in `Idle::not_all_idle`.
     crate::sys::barrier::heavy();
     if SCHED.spinners.idle() < SCHED.procs() {
-        SCHED.idle.all_idle.store(false, Ordering::Relaxed);
-        return false;
-    }
-    // A program that only naps costs no more than this; one that rests has time for a search.
-    futex::wait(&WAKE, 0, Some(NAP));
-    if WAKE.load(Ordering::Relaxed) == 0 {
-        deadlock::search();
-        // Looks again now and then in any case.
-        futex::wait(&WAKE, 0, Some(Duration::from_secs(1)));
+        WAKE.store(1, Ordering::Relaxed);
+    } else {
+        futex::wait(&WAKE, 0, Some(NAP));
+        if WAKE.load(Ordering::Relaxed) == 0 {
+            deadlock::search();
+            futex::wait(&WAKE, 0, Some(Duration::from_secs(1)));
+        }
     }
     coarse::advance();
     SCHED.idle.all_idle.store(false, Ordering::Relaxed);
-    true
 }

@@ -55,7 +55,7 @@ use std::fmt;
 
 use crate::chan::Receiver;
 
-use self::table::TABLE;
+use self::table::{TABLE, change};
 
 pub use context::{Stop, notify_context};
 pub use error::SignalError;
@@ -83,7 +83,7 @@ pub fn notify(signals: &[Signal]) -> Result<Signals, SignalError> {
 /// As [`notify`].
 pub fn notify_buffered(capacity: usize, signals: &[Signal]) -> Result<Signals, SignalError> {
     let (sender, receiver) = crate::chan::of_nobody(capacity.max(1));
-    let number = TABLE.lock().listen(signals, sender)?;
+    let number = change(|table| table.listen(signals, sender))?;
     Ok(Signals { receiver, number })
 }
 
@@ -111,7 +111,7 @@ pub fn ctrl_c() -> Result<(), SignalError> {
 /// # Go
 /// `signal.Ignore`.
 pub fn ignore(signals: &[Signal]) -> Result<(), SignalError> {
-    TABLE.lock().take_away(signals, true)
+    change(|table| table.take_away(signals, true))
 }
 
 /// Lets these signals, or all, do what they did before anybody called [`notify`] or [`ignore`].
@@ -123,7 +123,7 @@ pub fn ignore(signals: &[Signal]) -> Result<(), SignalError> {
 /// # Go
 /// `signal.Reset`, which always goes back to the system's default.
 pub fn reset(signals: &[Signal]) -> Result<(), SignalError> {
-    TABLE.lock().take_away(signals, false)
+    change(|table| table.take_away(signals, false))
 }
 
 /// Whether a signal is ignored now, by [`ignore`] or since the process was started.
@@ -137,7 +137,7 @@ pub fn is_ignored(signal: Signal) -> bool {
 /// Has `f` called by the thread that waits for signals, when one of these comes that nobody listens
 /// to and that ends the process by default. Those that do something else are left alone.
 pub(crate) fn on_end(signals: &[Signal], f: fn(Signal)) -> Result<(), SignalError> {
-    TABLE.lock().tell_of_end(signals, f)
+    change(|table| table.tell_of_end(signals, f))
 }
 
 /// Signals that are listened to; see [`notify`]. When it is dropped they are not any more, and its
@@ -171,7 +171,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        let sender = TABLE.lock().unlisten(self.number);
+        let sender = change(|table| table.unlisten(self.number));
         // Nothing comes after this, though the thread may be about to send.
         sender.map(|sender| sender.close());
     }

@@ -3,6 +3,10 @@
 //! A signal is caught while somebody listens to it, or while the end of the process is to be told
 //! of; it is ignored if the program said so; otherwise it does what it did before this module
 //! touched it. So a handler of somebody else's comes back when the last listener goes.
+//!
+//! What has come belongs to those who listen at that time. So whoever changes the table takes what has
+//! come and notes who is to be told ([`change`]) before the change, as the thread does at its leisure;
+//! it is sent when the table is unlocked, since that calls wakers.
 
 use std::io;
 
@@ -19,6 +23,7 @@ pub(super) static TABLE: Mutex<Table> = Mutex::new(Table {
     last: 0,
     ends: 0,
     on_end: None,
+    ending: 0,
     ignored: 0,
     before: [None; MAX as usize],
     has_thread: false,
@@ -42,13 +47,56 @@ pub(super) struct Table {
     ends: Set,
     /// ...by this.
     on_end: Option<fn(Signal)>,
+    /// Those that have come, to end it.
+    ending: Set,
     ignored: Set,
     /// What those that were touched did before.
     before: [Option<Disposition>; MAX as usize],
     has_thread: bool,
 }
 
+/// Changes the table, and tells those who listened before of what came before.
+pub(super) fn change<R>(f: impl FnOnce(&mut Table) -> R) -> R {
+    let mut table = TABLE.lock();
+    let due = table.due();
+    let result = f(&mut table);
+    drop(table);
+    due.send();
+    result
+}
+
+/// Who is to be told of what.
+struct Due {
+    sends: Vec<(Sender<Signal>, Signal)>,
+    /// Wakers that are called for it are the user's code, for which nothing stands in the search for
+    /// deadlocks.
+    _wait: ExternalWait,
+}
+
+impl Due {
+    /// Whose channel is full is not told.
+    fn send(self) {
+        for (sender, signal) in self.sends {
+            let _ = sender.try_send(signal);
+        }
+    }
+}
+
 impl Table {
+    /// Takes what has come, for those who listen now.
+    fn due(&mut self) -> Due {
+        let _wait = ExternalWait::new();
+        let came = caught::take();
+        let heard = self.listeners.iter().fold(0, |set, l| set | l.signals);
+        self.ending |= came & self.ends & !self.ignored & !heard;
+        let mut sends = Vec::new();
+        for signal in each(came & heard) {
+            let told = self.listeners.iter().filter(|l| l.signals & bit(signal.number()) != 0);
+            sends.extend(told.map(|l| (l.sender.clone(), signal)));
+        }
+        Due { sends, _wait }
+    }
+
     /// Adds a listener to these signals and returns its number.
     pub(super) fn listen(
         &mut self,
@@ -82,6 +130,10 @@ impl Table {
     pub(super) fn unlisten(&mut self, number: u64) -> Option<Sender<Signal>> {
         let at = self.listeners.iter().position(|l| l.number == number)?;
         let listener = self.listeners.swap_remove(at);
+        let stay = self.listeners.iter().fold(0, |set, l| set | l.signals);
+        // What is on its way was meant for the listener, as in `restore`.
+        each(listener.signals & !stay & self.ends)
+            .for_each(|signal| caught::forget(signal.number()));
         self.apply_all(listener.signals);
         caught::poke();
         Some(listener.sender)
@@ -165,7 +217,9 @@ impl Table {
                 // Somebody else's who came in between is who was there before, from now on.
                 let is_ours = before.is_some() && (now.is_caught() || now.is_ignored());
                 if !is_ours {
-                    self.before[index(signal)] = Some(now);
+                    // Ours, that somebody has put back after we were gone, is nobody's.
+                    let nobodys = now.is_caught().then(Disposition::default_action);
+                    self.before[index(signal)] = Some(nobodys.unwrap_or(now));
                 }
             }
             (None, Some(before)) => {
@@ -191,12 +245,9 @@ impl Table {
 }
 
 /// Lets a signal do what it did before. What was sent until now was meant for those who listened,
-/// and is not to end the process: the system forgets it when the signal is ignored. (Not SIGCHLD,
-/// whose children it would forget too.)
+/// and is not to end the process, by default or by a dump.
 fn restore(signal: Signal, before: Disposition) -> io::Result<()> {
-    if before.is_default() && signal != Signal::SIGCHLD {
-        Disposition::ignored().set(signal.number())?;
-    }
+    caught::forget(signal.number());
     before.set(signal.number())
 }
 
@@ -235,28 +286,13 @@ fn wait_for_signals() {
     let mut turn = 0;
     loop {
         mask.keep_out_but(TABLE.lock().wanted());
-        each(caught::wait(&mut turn)).for_each(deliver);
-    }
-}
-
-/// Tells everybody who listens. Whose channel is full is not told.
-fn deliver(signal: Signal) {
-    // Wakers that are called here are the user's code, for which nothing stands in the search for
-    // deadlocks.
-    let _wait = ExternalWait::new();
-    let table = TABLE.lock();
-    let listeners = table.listeners.iter().filter(|l| l.signals & bit(signal.number()) != 0);
-    let senders: Vec<_> = listeners.map(|l| l.sender.clone()).collect();
-    let is_end = table.ends & !table.ignored & bit(signal.number()) != 0;
-    let on_end = table.on_end.filter(|_| is_end && senders.is_empty());
-    drop(table);
-    for sender in senders {
-        let _ = sender.try_send(signal);
-    }
-    if let Some(on_end) = on_end
-        // Else whoever caught it after us called us.
-        && Disposition::of(signal.number()).is_caught()
-    {
-        on_end(signal);
+        caught::wait(&mut turn);
+        let (ending, on_end) = change(|table| (std::mem::take(&mut table.ending), table.on_end));
+        for signal in each(ending) {
+            // Else whoever caught it after us called us.
+            if Disposition::of(signal.number()).is_caught() {
+                on_end.iter().for_each(|on_end| on_end(signal));
+            }
+        }
     }
 }

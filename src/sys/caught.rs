@@ -81,10 +81,7 @@ impl Disposition {
     pub(crate) fn caught() -> Disposition {
         let mut caught = plain(note as *const () as usize);
         caught.0.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // One handler at a time on a thread: several do not fit the small signal stacks that `std`
-        // gives its threads.
-        // SAFETY: a set of its own.
-        unsafe { libc::sigfillset(&mut caught.0.sa_mask) };
+        caught.0.sa_mask = super::signal::all_but_faults();
         caught
     }
 
@@ -117,10 +114,14 @@ pub(crate) fn poke() {
     CAME.put(0);
 }
 
-/// Waits for signals that are caught, or for [`poke`], since `turn`, which it moves on. Returns the
-/// signals. By one thread.
-pub(crate) fn wait(turn: &mut u32) -> u64 {
-    CAME.take(turn)
+/// Waits for signals that are caught, or for [`poke`], since `turn`, which it moves on. By one thread.
+pub(crate) fn wait(turn: &mut u32) {
+    CAME.wait(turn);
+}
+
+/// Takes the signals that have come and were not taken yet.
+pub(crate) fn take() -> u64 {
+    CAME.take()
 }
 
 /// The signals that are kept from a thread.
@@ -150,6 +151,51 @@ impl Mask {
             libc::pthread_sigmask(libc::SIG_SETMASK, &set, std::ptr::null_mut());
         }
     }
+}
+
+/// Takes back a signal that was sent and that no thread has got yet. It is caught, or nobody's.
+pub(crate) fn forget(signal: i32) {
+    forget_process_s(signal);
+    // To ignore it for a moment would take back everything, but a program that is started in that
+    // moment ignores it for good. So only where there is no other way. (And not SIGCHLD, whose
+    // children the system would forget too; that one ends nothing.)
+    if signal != libc::SIGCHLD && is_some_thread_s(signal) {
+        let now = Disposition::of(signal);
+        // Cannot fail: it could be caught.
+        let _ = Disposition::ignored().set(signal).and_then(|()| now.set(signal));
+    }
+}
+
+/// Takes back a signal that was sent to the process, and to none of its threads.
+#[inline(never)]
+fn forget_process_s(signal: i32) {
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: sets on this stack; the thread's mask is what it was in the end.
+    unsafe {
+        let (mut set, mut before): (libc::sigset_t, libc::sigset_t) = std::mem::zeroed();
+        libc::sigaddset(&mut set, signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
+        // Some may be there several times, and others may interrupt.
+        while libc::sigtimedwait(&set, std::ptr::null_mut(), &now) > 0
+            || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        {}
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+    }
+}
+
+/// Whether some thread has yet to handle a signal that was sent to it; also where the system does not
+/// say.
+fn is_some_thread_s(signal: i32) -> bool {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return true };
+    // A thread that has ended meanwhile has nothing to handle.
+    let texts = threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok());
+    texts.into_iter().any(|text| {
+        let pending = text.lines().find_map(|line| line.strip_prefix("SigPnd:"));
+        let pending = pending.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+        pending.is_none_or(|set| set & bit(signal) != 0)
+    })
 }
 
 /// Sends the process a signal.

@@ -48,8 +48,11 @@ pub(crate) fn install(handler: OnTick) {
     signal::install(libc::SIGPROF, tick as *const () as usize);
 }
 
-/// What SIGPROF did before, it does again. All timers are gone.
+/// What SIGPROF did before, it does again, unless somebody else has it by now. All timers are gone.
 pub(crate) fn uninstall() {
+    if !is_ours(&signal::disposition(libc::SIGPROF)) {
+        return;
+    }
     let previous = PREVIOUS.load(Ordering::Relaxed);
     // SAFETY: what is stored is never freed. To ignore a signal also takes back those that are on
     // their way to a thread: by default they would end the process.
@@ -61,8 +64,17 @@ pub(crate) fn uninstall() {
     }
 }
 
+/// Whether it is our handler. Others who came later may have put it back when they ended, long
+/// after we did.
+fn is_ours(now: &libc::sigaction) -> bool {
+    now.sa_sigaction == tick as *const () as usize
+}
+
 /// Keeps what there was, in memory of its own unless it is what there was the last time.
 fn keep_previous(now: libc::sigaction) {
+    if is_ours(&now) {
+        return; // it is known what was before
+    }
     let known = PREVIOUS.load(Ordering::Relaxed);
     // SAFETY: null, or never freed.
     let same = unsafe { known.as_ref() }
@@ -73,6 +85,7 @@ fn keep_previous(now: libc::sigaction) {
     }
 }
 
+#[inline(never)]
 unsafe extern "C" fn tick(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,

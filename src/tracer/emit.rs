@@ -443,7 +443,10 @@ impl Side {
         stream: &mut Stream,
         generation: u32,
     ) {
+        stream.skip_past(self.clocks.time);
         Emitter::new(&mut self.events.0, stream, generation).go_syscall_end_blocked(g);
+        // The thread goes on elsewhere: what it writes here the next time comes after that.
+        self.events.0.buf.close_segment();
     }
 
     /// The sweep found a goroutine that nobody touched in this generation.

@@ -1,7 +1,8 @@
 //! [`gort::blocking`].
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -151,5 +152,31 @@ fn gomaxprocs_changes_beside_calls_and_hogs() {
         callers.into_iter().for_each(|caller| caller.join().unwrap());
         drop(hogs);
         eventually("all have ended", || gort::num_goroutine() == 1);
+    });
+}
+
+/// What the call left in `errno` is there when it is over, although its end may wait.
+#[test]
+fn errno_outlives_the_call() {
+    on_processors("calls::errno_outlives_the_call", &["1", "2"], || {
+        let stop = Arc::new(AtomicBool::new(false));
+        let busy: Vec<_> = (0..4)
+            .map(|_| {
+                let stop = stop.clone();
+                go(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        gort::gosched();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..20_000 {
+            // SAFETY: there is no such descriptor.
+            let result = blocking(|| unsafe { libc::close(-1) });
+            let error = std::io::Error::last_os_error();
+            assert_eq!((result, error.raw_os_error()), (-1, Some(libc::EBADF)));
+        }
+        stop.store(true, Ordering::Relaxed);
+        busy.into_iter().for_each(|busy| busy.join().unwrap());
     });
 }

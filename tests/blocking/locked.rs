@@ -1,15 +1,16 @@
 //! [`gort::lock_os_thread`].
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::Duration;
 
-use gort::{blocking, chan, go, gosched, lock_os_thread, sleep};
+use gort::{OsThread, blocking, chan, go, gosched, lock_os_thread, sleep};
 
 use super::on_processors;
 
 thread_local! {
     static OWN: Cell<u64> = const { Cell::new(0) };
+    static KEPT: RefCell<Option<OsThread>> = const { RefCell::new(None) };
 }
 
 #[test]
@@ -76,4 +77,28 @@ fn guards_nest_and_end() {
         assert!(!go(move || gort::goroutines()[0].locked_to_thread).join().unwrap());
     });
     drop(lock_os_thread()); // on a plain thread
+}
+
+/// A guard that stayed in its thread is found there by another goroutine.
+#[test]
+fn a_guard_that_outlives_its_goroutine_unlocks_nobody() {
+    on_processors("locked::a_guard_that_outlives_its_goroutine_unlocks_nobody", &["1"], || {
+        let is_locked = || gort::goroutines()[0].locked_to_thread;
+        let mut found = false;
+        while !found {
+            go(|| KEPT.set(Some(lock_os_thread()))).join().unwrap();
+            found = go(move || {
+                let own = lock_os_thread();
+                let kept = KEPT.take();
+                let found = kept.is_some();
+                drop(kept);
+                assert!(is_locked());
+                drop(own);
+                assert!(!is_locked());
+                found
+            })
+            .join()
+            .unwrap();
+        }
+    });
 }

@@ -4,12 +4,16 @@
 
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod calls;
 mod limits;
 mod locked;
+mod quiet;
 mod reports;
 mod taken;
+mod traced;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -30,6 +30,8 @@ fn a_client_of_hypers() {
                     let (mut client, connection) = gort::block_on(handshake).unwrap();
                     let connection = gort::go(move || gort::block_on(connection));
                     for _ in 0..50 {
+                        // The connection's goroutine may not be done with the last one yet.
+                        gort::block_on(client.ready()).unwrap();
                         let answer = gort::block_on(client.send_request(post("/echo", "ping")));
                         let body = gort::block_on(answer.unwrap().into_body().collect());
                         assert_eq!(body.unwrap().to_bytes(), "ping");

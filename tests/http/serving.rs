@@ -1,11 +1,15 @@
 //! Requests and responses, and how a server ends.
 
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gort::http::Server;
 
 use crate::client::{Client, get, request};
+use crate::support::example;
 use crate::{eventually, run, start};
 
 #[test]
@@ -153,7 +157,7 @@ fn a_server_that_has_ended_serves_no_more() {
     let listener = run(|| gort::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let again = run(|| server.serve(listener, hyper::service::service_fn(crate::answer)));
     assert!(again.is_ok());
-    assert_eq!(server.connections(), 0);
+    eventually("no connection", || server.connections() == 0);
 }
 
 #[test]
@@ -162,4 +166,22 @@ fn a_listener_that_cannot_be_is_an_error() {
     let server = Server::new().addr(taken.local_addr().unwrap().to_string());
     let served = run(|| server.listen_and_serve(hyper::service::service_fn(crate::answer)));
     assert_eq!(served.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn the_example_serves() {
+    let mut command = Command::new(example("http_hello"));
+    let mut child = command.arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    let address = first.split("http://").nth(1).unwrap().split('/').next().unwrap();
+    let address: SocketAddr = address.parse().unwrap();
+    let printed: Vec<_> = lines.by_ref().take(3).collect();
+    assert!(printed[0].contains("/slow") && printed[2].contains("go tool pprof"), "{printed:?}");
+    assert_eq!(get(address, "/").text(), "hello, world\n");
+    assert_eq!(get(address, "/slow").text(), "at last\n");
+    assert_eq!(get(address, "/nowhere").status, 404);
+    assert!(get(address, "/debug/pprof/cmdline").text().ends_with("127.0.0.1:0"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -26,7 +26,8 @@ fn shared() -> Shared {
     let arrivals = Arrivals::new();
     arrivals.put(LOW | HIGH);
     let mut turn = 0;
-    assert_eq!((arrivals.take(&mut turn), turn), (LOW | HIGH, 1));
+    arrivals.wait(&mut turn);
+    assert_eq!((arrivals.take(), turn), (LOW | HIGH, 1));
     Shared { arrivals, why: UnsafeCell::new(0) }
 }
 
@@ -34,7 +35,8 @@ fn shared() -> Shared {
 fn take(arrivals: &Arrivals, wanted: u64) {
     let (mut turn, mut took) = (1, 0);
     while took != wanted {
-        let now = arrivals.take(&mut turn);
+        arrivals.wait(&mut turn);
+        let now = arrivals.take();
         assert_eq!(took & now, 0, "it is taken once");
         took |= now;
     }
@@ -53,6 +55,31 @@ fn nothing_that_arrives_is_forgotten() {
     });
 }
 
+/// Somebody else takes as well: all is taken once, by one of the two, and the thread does not sleep
+/// over what it is left.
+#[test]
+fn two_take() {
+    check(|| {
+        let shared = Arc::new(shared());
+        let [handler, other] = [0, 1].map(|n| {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                if n == 1 {
+                    return shared.arrivals.take();
+                }
+                shared.arrivals.put(LOW | HIGH);
+                0
+            })
+        });
+        let mut turn = 1;
+        shared.arrivals.wait(&mut turn);
+        let took = shared.arrivals.take();
+        handler.join().unwrap();
+        let others = other.join().unwrap();
+        assert_eq!((took & others, took | others), (0, LOW | HIGH));
+    });
+}
+
 #[test]
 fn who_is_poked_sees_why() {
     check_pair(
@@ -64,7 +91,8 @@ fn who_is_poked_sees_why() {
         },
         |shared| {
             let mut turn = 1;
-            assert_eq!(shared.arrivals.take(&mut turn), 0);
+            shared.arrivals.wait(&mut turn);
+            assert_eq!(shared.arrivals.take(), 0);
             // SAFETY: it was said.
             assert_eq!(shared.why.with(|why| unsafe { *why }), 7);
         },

@@ -7,6 +7,7 @@ mod support;
 
 mod cpu;
 mod goroutines;
+mod handler;
 mod tool;
 mod waits;
 

@@ -29,7 +29,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         ARRIVE,
     ),
     without(ARRIVALS, "put(", "wake_all(&self.turn);", ARRIVE),
-    without(ARRIVALS, "take(", "*turn = now;", ARRIVE),
+    without(ARRIVALS, "wait(", "*turn = now;", ARRIVE),
     instead(
         ARRIVALS,
         "put(",
@@ -40,7 +40,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     ),
     instead(
         ARRIVALS,
-        "take(",
+        "wait(",
         "let now = self.turn.load(Ordering::Acquire);",
         "Acquire",
         "Relaxed",
