@@ -7,10 +7,12 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use gort::net::{TcpListener, TcpStream};
 use gort::sync::{Barrier, Cond, Mutex, Once, OnceValue, RwMutex, Semaphore, WaitGroup};
 use gort::{chan, go, gosched, select};
 
@@ -301,6 +303,33 @@ fn semaphore() {
                 drop(permit);
                 drop(black_box(semaphore.try_acquire(1)));
                 drop(semaphore.acquire_timeout(1, Duration::from_millis(1)));
+            }
+        })
+    });
+}
+
+#[test]
+fn sockets() {
+    expect_none("sockets", || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let streams = (0..4).flat_map(|_| {
+            let client = TcpStream::connect(address).unwrap();
+            [client, listener.accept().unwrap().0]
+        });
+        let streams: Vec<_> = streams.collect();
+        for (n, stream) in streams.iter().enumerate() {
+            stream.set_read_timeout((n % 4 == 0).then_some(Duration::from_secs(60))).unwrap();
+        }
+        parties(8, move |n| {
+            for _ in 0..20 {
+                if n % 2 == 0 {
+                    (&streams[n]).write_all(&[n as u8; 100]).unwrap();
+                    (&streams[n]).read_exact(&mut [0; 100]).unwrap();
+                } else {
+                    (&streams[n]).read_exact(&mut [0; 100]).unwrap();
+                    (&streams[n]).write_all(&[n as u8; 100]).unwrap();
+                }
             }
         })
     });

@@ -9,8 +9,9 @@
 mod process;
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -249,6 +250,35 @@ fn a_goroutine_that_blocks_its_thread_is_no_deadlock() {
     });
 }
 
+/// Another process writes to the socket after a while.
+fn a_wait_for_a_socket_is_no_deadlock() {
+    is_no_deadlock("a_wait_for_a_socket_is_no_deadlock", || {
+        run(|| {
+            let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+            let mut writer = Command::new("sh");
+            writer.args(["-c", &format!("sleep {}; printf x", A_WHILE.as_secs_f64())]);
+            let mut writer = writer.stdout(OwnedFd::from(other)).spawn().unwrap();
+            let (tx, rx) = chan::<usize>(0);
+            let mut stream = gort::net::UnixStream::from_std(one).unwrap();
+            drop(go(move || tx.send(stream.read(&mut [0; 8]).unwrap()).unwrap()));
+            assert_eq!(rx.recv(), Ok(1));
+            writer.wait().unwrap();
+        });
+    });
+}
+
+fn a_socket_that_nobody_waits_for_hides_no_deadlock() {
+    let Some(end) = process("a_socket_that_nobody_waits_for_hides_no_deadlock", &[]) else {
+        return run(|| {
+            let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let (_tx, rx) = chan::<u32>(0);
+            let _ = rx.recv();
+            drop(listener);
+        });
+    };
+    end.was_a_deadlock();
+}
+
 fn a_trace_that_is_written_is_no_deadlock() {
     /// Passes what it gets on to a goroutine.
     struct Forwards(gort::chan::Sender<usize>);
@@ -408,7 +438,7 @@ fn a_lost_panic_is_reported_as_much_as_asked_for() {
     }
 }
 
-const TESTS: [(&str, fn()); 15] = [
+const TESTS: [(&str, fn()); 17] = [
     ("everybody_waits_for_a_channel", everybody_waits_for_a_channel),
     (
         "a_full_channel_a_mutual_join_or_a_wait_group_is_a_deadlock",
@@ -438,6 +468,11 @@ const TESTS: [(&str, fn()); 15] = [
         sigquit_dumps_all_goroutines_and_ends_the_process,
     ),
     ("sigquit_stays_whose_it_was", sigquit_stays_whose_it_was),
+    ("a_wait_for_a_socket_is_no_deadlock", a_wait_for_a_socket_is_no_deadlock),
+    (
+        "a_socket_that_nobody_waits_for_hides_no_deadlock",
+        a_socket_that_nobody_waits_for_hides_no_deadlock,
+    ),
     (
         "a_lost_panic_is_reported_as_much_as_asked_for",
         a_lost_panic_is_reported_as_much_as_asked_for,

@@ -80,34 +80,34 @@ impl<S: AsFd> Polled<S> {
         left_some: impl Fn(&T) -> bool,
     ) -> io::Result<T> {
         let place = &self.registration;
+        let would_block = |result: &io::Result<T>| {
+            result.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
         let mut waiting = Waiting::default();
         let result = loop {
             if let Err(refusal) = place.check(side) {
                 break Err(refusal.into());
             }
-            if let Some(look) = place.look_if_ready(side) {
-                match call(self.socket.as_fd()) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        place.found_nothing(side, look);
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Ok(value) => {
-                        if !left_some(&value) {
-                            place.found_less(side, look);
-                        }
-                        break Ok(value);
-                    }
-                    failed => break failed,
+            if place.look_if_ready(side).is_some() {
+                let result = self.try_call(side, &mut call, &left_some);
+                if !would_block(&result) {
+                    break result;
                 }
             }
-            if let Err(refusal) = place.wait(side, &mut waiting) {
-                break Err(refusal.into());
+            let Err(refusal) = place.wait(side, &mut waiting) else { continue };
+            if refusal == Refusal::TimedOut {
+                // What has come may not have been polled yet.
+                let result = self.try_call(side, &mut call, &left_some);
+                if !would_block(&result) {
+                    break result;
+                }
             }
+            break Err(self.explain(refusal.into()));
         };
         if waiting.has_waited {
             place.pass_on(side);
         }
-        result.map_err(|error| self.explain(error))
+        result
     }
 
     /// As [`Polled::call`], but it does not wait.
@@ -198,7 +198,10 @@ impl<S: AsFd> Polled<S> {
     /// The timeouts of another descriptor of the same socket, where std keeps them in the socket.
     pub(super) fn with_timeouts_of(self, other: &Polled<S>) -> Polled<S> {
         for side in [Side::Read, Side::Write] {
-            self.registration.set_timeout_ns(side, other.registration.timeout_ns(side));
+            match other.registration.timeout_ns(side) {
+                0 => {}
+                timeout_ns => self.registration.set_timeout_ns(side, timeout_ns),
+            }
         }
         self
     }

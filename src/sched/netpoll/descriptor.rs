@@ -12,7 +12,7 @@ use super::readiness::{Look, Readiness};
 use crate::sched::Inside;
 use crate::sched::glist::GList;
 use crate::sched::lock::RawLock;
-use crate::sched::sudog::{Outcome, WaitQueue, Waiter, WakeList};
+use crate::sched::sudog::{Outcome, Sudog, WaitQueue, Waiter, WakeList};
 use crate::sched::timers::NEVER;
 use crate::sched::waker;
 use crate::sys::epoll::Ready;
@@ -31,16 +31,32 @@ const CLOSED: u32 = 1;
 /// There was an event of more than data and room: the end, an error, urgent data. Then a call that
 /// moved less than it could says nothing about the next one.
 const ODD: u32 = 2;
+/// Somebody may wait to write.
+const WRITERS: u32 = 4;
+/// There may be a waker.
+const WAKERS: u32 = 8;
+/// There is a timeout or a deadline.
+const LIMITED: u32 = 16;
 
 /// See the module documentation.
+///
+/// Whatever an event or a call mostly needs is in the first cache line: with thousands of sockets
+/// each of them comes from far away.
+#[repr(C, align(64))]
 pub(crate) struct Descriptor {
     pub(super) lock: RawLock,
-    state: UnsafeCell<State>,
-    directions: [Direction; 2],
     /// Changed under the lock.
     flags: AtomicU32,
+    /// Counts the descriptor's lives. Changed under the lock.
+    life: AtomicU32,
     pub(super) index: u32,
+    readiness: [Readiness; 2],
+    state: UnsafeCell<State>,
+    limits: [Limits; 2],
 }
+
+/// With the readers, which come first in the state, the first cache line is full.
+const _: () = assert!(std::mem::offset_of!(Descriptor, state) == 48);
 
 // SAFETY: the state is touched under the lock, and its members stand for parked goroutines and
 // threads, which may be woken from anywhere.
@@ -49,20 +65,19 @@ unsafe impl Send for Descriptor {}
 unsafe impl Sync for Descriptor {}
 
 /// Who waits, by direction. Under the lock.
+#[repr(C)]
 pub(super) struct State {
-    /// Counts the descriptor's lives.
-    life: u32,
-    pub(super) queues: [WaitQueue; 2],
-    /// A future's waker: moved in and out under the lock, never called or dropped.
-    pub(super) wakers: [Option<Waker>; 2],
+    /// Those that write, only with [`WRITERS`].
+    queues: [WaitQueue; 2],
+    /// A future's waker: moved in and out under the lock, never called or dropped. Only with
+    /// [`WAKERS`].
+    wakers: [Option<Waker>; 2],
 }
 
-/// What belongs to a direction besides.
-struct Direction {
-    readiness: Readiness,
-    /// How long a call may wait; 0: as long as it takes.
+/// How long the calls of a direction may wait. Only with [`LIMITED`].
+struct Limits {
+    /// 0: as long as it takes.
     timeout_ns: AtomicU64,
-    /// Until when calls may wait.
     deadline_ns: AtomicU64,
 }
 
@@ -74,18 +89,17 @@ pub(super) struct Found {
 
 impl Descriptor {
     pub(super) fn new(index: u32) -> Descriptor {
-        let direction = || Direction {
-            readiness: Readiness::new(),
-            timeout_ns: AtomicU64::new(0),
-            deadline_ns: AtomicU64::new(NEVER),
-        };
+        let limits =
+            || Limits { timeout_ns: AtomicU64::new(0), deadline_ns: AtomicU64::new(NEVER) };
         let queues = [WaitQueue::new(), WaitQueue::new()];
         Descriptor {
             lock: RawLock::new(),
-            state: UnsafeCell::new(State { life: 0, queues, wakers: [None, None] }),
-            directions: [direction(), direction()],
             flags: AtomicU32::new(0),
+            life: AtomicU32::new(0),
             index,
+            readiness: [Readiness::new(), Readiness::new()],
+            state: UnsafeCell::new(State { queues, wakers: [None, None] }),
+            limits: [limits(), limits()],
         }
     }
 
@@ -109,14 +123,43 @@ impl Descriptor {
         result
     }
 
-    fn direction(&self, side: Side) -> &Direction {
-        &self.directions[side as usize]
+    fn readiness(&self, side: Side) -> &Readiness {
+        &self.readiness[side as usize]
+    }
+
+    #[inline]
+    fn has(&self, flag: u32) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag != 0
+    }
+
+    /// Under the lock.
+    fn set_flags(&self, flags: u32) {
+        self.flags.store(self.flags.load(Ordering::Relaxed) | flags, Ordering::Relaxed);
+    }
+
+    /// Puts a waiter into the queue of its direction.
+    ///
+    /// # Safety
+    /// The caller has locked the descriptor; the sudog stays where it is until it is out of the
+    /// queue.
+    pub(super) unsafe fn line_up(&self, side: Side, sudog: *mut Sudog) {
+        if side == Side::Write {
+            self.set_flags(WRITERS);
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { self.state().queues[side as usize].push(sudog) };
+    }
+
+    /// Keeps a waker and returns the one before. Under the lock.
+    pub(super) fn keep_waker(&self, state: &mut State, side: Side, waker: Waker) -> Option<Waker> {
+        self.set_flags(WAKERS);
+        state.wakers[side as usize].replace(waker)
     }
 
     /// What a call that is about to be tried knows; `None`: it would find nothing.
     #[inline]
     pub(crate) fn look_if_ready(&self, side: Side) -> Option<Look> {
-        let readiness = &self.direction(side).readiness;
+        let readiness = self.readiness(side);
         let look = readiness.look();
         readiness.is_ready(look).then_some(look)
     }
@@ -124,45 +167,56 @@ impl Descriptor {
     /// As [`Descriptor::look_if_ready`], for a call that is made in any case.
     #[inline]
     pub(crate) fn look(&self, side: Side) -> Look {
-        self.direction(side).readiness.look()
+        self.readiness(side).look()
     }
 
     /// A call would have blocked.
     #[inline]
     pub(crate) fn found_nothing(&self, side: Side, look: Look) {
-        self.direction(side).readiness.found_nothing(look);
+        self.readiness(side).found_nothing(look);
     }
 
     /// A call moved less than it could, so that the next one would block, unless an event says that
     /// it is not so simple.
     #[inline]
     pub(crate) fn found_less(&self, side: Side, look: Look) {
-        if self.flags.load(Ordering::Relaxed) & ODD == 0 {
+        if !self.has(ODD) {
             self.found_nothing(side, look);
         }
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & CLOSED != 0
+        self.has(CLOSED)
+    }
+
+    fn limits(&self, side: Side) -> Option<&Limits> {
+        self.has(LIMITED).then(|| &self.limits[side as usize])
     }
 
     pub(crate) fn timeout_ns(&self, side: Side) -> u64 {
-        self.direction(side).timeout_ns.load(Ordering::Relaxed)
+        self.limits(side).map_or(0, |limits| limits.timeout_ns.load(Ordering::Relaxed))
     }
 
     pub(crate) fn set_timeout_ns(&self, side: Side, timeout_ns: u64) {
-        self.direction(side).timeout_ns.store(timeout_ns, Ordering::Relaxed);
+        let rt = Inside::enter();
+        self.locked(&rt, |_| {
+            self.limits[side as usize].timeout_ns.store(timeout_ns, Ordering::Relaxed);
+            self.set_flags(LIMITED);
+        });
     }
 
+    #[inline]
     pub(crate) fn deadline_ns(&self, side: Side) -> u64 {
-        self.direction(side).deadline_ns.load(Ordering::Relaxed)
+        self.limits(side).map_or(NEVER, |limits| limits.deadline_ns.load(Ordering::Relaxed))
     }
 
     /// Changes the deadline; who waits looks at it anew.
     pub(crate) fn set_deadline_ns(&self, side: Side, deadline_ns: u64) {
         let rt = Inside::enter();
         let waiters = self.locked(&rt, |state| {
-            self.direction(side).deadline_ns.store(deadline_ns, Ordering::Relaxed);
+            self.limits[side as usize].deadline_ns.store(deadline_ns, Ordering::Relaxed);
+            self.set_flags(LIMITED);
             take_all(&mut state.queues[side as usize])
         });
         waiters.wake(&rt);
@@ -171,11 +225,11 @@ impl Descriptor {
     /// An event of this life: takes out whom it wakes.
     pub(super) fn event(&self, rt: &Inside, life: u32, ready: Ready) -> Found {
         self.locked(rt, |state| {
-            if state.life != life {
+            if self.life.load(Ordering::Relaxed) != life {
                 return Found { waiters: [None, None], wakers: [None, None] };
             }
             if ready.is_odd {
-                self.flags.fetch_or(ODD, Ordering::Relaxed);
+                self.set_flags(ODD);
             }
             let mut one =
                 |side, is_ready| if is_ready { self.edge(state, side) } else { (None, None) };
@@ -187,17 +241,40 @@ impl Descriptor {
 
     /// One waiter is enough: it passes on what it leaves.
     fn edge(&self, state: &mut State, side: Side) -> (Option<Waiter>, Option<Waker>) {
-        self.direction(side).readiness.edge();
-        (pop(&mut state.queues[side as usize]), state.wakers[side as usize].take())
+        self.readiness(side).edge();
+        let may_wait = side == Side::Read || self.has(WRITERS);
+        let waiter = if may_wait { pop(&mut state.queues[side as usize]) } else { None };
+        let waker = if self.has(WAKERS) { state.wakers[side as usize].take() } else { None };
+        self.forget_flags(state);
+        (waiter, waker)
+    }
+
+    /// Takes back flags that are true no longer.
+    fn forget_flags(&self, state: &State) {
+        let flags = self.flags.load(Ordering::Relaxed);
+        if flags & (WRITERS | WAKERS) == 0 {
+            return;
+        }
+        let mut over = 0;
+        if state.queues[Side::Write as usize].is_empty() {
+            over |= WRITERS;
+        }
+        if state.wakers.iter().all(Option::is_none) {
+            over |= WAKERS;
+        }
+        self.flags.store(flags & !over, Ordering::Relaxed);
     }
 
     /// As if something had come.
     pub(super) fn assume_ready(&self, rt: &Inside, side: Side) {
-        self.locked(rt, |_| self.direction(side).readiness.edge());
+        self.locked(rt, |_| self.readiness(side).edge());
     }
 
     /// A call that had waited is over: if it left something, the next one who waits tries.
     pub(crate) fn pass_on(&self, side: Side) {
+        if self.look_if_ready(side).is_none() {
+            return;
+        }
         let rt = Inside::enter();
         let next = self.locked(&rt, |state| {
             let is_ready = self.look_if_ready(side).is_some();
@@ -213,8 +290,9 @@ impl Descriptor {
     pub(super) fn mark_closed(&self) -> bool {
         let rt = Inside::enter();
         let (was_closed, waiters, wakers) = self.locked(&rt, |state| {
-            let was_closed = self.flags.fetch_or(CLOSED, Ordering::Relaxed) & CLOSED != 0;
-            state.life = state.life.wrapping_add(1);
+            let was_closed = self.is_closed();
+            self.set_flags(CLOSED);
+            self.next_life();
             let waiters = [0, 1].map(|side| take_all(&mut state.queues[side]));
             (was_closed, waiters, std::mem::take(&mut state.wakers))
         });
@@ -224,17 +302,23 @@ impl Descriptor {
         !was_closed
     }
 
+    /// Events that are still on their way are of no use. Under the lock.
+    fn next_life(&self) {
+        self.life.store(self.life.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// A new life, for a socket whose events carry the number that is returned.
     pub(super) fn revive(&self) -> u32 {
         let rt = Inside::enter();
-        self.locked(&rt, |state| {
+        self.locked(&rt, |_| {
             for side in [Side::Read, Side::Write] {
-                self.direction(side).readiness.edge();
-                self.set_timeout_ns(side, 0);
-                self.direction(side).deadline_ns.store(NEVER, Ordering::Relaxed);
+                self.readiness(side).edge();
+                let limits = &self.limits[side as usize];
+                limits.timeout_ns.store(0, Ordering::Relaxed);
+                limits.deadline_ns.store(NEVER, Ordering::Relaxed);
             }
             self.flags.store(0, Ordering::Relaxed);
-            state.life
+            self.life.load(Ordering::Relaxed)
         })
     }
 
@@ -243,7 +327,7 @@ impl Descriptor {
         let rt = Inside::enter();
         let wakers = self.locked(&rt, |state| {
             debug_assert!(state.queues.iter().all(WaitQueue::is_empty));
-            state.life = state.life.wrapping_add(1);
+            self.next_life();
             std::mem::take(&mut state.wakers)
         });
         drop(rt);
@@ -256,6 +340,17 @@ impl Descriptor {
             state.queues.iter().any(|queue| !queue.is_empty())
                 || state.wakers.iter().any(Option::is_some)
         })
+    }
+}
+
+impl State {
+    /// Takes a waiter out of its queue, if it is there still.
+    ///
+    /// # Safety
+    /// It was put into the queue of this direction.
+    pub(super) unsafe fn leave(&mut self, side: Side, sudog: *mut Sudog) {
+        // SAFETY: by the caller's promise.
+        unsafe { self.queues[side as usize].remove(sudog) };
     }
 }
 

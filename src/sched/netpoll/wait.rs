@@ -122,7 +122,7 @@ impl Registration {
         let rt = Inside::enter();
         let (result, unused) = self.locked(&rt, |state| match is_over() {
             Some(result) => (Poll::Ready(result), Some(waker)),
-            None => (Poll::Pending, state.wakers[side as usize].replace(waker)),
+            None => (Poll::Pending, self.keep_waker(state, side, waker)),
         });
         drop(rt);
         drop(unused);
@@ -142,7 +142,7 @@ impl Descriptor {
         let waiter = rt.waiter(&parker);
         let mut sudog = Sudog::new(waiter, std::ptr::null_mut(), std::ptr::null());
         // SAFETY: the lock is ours; the sudog is out of the queue when the wait is over.
-        unsafe { self.state().queues[side as usize].push(&raw mut sudog) };
+        unsafe { self.line_up(side, &raw mut sudog) };
         let argument = std::ptr::from_ref(&self.lock).cast_mut().cast();
         let wait = Wait { reason: WaitReason::Network, commit: RawLock::commit, argument };
         // SAFETY: the lock and the sudog stay until the wait is over.
@@ -165,15 +165,15 @@ impl Descriptor {
         let mut sudog = Sudog::new(waiter, std::ptr::null_mut(), &ticket);
         let sudog = &raw mut sudog;
         // SAFETY: the lock is ours; the sudog leaves the queue before this function returns.
-        unsafe { self.state().queues[side as usize].push(sudog) };
+        unsafe { self.line_up(side, sudog) };
         let commit = Commit { lock: &self.lock, timer: timer.as_ref() };
         let argument = std::ptr::from_ref(&commit).cast_mut().cast();
         let wait = Wait { reason: WaitReason::Network, commit: Commit::run, argument };
         // SAFETY: all of it lies on this stack until the wait is over.
         let (rt, woken) = unsafe { rt.block(waiter, wait, Some(deadline_ns)) };
         if settle(&ticket, timer.as_ref(), woken, &parker) {
-            // SAFETY: it was pushed to this queue.
-            self.locked(&rt, |state| unsafe { state.queues[side as usize].remove(sudog) });
+            // SAFETY: it was pushed to the queue of this direction.
+            self.locked(&rt, |state| unsafe { state.leave(side, sudog) });
         }
         drop(rt);
         // SAFETY: out of every queue; volatile, since others wrote it while we were parked.
