@@ -8,7 +8,11 @@
 //! all are idle. Spinning workers lack the patience for a `runnext`, unless it made them stay.
 
 #[path = "../../src/sched/spinners.rs"]
-#[allow(clippy::duplicate_mod, reason = "mutants stand alone")]
+#[allow(
+    dead_code,
+    clippy::duplicate_mod,
+    reason = "`spinners.rs` has the rest; mutants stand alone"
+)]
 mod source;
 
 use std::sync::{Arc, Mutex as PlainMutex};
