@@ -100,7 +100,6 @@ impl Idle {
     /// A worker becomes idle, with the processor that it gives up, if it has one. From here on
     /// both may be given work; the worker goes on to [`Idle::take_back`] or [`Idle::sleep`].
     pub(super) fn put(&self, m: &'static M, p: Option<&'static P>) {
-        m.owes_keeper.set(false);
         let mut lists = self.lists.lock();
         if let Some(p) = p {
             lists.put_p(p);
@@ -300,6 +299,7 @@ impl Idle {
     /// How the worker may sleep: the keeper until the earliest timer, in the poll of the network,
     /// and at most for `patience` while it watches; others for ever.
     fn keep_time(&self, m: &'static M, patience: Duration) -> Rest {
+        m.owes_keeper.set(false);
         let mut lists = self.lists.lock();
         self.appoint(&mut lists, m);
         if !lists.is_keeper(m) {
