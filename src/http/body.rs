@@ -5,11 +5,14 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 
-use crate::chan::{Receiver, Sender, chan};
+use crate::chan::{Receiver, SendTimeoutError, Sender, chan};
 
 /// The body of a response: bytes that are there, or a stream that somebody writes.
 ///
@@ -48,6 +51,8 @@ type Next = dyn Future<Output = (Option<Piece>, Receiver<Piece>)> + Send;
 
 struct Stream {
     next: Option<Pin<Box<Next>>>,
+    /// The writer has given up.
+    is_given_up: Arc<AtomicBool>,
     /// Closes when the body goes.
     _here: Sender<Infallible>,
 }
@@ -68,8 +73,10 @@ impl Body {
     pub fn channel(capacity: usize) -> (BodyWriter, Body) {
         let (tx, rx) = chan(capacity);
         let (here, gone) = chan(0);
-        let stream = Stream { next: Some(receive(rx)), _here: here };
-        (BodyWriter { tx, gone }, Body { kind: Kind::Stream(stream) })
+        let is_given_up = Arc::new(AtomicBool::new(false));
+        let writer = BodyWriter { tx, gone, is_given_up: Arc::clone(&is_given_up) };
+        let stream = Stream { next: Some(receive(rx)), is_given_up, _here: here };
+        (writer, Body { kind: Kind::Stream(stream) })
     }
 }
 
@@ -84,6 +91,9 @@ impl Stream {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
         let Some(next) = &mut self.next else { return Poll::Ready(None) };
         let Poll::Ready((piece, rx)) = next.as_mut().poll(cx) else { return Poll::Pending };
+        // The closing of the channel, which is seen here, comes after it.
+        let is_cut = piece.is_none() && self.is_given_up.load(Ordering::Relaxed);
+        let piece = if is_cut { Some(Err(too_slow())) } else { piece };
         let goes_on = matches!(piece, Some(Ok(_)));
         self.next = goes_on.then(|| receive(rx));
         Poll::Ready(piece)
@@ -167,6 +177,15 @@ impl fmt::Debug for Body {
 pub struct BodyWriter {
     tx: Sender<Piece>,
     gone: Receiver<Infallible>,
+    is_given_up: Arc<AtomicBool>,
+}
+
+fn client_has_left() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the client has left")
+}
+
+fn too_slow() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the client is too slow")
 }
 
 impl BodyWriter {
@@ -182,6 +201,21 @@ impl BodyWriter {
     /// Keeps the body from being complete, also where the writer is dropped.
     pub(super) fn hold(&self) -> Hold {
         Hold { _tx: self.tx.clone() }
+    }
+
+    /// As a write, but where the client takes nothing for so long, it breaks the body off.
+    pub(super) fn write_within(&self, patience: Duration, bytes: &[u8]) -> io::Result<usize> {
+        if !bytes.is_empty() {
+            let sent = self.tx.send_timeout(Ok(Bytes::copy_from_slice(bytes)), patience);
+            sent.map_err(|error| match error {
+                SendTimeoutError::Closed(_) => client_has_left(),
+                SendTimeoutError::Timeout(_) => {
+                    self.is_given_up.store(true, Ordering::Relaxed);
+                    too_slow()
+                }
+            })?;
+        }
+        Ok(bytes.len())
     }
 
     /// Breaks the body off, so that the client sees that it is incomplete.
@@ -200,7 +234,7 @@ impl Write for BodyWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !bytes.is_empty() {
             let sent = self.tx.send(Ok(Bytes::copy_from_slice(bytes)));
-            sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the client has left"))?;
+            sent.map_err(|_| client_has_left())?;
         }
         Ok(bytes.len())
     }

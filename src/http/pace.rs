@@ -125,8 +125,13 @@ impl Pace {
         self.read_deadline.set(None);
     }
 
-    /// When the connection, which waits now, must have got what it waits for.
+    /// When the connection, which waits now, must have got what it waits for. Whoever still takes
+    /// the last answer is not late with the next request.
     pub(super) fn read_deadline(&self) -> Option<Instant> {
+        if self.is_writing.get() {
+            self.read_deadline.set(None);
+            return None;
+        }
         let limit = match self.phase.get() {
             Phase::New | Phase::Header => self.limits.read_header?,
             Phase::Idle => self.limits.idle?,

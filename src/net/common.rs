@@ -223,7 +223,7 @@ macro_rules! stream {
             /// # Errors
             /// As for [`try_read`](Self::try_read).
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                let len = bufs.iter().map(|buf| buf.len()).sum();
+                let len = socket::movable(bufs.iter().map(|buf| buf.len()));
                 let call = |fd: BorrowedFd<'_>| socket::recv_vectored(fd, bufs);
                 self.io.try_call(Side::Read, call, |n| $left_some(*n, len))
             }
@@ -254,7 +254,7 @@ macro_rules! stream {
             /// # Errors
             /// As for [`try_write`](Self::try_write).
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                let len = bufs.iter().map(|buf| buf.len()).sum();
+                let len = socket::movable(bufs.iter().map(|buf| buf.len()));
                 let call = |fd: BorrowedFd<'_>| socket::send_vectored(fd, bufs);
                 self.io.try_call(Side::Write, call, |n| $left_some(*n, len))
             }
@@ -289,7 +289,7 @@ macro_rules! stream {
             }
 
             fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                let len = bufs.iter().map(|buf| buf.len()).sum();
+                let len = socket::movable(bufs.iter().map(|buf| buf.len()));
                 let call = |fd: BorrowedFd<'_>| socket::recv_vectored(fd, bufs);
                 self.io.call(Side::Read, call, |n| $left_some(*n, len))
             }
@@ -303,7 +303,7 @@ macro_rules! stream {
             }
 
             fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                let len = bufs.iter().map(|buf| buf.len()).sum();
+                let len = socket::movable(bufs.iter().map(|buf| buf.len()));
                 let call = |fd: BorrowedFd<'_>| socket::send_vectored(fd, bufs);
                 self.io.call(Side::Write, call, |n| $left_some(*n, len))
             }
@@ -363,9 +363,9 @@ macro_rules! std_calls {
     )* };
 }
 
-/// Receiving and sending of whole datagrams.
+/// Receiving and sending of whole datagrams. `$from` makes an address of the system's.
 macro_rules! datagrams {
-    ($socket:ident, $address:ty) => {
+    ($socket:ident, $address:ty, $from:path) => {
         impl $socket {
             /// Sends a datagram to the socket that this one is connected to.
             ///
@@ -404,8 +404,9 @@ macro_rules! datagrams {
             /// # Errors
             /// As for [`recv`](Self::recv).
             pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $address)> {
-                let std = self.io.std();
-                self.io.call(Side::Read, |_| of_std(|| std.recv_from(buf)), |_| true)
+                let call = |fd: BorrowedFd<'_>| socket::recv_from(fd, buf, false);
+                let (n, from) = self.io.call(Side::Read, call, |_| true)?;
+                Ok((n, $from(&from)?))
             }
 
             /// As [`recv_from`](Self::recv_from), without waiting.
@@ -413,8 +414,9 @@ macro_rules! datagrams {
             /// # Errors
             /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none.
             pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, $address)> {
-                let std = self.io.std();
-                self.io.try_call(Side::Read, |_| of_std(|| std.recv_from(buf)), |_| true)
+                let call = |fd: BorrowedFd<'_>| socket::recv_from(fd, buf, false);
+                let (n, from) = self.io.try_call(Side::Read, call, |_| true)?;
+                Ok((n, $from(&from)?))
             }
 
             /// Receives a datagram, but does not take it out of the socket.

@@ -37,7 +37,7 @@ pub struct UdpSocket {
 socket!(UdpSocket, std::net::UdpSocket);
 reads!(UdpSocket);
 writes!(UdpSocket);
-datagrams!(UdpSocket, SocketAddr);
+datagrams!(UdpSocket, SocketAddr, socket::to_ip);
 
 impl UdpSocket {
     /// A socket at the first of the addresses that can be had; port 0 is any free one.
@@ -58,9 +58,8 @@ impl UdpSocket {
     /// # Errors
     /// When the name is not known, the datagram is too long, or the network refuses it.
     pub fn send_to(&self, buf: &[u8], address: impl ToSocketAddrs) -> io::Result<usize> {
-        let address = lookup::first_address(address)?;
-        let std = self.io.std();
-        self.io.call(Side::Write, |_| of_std(|| std.send_to(buf, address)), |_| true)
+        let to = lookup::first_address(address)?.into();
+        self.io.call(Side::Write, |fd| socket::send_to(fd, buf, &to), |_| true)
     }
 
     /// As [`send_to`](UdpSocket::send_to), without waiting.
@@ -68,8 +67,8 @@ impl UdpSocket {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room.
     pub fn try_send_to(&self, buf: &[u8], address: SocketAddr) -> io::Result<usize> {
-        let std = self.io.std();
-        self.io.try_call(Side::Write, |_| of_std(|| std.send_to(buf, address)), |_| true)
+        let to = address.into();
+        self.io.try_call(Side::Write, |fd| socket::send_to(fd, buf, &to), |_| true)
     }
 
     /// As [`recv_from`](UdpSocket::recv_from), but does not take the datagram out of the socket.
@@ -77,8 +76,9 @@ impl UdpSocket {
     /// # Errors
     /// As for [`recv_from`](UdpSocket::recv_from).
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let std = self.io.std();
-        self.io.call(Side::Read, |_| of_std(|| std.peek_from(buf)), |_| true)
+        let call = |fd: BorrowedFd<'_>| socket::recv_from(fd, buf, true);
+        let (n, from) = self.io.call(Side::Read, call, |_| true)?;
+        Ok((n, socket::to_ip(&from)?))
     }
 
     /// Sets the peer: [`send`](UdpSocket::send) and [`recv`](UdpSocket::recv) are with it alone.

@@ -39,7 +39,7 @@ pub struct UnixDatagram {
 socket!(UnixDatagram, net::UnixDatagram);
 reads!(UnixDatagram);
 writes!(UnixDatagram);
-datagrams!(UnixDatagram, SocketAddr);
+datagrams!(UnixDatagram, SocketAddr, socket::to_unix);
 
 impl UnixDatagram {
     /// A socket at this path, which must not exist.
@@ -126,8 +126,8 @@ impl UnixDatagram {
     /// # Errors
     /// [`WouldBlock`](ErrorKind::WouldBlock) if there is no room.
     pub fn try_send_to_addr(&self, buf: &[u8], address: &SocketAddr) -> io::Result<usize> {
-        let std = self.io.std();
-        self.io.try_call(Side::Write, |_| of_std(|| std.send_to_addr(buf, address)), |_| true)
+        let to = socket::of_unix(address)?;
+        self.io.try_call(Side::Write, |fd| socket::send_to(fd, buf, &to), |_| true)
     }
 
     std_calls! {

@@ -141,17 +141,16 @@ impl Coro {
 pub(crate) fn discard_unused_stack() {
     /// What this function and those that it calls may use.
     const OWN_BYTES: usize = 2048;
-    const PAGE_BYTES: usize = 4096;
     let Some(g) = super::current_g() else { return };
     // SAFETY: a running goroutine has a coroutine, which is its own.
-    let low = unsafe { &*g.coro.get() }.region.low().next_multiple_of(PAGE_BYTES);
+    let region = unsafe { &*g.coro.get() }.region();
     let here = 0_u8;
-    let end = ((&raw const here).addr() - OWN_BYTES) & !(PAGE_BYTES - 1);
-    if end > low {
-        let base = std::ptr::with_exposed_provenance_mut(low);
+    let (low, here) = (region.low(), (&raw const here).addr());
+    // It is elsewhere where a sanitizer keeps locals in memory of its own.
+    if (low + OWN_BYTES..low + region.usable()).contains(&here) {
         // SAFETY: these pages are of the stack that this runs on, below what is in use. Handlers of
         // signals that run there in between have returned by then.
-        unsafe { crate::sys::memory::discard(base, end - low) };
+        unsafe { crate::sys::memory::discard(low, here - OWN_BYTES) };
     }
 }
 

@@ -137,10 +137,16 @@ pub(crate) fn wake_from_inside(rt: &Inside, waker: Waker) {
     } else if rt.m().is_none() {
         call(waker);
     } else {
-        let call = move || waker.wake();
-        // SAFETY: closure and result are 'static.
-        unsafe { spawn::spawn_detached::<_, Waker>(rt, call, Location::caller()) };
+        call_apart(rt, waker);
     }
+}
+
+/// Starts a goroutine that calls the waker: for threads of the runtime's own, which have better
+/// things to do.
+pub(crate) fn call_apart(rt: &Inside, waker: Waker) {
+    let call = move || waker.wake();
+    // SAFETY: closure and result are 'static.
+    unsafe { spawn::spawn_detached::<_, Waker>(rt, call, Location::caller()) };
 }
 
 #[cfg(test)]

@@ -44,16 +44,23 @@ pub(crate) unsafe fn advise_huge_pages(base: *mut u8, len: usize) {
     unsafe { libc::madvise(base.cast(), len, libc::MADV_HUGEPAGE) };
 }
 
-/// Gives the memory of whole pages back; they are zero when they are touched again. A failure costs
-/// memory only.
+/// Gives the memory of the whole pages in `start..end` back; they are zero when they are touched
+/// again. A failure costs memory only.
 ///
 /// # Safety
-/// Nobody needs what is there.
+/// Nobody needs what is there, which is the caller's.
 #[cfg(feature = "http")]
 #[inline(never)]
-pub(crate) unsafe fn discard(base: *mut u8, len: usize) {
-    // SAFETY: by the caller's promise.
-    unsafe { libc::madvise(base.cast(), len, libc::MADV_DONTNEED) };
+pub(crate) unsafe fn discard(start: usize, end: usize) {
+    // The kernel's pages may be larger than 4 KiB, and it rounds the length up.
+    // SAFETY: no preconditions.
+    let Ok(page) = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }) else { return };
+    let (start, end) = (start.next_multiple_of(page), end / page * page);
+    if start < end {
+        let base = std::ptr::with_exposed_provenance_mut(start);
+        // SAFETY: by the caller's promise.
+        unsafe { libc::madvise(base, end - start, libc::MADV_DONTNEED) };
+    }
 }
 
 /// Makes every access to the range fault.

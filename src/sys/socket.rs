@@ -3,16 +3,16 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IoSlice, IoSliceMut};
-#[cfg(feature = "http")]
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 /// How many connections may wait to be accepted; the kernel has a limit of its own (`somaxconn`).
 const BACKLOG: libc::c_int = 4096;
@@ -54,6 +54,26 @@ pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// As [`recv`], and says who it is from. Of datagrams.
+#[inline(never)]
+pub(crate) fn recv_from(
+    fd: BorrowedFd<'_>,
+    buf: &mut [u8],
+    peek: bool,
+) -> io::Result<(usize, SockAddr)> {
+    let flags = libc::MSG_DONTWAIT | if peek { libc::MSG_PEEK } else { 0 };
+    // SAFETY: the same bytes; the kernel writes initialized ones only.
+    let buf = unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) };
+    SockRef::from(&fd).recv_from_with_flags(buf, flags)
+}
+
+/// As [`send`], to this address.
+#[inline(never)]
+pub(crate) fn send_to(fd: BorrowedFd<'_>, buf: &[u8], to: &SockAddr) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    SockRef::from(&fd).send_to_with_flags(buf, to, flags)
+}
+
 /// As [`recv`], into several buffers.
 #[inline(never)]
 pub(crate) fn recv_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -75,6 +95,11 @@ pub(crate) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Res
         -1 => Err(io::Error::last_os_error()),
         n => Ok(n as usize),
     }
+}
+
+/// How many bytes a vectored call can move at most, of buffers with these lengths.
+pub(crate) fn movable(lens: impl Iterator<Item = usize>) -> usize {
+    lens.take(MAX_SLICES).sum()
 }
 
 fn message(slices: *mut libc::iovec, len: usize) -> libc::msghdr {
@@ -132,19 +157,34 @@ pub(crate) fn begin_connect(address: &SocketAddr) -> io::Result<OwnedFd> {
 #[inline(never)]
 pub(crate) fn connect_unix(address: &unix::net::SocketAddr) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-    let address = match address.as_pathname() {
-        Some(path) => SockAddr::unix(path)?,
-        None => abstract_address(address)?,
-    };
-    socket.connect(&address)?;
+    socket.connect(&of_unix(address)?)?;
     Ok(socket.into())
 }
 
-/// An address whose name begins with a zero byte.
-fn abstract_address(address: &unix::net::SocketAddr) -> io::Result<SockAddr> {
+/// An address as the system has it.
+pub(crate) fn of_unix(address: &unix::net::SocketAddr) -> io::Result<SockAddr> {
+    if let Some(path) = address.as_pathname() {
+        return SockAddr::unix(path);
+    }
+    // It begins with a zero byte.
     let name = address.as_abstract_name().ok_or(io::ErrorKind::InvalidInput)?;
     let path: Vec<u8> = std::iter::once(0).chain(name.iter().copied()).collect();
     SockAddr::unix(OsStr::from_bytes(&path))
+}
+
+/// Where a datagram of this machine is from; mostly from a socket without an address.
+pub(crate) fn to_unix(address: &SockAddr) -> io::Result<unix::net::SocketAddr> {
+    match address.as_abstract_namespace() {
+        Some(name) => unix::net::SocketAddr::from_abstract_name(name),
+        None => {
+            unix::net::SocketAddr::from_pathname(address.as_pathname().unwrap_or(Path::new("")))
+        }
+    }
+}
+
+/// Where a datagram is from.
+pub(crate) fn to_ip(address: &SockAddr) -> io::Result<SocketAddr> {
+    address.as_socket().ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// Lets the descriptor's number stand for another file, at once: what it stood for is closed, if

@@ -46,7 +46,7 @@ pub(crate) mod whole_run;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use crate::tracer::session::{self, Report};
+use crate::tracer::session::{self, Number, Report};
 use crate::wire::version::Version;
 
 pub use annotate::{Region, Task, log, new_task, start_region, with_region};
@@ -78,6 +78,11 @@ pub use error::{StartError, StopError};
 /// };
 /// ```
 pub fn start(out: impl Write + Send + 'static) -> Result<(), StartError> {
+    start_numbered(out).map(drop)
+}
+
+/// [`start`], for a trace that somebody else may replace by another one once it has failed.
+pub(crate) fn start_numbered(out: impl Write + Send + 'static) -> Result<Number, StartError> {
     let version = version(Version::default())?;
     session::start(Box::new(out), version, None).map_err(StartError::from)
 }
@@ -100,12 +105,17 @@ fn version(default: Version) -> Result<Version, StartError> {
 /// When no trace is being taken but a [whole run's](self#whole-runs), or the trace ended early: its writer failed, or was too slow.
 /// What had been written is a whole trace up to there.
 pub fn stop() -> Result<Summary, StopError> {
+    stop_numbered(None)
+}
+
+/// [`stop`], but no other trace than this one.
+pub(crate) fn stop_numbered(only: Option<Number>) -> Result<Summary, StopError> {
     let (tx, rx) = crate::chan(1);
     // The writer thread sends; it is a plain thread, and the buffer has room.
-    let told = session::stop(Box::new(move |result| {
+    let done = move |result| {
         let _ = tx.try_send(result);
-    }));
-    if !told {
+    };
+    if !session::stop(only, Box::new(done)) {
         return Err(StopError::NotEnabled);
     }
     match rx.recv() {

@@ -129,21 +129,32 @@ pub(super) fn take_shipped(chunks: &mut Vec<Chunk>) -> bool {
     !SESSION.dropped.swap(false, Ordering::Relaxed)
 }
 
+/// A trace among those of the process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number(u64);
+
+/// The last one. Under the phase's lock.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// Starts a trace. If `ended` is given, it is the whole run's: no [`stop`] ends it, but
 /// [`end_whole_run`] or an error does, and `ended` is called then.
 pub(crate) fn start(
     out: Box<dyn Write + Send>,
     version: Version,
     ended: Option<Done>,
-) -> Result<(), StartFailure> {
+) -> Result<Number, StartFailure> {
     let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
     // What is the user's (the writer, the log) is used after the lock is free again only.
     let out = Arc::new(Mutex::new(Some(out)));
-    let earlier = start_locked(&mut SESSION.phase.lock(), world, &out, version, ended)?;
+    let (number, earlier) = {
+        let mut phase = SESSION.phase.lock();
+        let earlier = start_locked(&mut phase, world, &out, version, ended)?;
+        (NUMBER.fetch_add(1, Ordering::Relaxed) + 1, earlier)
+    };
     if let Some(Err(failure)) = earlier {
         log::error!("gort: the trace before ended early: {failure:?}");
     }
-    Ok(())
+    Ok(Number(number))
 }
 
 /// Where the user's writer is on its way to the thread that uses it.
@@ -188,10 +199,13 @@ fn next_generation() -> u32 {
     *last
 }
 
-/// Stops the trace. `done` is called when the last byte is written; false: there is no trace of the
-/// program's own, and it is not called.
-pub(crate) fn stop(done: Done) -> bool {
+/// Stops the trace, or only if it is this one. `done` is called when the last byte is written;
+/// false: there is no such trace of the program's own, and it is not called.
+pub(crate) fn stop(only: Option<Number>, done: Done) -> bool {
     let mut phase = SESSION.phase.lock();
+    if only.is_some_and(|Number(number)| number != NUMBER.load(Ordering::Relaxed)) {
+        return false;
+    }
     match std::mem::replace(&mut *phase, Phase::Off) {
         Phase::On(None) => {
             *phase = Phase::Stopping(done);

@@ -237,6 +237,28 @@ fn nobody_else_may_ask_unless_that_is_said() {
     eventually("it is closed", || std::net::TcpStream::connect(own.addr()).is_err());
 }
 
+/// The request of a web page whose name leads to this machine.
+#[test]
+fn a_web_page_may_not_ask() {
+    let own = run(|| debug::serve("127.0.0.1:0")).unwrap();
+    let public = run(|| debug::serve_public("127.0.0.1:0")).unwrap();
+    let ask = |address, host: &str| {
+        let client = &mut Client::connect(address);
+        client.send(&format!("GET /debug/pprof/cmdline HTTP/1.1\r\nHost: {host}\r\n\r\n")).unwrap();
+        client.answer(true).unwrap()
+    };
+    let refused =
+        "the debug endpoint on the loopback interface is asked by an address or localhost";
+    expect_error(&ask(own.addr(), "example.com"), 403, refused);
+    expect_error(&ask(own.addr(), &format!("example.com:{}", own.addr().port())), 403, refused);
+    for host in ["localhost", &own.addr().to_string()] {
+        assert_eq!(ask(own.addr(), host).status, 200);
+    }
+    assert_eq!(ask(public.addr(), "example.com").status, 200);
+    own.close();
+    public.close();
+}
+
 #[test]
 fn a_trace_is_one_at_a_time_and_within_the_write_timeout() {
     let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
@@ -278,5 +300,27 @@ fn a_trace_is_one_at_a_time_and_within_the_write_timeout() {
     expect_error(&refused, 500, "Could not enable tracing: tracing is already enabled");
     run(|| gort::trace::stop().unwrap());
     assert_eq!(get(endpoint.addr(), "/debug/pprof/trace?seconds=0.1").status, 200);
+    endpoint.close();
+}
+
+/// A client that leaves at once ends its own trace. The program's may begin right then.
+#[test]
+fn a_client_that_leaves_ends_no_other_trace() {
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let endpoint = run(|| debug::serve("127.0.0.1:0")).unwrap();
+    for _ in 0..100 {
+        let client = Client::connect(endpoint.addr());
+        client.send(&request("GET", "/debug/pprof/trace?seconds=1000", "")).unwrap();
+        while !gort::trace::is_enabled() {
+            thread::yield_now();
+        }
+        drop(client);
+        let begin = Instant::now();
+        while run(|| gort::trace::start(io::sink())).is_err() {
+            assert!(begin.elapsed() < crate::PATIENCE, "the client's trace has not ended");
+        }
+        thread::sleep(Duration::from_millis(5));
+        run(|| gort::trace::stop().unwrap());
+    }
     endpoint.close();
 }

@@ -72,6 +72,21 @@ fn an_idle_connection_ends_if_that_is_wanted() {
     server.shutdown();
 }
 
+/// hyper has all of a body long before the client has: what waits is the client's turn to read.
+#[test]
+fn a_response_that_is_read_slowly_is_no_idle_connection() {
+    let server = Server::new().idle_timeout(LIMIT).read_header_timeout(LIMIT);
+    let address = start(&server);
+    for next in ["", "GET /hel"] {
+        let mut client = Client::connect(address);
+        client.send(&(request("GET", "/large/20000000", "") + next)).unwrap();
+        thread::sleep(4 * LIMIT);
+        assert_eq!(client.answer(true).unwrap().body.len(), 20_000_000);
+        assert!(client.is_closed());
+    }
+    server.shutdown();
+}
+
 #[test]
 fn a_response_that_is_not_read_ends_at_the_write_timeout() {
     let server = Server::new().write_timeout(LIMIT);

@@ -2,14 +2,17 @@
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Instant;
 
 use gort::net::{TcpListener, TcpStream};
 use gort::{block_on, go};
 
-use crate::{SHORT, echo, eventually, listen, pair, pattern, run};
+use crate::process::{assert_success, process};
+use crate::{LONG, SHORT, echo, eventually, listen, pair, pattern, run};
 
 async fn read(stream: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     poll_fn(|cx| {
@@ -176,6 +179,46 @@ fn closing_wakes_and_dropping_forgets() {
         assert_eq!(Arc::strong_count(&count), 3);
         drop(client);
         assert_eq!((Arc::strong_count(&count), count.get()), (2, 1));
+    });
+}
+
+/// A waker that notes on which thread it is called.
+#[derive(Default)]
+struct Caller(OnceLock<String>);
+
+impl Wake for Caller {
+    fn wake(self: Arc<Self>) {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        self.0.set(name).expect("it is called once");
+    }
+}
+
+/// Where every processor computes, sysmon polls. It leaves the wakers, which may do anything, to
+/// others.
+#[test]
+fn sysmon_calls_no_waker() {
+    let name = "futures::sysmon_calls_no_waker";
+    if let Some(output) = process(name, &[("GOMAXPROCS", "1")]) {
+        return assert_success(&output);
+    }
+    run(|| {
+        let (server, client) = pair();
+        let caller = Arc::new(Caller::default());
+        let waker = Waker::from(Arc::clone(&caller));
+        while client.poll_read_ready(&mut Context::from_waker(&waker)).is_ready() {
+            let _ = client.try_read(&mut [0; 8]);
+        }
+        let writing = thread::spawn(move || {
+            thread::sleep(SHORT);
+            (&server).write_all(b"x").unwrap();
+        });
+        let begin = Instant::now();
+        while caller.0.get().is_none() {
+            assert!(begin.elapsed() < LONG, "it is never called");
+            std::hint::spin_loop();
+        }
+        assert!(caller.0.get().unwrap().starts_with("gort-m"), "{:?}", caller.0);
+        writing.join().unwrap();
     });
 }
 

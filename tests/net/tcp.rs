@@ -10,7 +10,7 @@ use gort::go;
 use gort::net::{TcpListener, TcpStream};
 use gort::sync::WaitGroup;
 
-use crate::{SHORT, echo, listen, pair, pattern, run};
+use crate::{LONG, SHORT, echo, eventually, listen, pair, pattern, run};
 
 #[test]
 fn many_connections_echo() {
@@ -164,6 +164,33 @@ fn vectored_peeked_and_cloned() {
         gort::sleep(SHORT);
         (&server).write_all(b"next").unwrap();
         assert_eq!(reading.join().unwrap(), b"next");
+    });
+}
+
+/// The system takes 1,024 buffers of a call. What it leaves of more does not say that the socket is
+/// full, or empty.
+#[test]
+fn more_buffers_than_the_system_takes_at_once() {
+    run(|| {
+        let (server, client) = pair();
+        server.set_write_timeout(Some(LONG)).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        let sent = pattern(3000);
+        let mut slices: Vec<_> = sent.chunks(1).map(IoSlice::new).collect();
+        let mut rest = &mut slices[..];
+        while !rest.is_empty() {
+            let n = (&server).write_vectored(rest).unwrap();
+            IoSlice::advance_slices(&mut rest, n);
+        }
+        eventually("it is all there", || client.peek(&mut [0; 4000]).unwrap() == 3000);
+        let mut received = vec![0; 3000];
+        let mut slices: Vec<_> = received.chunks_mut(1).map(IoSliceMut::new).collect();
+        let mut rest = &mut slices[..];
+        while !rest.is_empty() {
+            let n = (&client).read_vectored(rest).unwrap();
+            IoSliceMut::advance_slices(&mut rest, n);
+        }
+        assert_eq!(received, sent);
     });
 }
 

@@ -2,11 +2,12 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Instant;
 
 use gort::go;
 use gort::net::{Ipv4Addr, UdpSocket};
 
-use crate::{SHORT, run};
+use crate::{LONG, SHORT, run};
 
 fn bind() -> UdpSocket {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
@@ -99,5 +100,23 @@ fn options_are_those_of_std() {
         assert!(bind().send(b"nobody").is_err());
         let error = clone.send_to(&[0; 70_000], clone.local_addr().unwrap()).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
+    });
+}
+
+/// A clone shares the mode of the socket that std got.
+#[test]
+fn clones_of_a_socket_that_blocks_do_not() {
+    run(|| {
+        let socket = bind();
+        let clone = socket.try_clone().unwrap();
+        let socket = socket.into_std().unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        let begin = Instant::now();
+        let mut buf = [0; 16];
+        assert_eq!(clone.try_recv_from(&mut buf).unwrap_err().kind(), ErrorKind::WouldBlock);
+        clone.set_read_timeout(Some(SHORT)).unwrap();
+        assert_eq!(clone.recv_from(&mut buf).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert_eq!(clone.peek_from(&mut buf).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(begin.elapsed() < LONG / 2, "{:?}", begin.elapsed());
     });
 }

@@ -3,11 +3,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
+use std::time::Instant;
 
 use gort::go;
 use gort::net::{UnixDatagram, UnixListener, UnixStream};
 
-use crate::{SHORT, echo, pattern, run};
+use crate::{LONG, SHORT, echo, pattern, run};
 
 #[test]
 fn connections_by_path_and_by_abstract_name() {
@@ -131,10 +132,39 @@ fn datagrams_have_senders() {
         assert_eq!((n, from.as_pathname()), (5, Some(paths[0].as_path())));
         other.send_to_addr(b"back", &from).unwrap();
         assert_eq!(one.recv(&mut buf).unwrap(), 4);
+        let name = format!("gort-test-sender-{}", std::process::id());
+        let third = SocketAddr::from_abstract_name(&name).unwrap();
+        let third = UnixDatagram::bind_addr(&third).unwrap();
+        third.send_to(b"abstract", &paths[1]).unwrap();
+        let (n, from) = other.recv_from(&mut buf).unwrap();
+        assert_eq!((n, from.as_abstract_name()), (8, Some(name.as_bytes())));
+        other.send_to_addr(b"again", &from).unwrap();
+        assert_eq!(third.recv(&mut buf).unwrap(), 5);
+        UnixDatagram::unbound().unwrap().send_to(b"nobody", &paths[1]).unwrap();
+        let (n, from) = other.recv_from(&mut buf).unwrap();
+        assert_eq!((n, from.is_unnamed()), (6, true));
         let (one, other) = UnixDatagram::pair().unwrap();
         let receiving = go(move || other.recv(&mut [0; 16]).unwrap());
         gort::sleep(SHORT);
         one.send(b"pair").unwrap();
         assert_eq!(receiving.join().unwrap(), 4);
+    });
+}
+
+/// A clone shares the mode of the socket that std got.
+#[test]
+fn clones_of_a_socket_that_blocks_do_not() {
+    run(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(folder.path().join("socket")).unwrap();
+        let clone = socket.try_clone().unwrap();
+        let socket = socket.into_std().unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        let begin = Instant::now();
+        let mut buf = [0; 16];
+        assert_eq!(clone.try_recv_from(&mut buf).unwrap_err().kind(), ErrorKind::WouldBlock);
+        clone.set_read_timeout(Some(SHORT)).unwrap();
+        assert_eq!(clone.recv_from(&mut buf).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(begin.elapsed() < LONG / 2, "{:?}", begin.elapsed());
     });
 }

@@ -60,6 +60,12 @@ pub(super) fn too_long() -> Response<Body> {
     error(StatusCode::BAD_REQUEST, "profile duration exceeds server's WriteTimeout")
 }
 
+/// It names another host.
+pub(super) fn meant_for_others() -> Response<Body> {
+    let what = "the debug endpoint on the loopback interface is asked by an address or localhost";
+    error(StatusCode::FORBIDDEN, what)
+}
+
 pub(super) fn not_found() -> Response<Body> {
     let mut response = text("404 page not found\n");
     *response.status_mut() = StatusCode::NOT_FOUND;

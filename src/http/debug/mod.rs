@@ -29,8 +29,11 @@
 //! names of functions, source files and goroutines, what the program does and when, and what its
 //! code logs into traces; and can slow the program down by profiles and traces, one at a time of
 //! each kind. There is no password. Therefore [`serve`] refuses to listen on anything but the
-//! loopback interface, where every local user still gets in. [`serve_public`] is for networks that
-//! are closed by other means. [`handler`] leaves the choice to the server it is mounted in.
+//! loopback interface, where every local user still gets in. There it also refuses requests that are
+//! meant for somebody else, by their `Host`: a web page that has its own name lead to 127.0.0.1 could
+//! read everything by the browser of whoever looks at it. Names without a domain and addresses are
+//! fine. [`serve_public`] is for networks that are closed by other means. [`handler`] leaves the
+//! choice to the server it is mounted in.
 //!
 //! # Go
 //! `net/http/pprof`. There are no profiles of memory, which gort does not manage.
@@ -40,6 +43,7 @@
 
 mod answer;
 mod apart;
+mod host;
 mod index;
 mod metrics;
 mod profile;
@@ -57,7 +61,7 @@ use hyper::body::{Body as HttpBody, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 
-use self::answer::{method_not_allowed, not_found, redirect, text};
+use self::answer::{meant_for_others, method_not_allowed, not_found, redirect, text};
 use self::query::Query;
 use super::service::WriteTimeout;
 use super::{Body, Server};
@@ -96,7 +100,7 @@ const ROOT: &str = "/debug/pprof/";
 pub fn serve(addr: impl ToSocketAddrs + Send) -> io::Result<Endpoint> {
     let addrs = resolve(addr)?;
     match addrs.iter().find(|addr| !addr.ip().is_loopback()) {
-        None => start(&addrs),
+        None => start(&addrs, host::is_own),
         Some(open) => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!(
@@ -115,20 +119,25 @@ pub fn serve(addr: impl ToSocketAddrs + Send) -> io::Result<Endpoint> {
 /// # Panics
 /// As [`serve`].
 pub fn serve_public(addr: impl ToSocketAddrs + Send) -> io::Result<Endpoint> {
-    start(&resolve(addr)?)
+    start(&resolve(addr)?, |_| true)
 }
 
 fn resolve(addr: impl ToSocketAddrs + Send) -> io::Result<Vec<SocketAddr>> {
     Ok(blocking(|| addr.to_socket_addrs())?.collect())
 }
 
-fn start(addrs: &[SocketAddr]) -> io::Result<Endpoint> {
+fn start(addrs: &[SocketAddr], may_ask: fn(&Request<Incoming>) -> bool) -> io::Result<Endpoint> {
     let listener = TcpListener::bind(addrs)?;
     let addr = listener.local_addr()?;
     let server = Server::new();
     let serving = server.clone();
     go(move || {
-        let answer = |request| async { Ok::<_, Infallible>(handler(request).await) };
+        let answer = move |request| async move {
+            Ok::<_, Infallible>(match may_ask(&request) {
+                true => handler(request).await,
+                false => meant_for_others(),
+            })
+        };
         if let Err(error) = serving.serve(listener, service_fn::<_, Incoming, _>(answer)) {
             log::error!("gort: the debug endpoint on {addr} has ended: {error}");
         }

@@ -19,10 +19,13 @@ use crate::{go, pprof, select, trace as tracing};
 const TRACE: Duration = Duration::from_secs(1);
 const CPU_PROFILE: Duration = Duration::from_secs(30);
 
-/// So many pieces may wait for the client; a trace's pieces are up to some megabytes.
+/// So many pieces may wait for the client...
 const PIECES: usize = 4;
-/// The pieces of a profile.
+/// ...of so many bytes at most...
 const PIECE_BYTES: usize = 64 << 10;
+/// ...and so long for the client to take one. While a client takes nothing, a trace grows in memory,
+/// and nobody gets another one.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Takes a trace.
 pub(super) fn trace(query: &Query, timeout: Option<Duration>) -> Response<Body> {
@@ -38,12 +41,14 @@ pub(super) fn trace(query: &Query, timeout: Option<Duration>) -> Response<Body> 
         return failed(&tracing::StartError::AlreadyEnabled);
     };
     let (writer, ends, body) = watched();
-    if let Err(reason) = tracing::start(writer) {
-        return failed(&reason);
-    }
+    let number = match tracing::start_numbered(writer) {
+        Ok(number) => number,
+        Err(reason) => return failed(&reason),
+    };
     go(move || {
         ends.wait(duration);
-        if let Err(reason) = tracing::stop() {
+        // After a failure there may be one of the program's own by now.
+        if let Err(reason) = tracing::stop_numbered(Some(number)) {
             log::warn!("gort: the trace asked for by HTTP has ended early: {reason}");
         }
         // Only then the response ends: whoever has got all of it can ask for the next trace.
@@ -81,8 +86,7 @@ pub(super) fn cpu_profile(query: &Query, timeout: Option<Duration>) -> Response<
     }
 }
 
-/// The right to stop the trace: between the end of one that the endpoint has begun, by itself or
-/// by its client, and the call that ends it, the endpoint begins no other.
+/// The right to take a trace. The next one begins only when the one before has been stopped.
 struct Turn;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -106,18 +110,20 @@ fn watched() -> (Watched, Ends, Body) {
     let (writer, body) = Body::channel(PIECES);
     let (here, dropped) = chan(0);
     let ends = Ends { gone: writer.gone().clone(), dropped, _hold: writer.hold() };
-    (Watched { writer, _here: here }, ends, body)
+    (Watched { writer, patience: PATIENCE, _here: here }, ends, body)
 }
 
 struct Watched {
     writer: BodyWriter,
+    patience: Duration,
     /// Closes when whoever writes is done.
     _here: Sender<Infallible>,
 }
 
 impl Write for Watched {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
+        let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
+        self.writer.write_within(self.patience, piece)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -139,5 +145,37 @@ impl Ends {
             recv(&self.dropped) -> _dropped => {}
             after(duration) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    use hyper::body::Body as _;
+
+    use super::*;
+    use crate::block_on;
+
+    #[test]
+    fn a_client_that_takes_nothing_is_given_up() {
+        let main = || {
+            let (mut writer, ends, body) = watched();
+            writer.patience = Duration::from_millis(20);
+            let error = writer.write_all(&vec![1; 2 * PIECES * PIECE_BYTES]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            drop((writer, ends));
+            // Should it go on, it sees that it has not got all.
+            let mut body = pin!(body);
+            let mut next = || block_on(poll_fn(|cx| body.as_mut().poll_frame(cx)));
+            for _ in 0..PIECES {
+                assert_eq!(next().unwrap().unwrap().into_data().unwrap().len(), PIECE_BYTES);
+            }
+            assert_eq!(next().unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert!(next().is_none());
+        };
+        // SAFETY: nothing here keeps a thread's own data over a blocking call.
+        unsafe { crate::run(main) };
     }
 }

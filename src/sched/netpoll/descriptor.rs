@@ -359,7 +359,8 @@ impl Found {
     pub(super) fn wake_into(self, rt: &Inside, goroutines: &mut GList) {
         let woken = self.wakers.into_iter().flatten().filter_map(|waker| {
             waker::notified(waker).unwrap_or_else(|waker| {
-                waker::wake_from_inside(rt, waker);
+                // It may be sysmon that polls, which must not wait for what a waker waits for.
+                waker::call_apart(rt, waker);
                 None
             })
         });
