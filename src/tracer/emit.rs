@@ -443,7 +443,11 @@ impl Side {
         stream: &mut Stream,
         generation: u32,
     ) {
-        Emitter::new(&mut self.events.0, stream, generation).go_syscall_end_blocked(g);
+        let events = &mut self.events.0;
+        Emitter::new(events, stream, generation).go_syscall_end_blocked(g);
+        // The worker goes on in a processor's buffer: what it has to say here the next time comes
+        // after that.
+        events.buf.close_segment();
     }
 
     /// The sweep found a goroutine that nobody touched in this generation.

@@ -4,12 +4,15 @@
 
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod calls;
 mod limits;
 mod locked;
 mod reports;
 mod taken;
+mod traces;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
