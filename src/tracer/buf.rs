@@ -72,6 +72,8 @@ pub(crate) struct Segment {
     pub(crate) thread: u64,
     pub(crate) number: u64,
     pub(crate) time: u64,
+    /// The time of its last event.
+    pub(crate) last: u64,
     start: usize,
     end: usize,
 }
@@ -147,7 +149,7 @@ impl Buf {
         }
         self.open = false;
         if let Some(segment) = self.chunk.as_mut().and_then(|c| c.segments.last_mut()) {
-            segment.end = self.at;
+            (segment.end, segment.last) = (self.at, self.last);
         }
     }
 
@@ -163,7 +165,8 @@ impl Buf {
         let chunk = self.chunk.get_or_insert_with(Chunk::new);
         let number = stream.next_segment;
         stream.next_segment += 1;
-        chunk.segments.push(Segment { thread: stream.thread, number, time, start: at, end: at });
+        let thread = stream.thread;
+        chunk.segments.push(Segment { thread, number, time, last: time, start: at, end: at });
         self.open = true;
         self.thread = stream.thread;
         self.last = time;

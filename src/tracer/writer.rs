@@ -107,7 +107,7 @@ fn put_events(bytes: &mut Vec<u8>, generation: u64, chunks: &[Chunk]) {
     segments.sort_unstable_by_key(|(_, s)| (s.thread, s.number));
     for pair in segments.windows(2) {
         let ((_, a), (_, b)) = (pair[0], pair[1]);
-        assert!(a.thread != b.thread || a.time <= b.time, "gort: a stream went backwards");
+        assert!(a.thread != b.thread || a.last <= b.time, "gort: a stream went backwards");
     }
     for (chunk, segment) in segments {
         debug_assert!(segment.thread != buf::NO_THREAD || segment.time != 0);
