@@ -312,8 +312,10 @@ impl Idle {
         let timer = self.until_next_timer(&lists);
         let watching = self.watching.load(Ordering::Relaxed);
         let timeout = [timer, watching.then_some(patience)].into_iter().flatten().min();
-        // To wake it for what others are about to find anyway would cost them time.
+        // To wake it for what others are about to find anyway would cost them time, and so would
+        // events that no processor is free for: busy ones look for themselves now and then.
         let in_poll = lists.is_unpolled()
+            && !lists.ps.is_empty()
             && timeout != Some(Duration::ZERO)
             && !(m.do_others_poll() && watching);
         if in_poll {
