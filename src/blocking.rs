@@ -42,3 +42,54 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
 fn call<T>(f: impl FnOnce() -> T) -> T {
     f()
 }
+
+/// `Write` for a type whose `inner` may be written by reference and has no buffer, and for
+/// references to it.
+macro_rules! write_by_reference {
+    ($name:ty) => {
+        impl std::io::Write for &$name {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                $crate::blocking(|| (&self.inner).write(bytes))
+            }
+
+            fn write_vectored(
+                &mut self,
+                slices: &[std::io::IoSlice<'_>],
+            ) -> std::io::Result<usize> {
+                $crate::blocking(|| (&self.inner).write_vectored(slices))
+            }
+
+            fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+                $crate::blocking(|| (&self.inner).write_all(bytes))
+            }
+
+            /// Does nothing: there is no buffer.
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+
+        impl std::io::Write for $name {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                (&*self).write(bytes)
+            }
+
+            fn write_vectored(
+                &mut self,
+                slices: &[std::io::IoSlice<'_>],
+            ) -> std::io::Result<usize> {
+                (&*self).write_vectored(slices)
+            }
+
+            fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+                (&*self).write_all(bytes)
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+    };
+}
+
+pub(crate) use write_by_reference;

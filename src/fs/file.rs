@@ -1,7 +1,7 @@
 //! An open file.
 
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSliceMut, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::SystemTime;
 
 use super::{FileTimes, Metadata, OpenOptions, Permissions, TryLockError};
-use crate::blocking;
+use crate::blocking::{blocking, write_by_reference};
 
 /// An open file. As [`std::fs::File`], whose calls hand the processor over.
 ///
@@ -284,42 +284,7 @@ impl Read for File {
     }
 }
 
-impl Write for &File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        blocking(|| (&self.inner).write(bytes))
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        blocking(|| (&self.inner).write_vectored(slices))
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        blocking(|| (&self.inner).write_all(bytes))
-    }
-
-    /// Does nothing: a file has no buffer here.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Write for File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(slices)
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        (&*self).write_all(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+write_by_reference!(File);
 
 impl Seek for &File {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {

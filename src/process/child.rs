@@ -1,10 +1,10 @@
 //! A program that runs, and the pipes to it.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSliceMut, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::{ExitStatus, Output, Stdio};
 
-use crate::blocking;
+use crate::blocking::{blocking, write_by_reference};
 
 /// A program that was started. As [`std::process::Child`]: dropping it neither ends it nor waits
 /// for it.
@@ -177,39 +177,4 @@ pipe! {
 read!(ChildStdout);
 read!(ChildStderr);
 
-impl Write for &ChildStdin {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        blocking(|| (&self.inner).write(bytes))
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        blocking(|| (&self.inner).write_vectored(slices))
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        blocking(|| (&self.inner).write_all(bytes))
-    }
-
-    /// Does nothing: a pipe has no buffer here.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Write for ChildStdin {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(slices)
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        (&*self).write_all(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+write_by_reference!(ChildStdin);
