@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 /// Seconds after which a process that hangs dies of SIGALRM.
@@ -23,7 +24,19 @@ pub(crate) fn again(test: &str) -> Option<Command> {
     }
     let mut again = Command::new(std::env::current_exe().unwrap());
     again.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    // SAFETY: it makes system calls only.
+    unsafe { again.pre_exec(default_signals) };
     Some(again)
+}
+
+/// A shell that runs the tests in the background, or `nohup`, has them ignore some signals, and that
+/// is inherited.
+fn default_signals() -> std::io::Result<()> {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+        // SAFETY: the default action is no handler.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    Ok(())
 }
 
 /// Runs the test again with these settings: what became of it, or `None` in that process.
