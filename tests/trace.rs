@@ -270,10 +270,14 @@ fn generations_follow_one_another() {
         run(|| {
             // The first trace reads the program's symbols, which takes a while.
             taken(work);
-            let (bytes, summary) = taken(|| (0..100).for_each(|_| work()));
-            assert!(summary.generations() > 3, "{summary:?}");
-            assert_eq!(bytes.len() as u64, summary.bytes());
-            assert!(summary.counts()["GoCreate"] >= 100);
+            // Who cuts them may have to wait for a core: then it takes more work.
+            let several = [100, 1000, 10_000, 100_000].into_iter().find(|&works| {
+                let (bytes, summary) = taken(|| (0..works).for_each(|_| work()));
+                assert_eq!(bytes.len() as u64, summary.bytes());
+                assert!(summary.counts()["GoCreate"] >= works);
+                summary.generations() > 3
+            });
+            assert!(several.is_some());
         });
         return;
     };

@@ -96,6 +96,11 @@ impl Events {
         self.len == usize::from(self.interrupted)
     }
 
+    /// How many there are, with the interruption.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// What the registered descriptors carry, and what happened to them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Ready)> {
         let events = self.raw().iter().map(|event| (event.u64, Ready::of(event.events)));

@@ -23,7 +23,7 @@ use super::m::M;
 use super::p::P;
 use super::{Inside, SCHED};
 use crate::sys::epoll::{Epoll, Events};
-use crate::sys::socket;
+use crate::sys::{memory, socket};
 
 pub(crate) use descriptor::{Descriptor, Side};
 pub(crate) use wait::{Refusal, Waiting};
@@ -34,6 +34,9 @@ struct Poller {
     /// What the descriptor of a closed socket stands for.
     nowhere: OwnedFd,
 }
+
+/// So many events at a time are worth a look ahead.
+const WORTH_PREFETCHING: usize = 4;
 
 static POLLER: OnceLock<Poller> = OnceLock::new();
 /// Sockets that are registered.
@@ -189,8 +192,12 @@ pub(super) fn interrupt() {
 pub(super) fn deliver(rt: &Inside, events: &Events) -> GList {
     let mut goroutines = GList::new();
     let descriptors = || events.iter().filter_map(|(data, _)| slab::get(data as u32));
-    // A look at all of them first brings them into the cache side by side, not one after the other.
+    // With thousands of sockets all of this comes from far away, but then side by side and not one
+    // after the other: first the descriptors, then the stacks of those who wait for them.
     std::hint::black_box(descriptors().fold(0, |sum, descriptor| sum ^ descriptor.index));
+    if events.len() >= WORTH_PREFETCHING {
+        descriptors().for_each(|descriptor| descriptor.prefetch_reader(rt));
+    }
     for (data, ready) in events.iter() {
         if let Some(descriptor) = slab::get(data as u32) {
             let found = descriptor.event(rt, (data >> 32) as u32, ready);
@@ -204,6 +211,8 @@ pub(super) fn deliver(rt: &Inside, events: &Events) -> GList {
 pub(super) fn ready(rt: &Inside, mut goroutines: GList) {
     let first = goroutines.pop();
     while let Some(g) = goroutines.pop() {
+        // It is not its turn yet.
+        memory::prefetch(g.coro.get());
         rt.ready(g);
     }
     if let Some(g) = first {
