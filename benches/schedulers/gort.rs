@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use ::gort::JoinHandle;
-use ::gort::sync::WaitGroup;
+use ::gort::sync::{Mutex, WaitGroup};
 
 use crate::load::{self, Kind, Load, Outcome};
 
@@ -20,7 +20,15 @@ pub(crate) fn child() {
     unsafe {
         ::gort::run(|| {
             run(warm_up);
-            load::report(run(load));
+            let is_traced = std::env::var_os(load::TRACED).is_some();
+            if is_traced {
+                ::gort::trace::start(std::io::sink()).expect("no trace is on");
+            }
+            let outcome = run(load);
+            if is_traced {
+                ::gort::trace::stop().expect("nothing went wrong with it");
+            }
+            load::report(outcome);
         })
     };
 }
@@ -34,6 +42,7 @@ fn run(load: Load) -> Outcome {
         Kind::ProdCons => prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
+        Kind::Mutex => mutex(load),
         Kind::Hogs => return hogs::run(load),
         Kind::Blockers(way) => return blockers::run(load, way),
         Kind::TcpEcho => return tcp_echo::run(load),
@@ -153,6 +162,17 @@ fn parked(load: Load) {
     tally.ready.wait();
     (0..load.n).for_each(|value| sender.send(value).unwrap());
     assert_eq!(tally.sum(), load.n * (load.n - 1) / 2);
+}
+
+fn mutex(load: Load) {
+    let count = Arc::new(Mutex::new(0));
+    let adds = |_| {
+        let count = Arc::clone(&count);
+        ::gort::go(move || (0..load.share()).for_each(|_| *count.lock() += 1))
+    };
+    let handles: Vec<_> = (0..load.width).map(adds).collect();
+    handles.into_iter().for_each(|handle| handle.join().unwrap());
+    assert_eq!(*count.lock(), load.n);
 }
 
 fn join_sum(handles: Vec<JoinHandle<u64>>) -> u64 {

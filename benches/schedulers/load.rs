@@ -9,6 +9,10 @@ use std::time::Duration;
 /// What a child whose goroutine did not get to run says instead of figures.
 pub(crate) const STARVED: &str = "starved:";
 
+/// In the environment of a child that takes a trace meanwhile.
+#[allow(dead_code, reason = "not every system can")]
+pub(crate) const TRACED: &str = "GORT_BENCH_TRACED";
+
 /// What kind of work: see `benches/README.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -18,6 +22,7 @@ pub(crate) enum Kind {
     ProdCons,
     ThreadRing,
     Parked,
+    Mutex,
     Hogs,
     Blockers(Way),
     TcpEcho,
@@ -38,13 +43,14 @@ pub(crate) enum Way {
     Told,
 }
 
-const KINDS: [(Kind, &str); 13] = [
+const KINDS: [(Kind, &str); 14] = [
     (Kind::SpawnJoin, "spawn_join"),
     (Kind::Yield, "yield"),
     (Kind::PingPong, "pingpong"),
     (Kind::ProdCons, "prodcons"),
     (Kind::ThreadRing, "threadring"),
     (Kind::Parked, "parked"),
+    (Kind::Mutex, "mutex"),
     (Kind::Hogs, "hogs"),
     (Kind::Blockers(Way::Sleep), "blockers_sleep"),
     (Kind::Blockers(Way::Enter), "blockers_enter"),

@@ -12,7 +12,8 @@ usage: cargo bench --bench schedulers -- [OPTION...] [WORKLOAD...]
 
 A WORKLOAD is a row of the table or, if none has that name, the beginning of some; none means all.
 
-  --systems A,B     of gort, go, may, go-lib, tokio, threads (all unless given)
+  --systems A,B     of gort, go, may, go-lib, tokio, threads (all of these unless given), and
+                    gort-traced, go-traced, which take a trace meanwhile
   --procs N         GOMAXPROCS, workers (the machine's processors unless given)
   --rounds N        runs of each system and workload (9 unless given)
   --n-scale F       F times the operations (1 unless given)
@@ -84,7 +85,8 @@ fn positive<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String>
 }
 
 fn systems(names: &str) -> Result<Vec<&'static str>, String> {
-    let known = |name| system::NAMES.into_iter().find(|known| *known == name);
+    let all = || system::NAMES.into_iter().chain(system::TRACED);
+    let known = |name| all().find(|known| *known == name);
     names.split(',').map(|name| known(name).ok_or_else(|| format!("{name}: no system"))).collect()
 }
 

@@ -6,9 +6,12 @@ use std::process::Command;
 
 use crate::common::fifos;
 use crate::limits;
-use crate::load::Load;
+use crate::load::{self, Load};
 
 pub(crate) const NAMES: [&str; 6] = ["gort", "go", "may", "go-lib", "tokio", "threads"];
+
+/// gort and Go while a trace is taken, which is thrown away.
+pub(crate) const TRACED: [&str; 2] = ["gort-traced", "go-traced"];
 
 /// A column of the table.
 pub(crate) struct System {
@@ -21,8 +24,8 @@ impl System {
     /// Builds the program if need be.
     pub(crate) fn build(name: &'static str) -> System {
         let program = match name {
-            "gort" => std::env::current_exe().map_err(|error| error.to_string()),
-            "go" => build_go(),
+            "gort" | "gort-traced" => std::env::current_exe().map_err(|error| error.to_string()),
+            "go" | "go-traced" => build_go(),
             peer => build_peer(peer),
         };
         System { name, program }
@@ -36,8 +39,11 @@ impl System {
         load: Load,
     ) -> Result<Command, String> {
         let mut command = Command::new(self.program.clone()?);
-        if self.name == "gort" {
+        if self.name.starts_with("gort") {
             command.args(["--child", "gort"]);
+        }
+        if TRACED.contains(&self.name) {
+            command.env(load::TRACED, "1");
         }
         command.args([warm_up.to_string(), load.to_string()]);
         command.env("GOMAXPROCS", procs.to_string());

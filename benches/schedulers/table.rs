@@ -2,12 +2,14 @@
 
 use crate::cell::Cell;
 use crate::measure::{Figure, Unit};
-use crate::system::System;
+use crate::system::{self, System};
 
 /// The table, printed as it comes.
 pub(crate) struct Table {
     /// Whether both sides of Go/gort are there.
     has_ratio: bool,
+    /// And whether both are there traced as well.
+    has_added: bool,
     /// Systems without a program.
     absent: Vec<&'static str>,
     notes: Vec<String>,
@@ -21,6 +23,8 @@ impl Table {
         println!("ns per operation or as said, median of the rounds, GOMAXPROCS={procs}");
         let mut names: Vec<_> = systems.iter().map(|system| system.name.to_owned()).collect();
         names.extend(has_ratio.then(|| "go/gort".to_owned()));
+        let has_added = has_ratio && system::TRACED.iter().all(|name| has(name));
+        names.extend(has_added.then(|| "added".to_owned()));
         print_row("", &names);
         let missing = |system: &System| Some((system.name, system.program.clone().err()?));
         let (absent, notes) = systems
@@ -28,7 +32,7 @@ impl Table {
             .filter_map(missing)
             .map(|(name, error)| (name, format!("{name}: {error}")))
             .unzip();
-        Table { has_ratio, absent, notes }
+        Table { has_ratio, has_added, absent, notes }
     }
 
     /// Prints the rows of a workload: one for each of its figures.
@@ -61,6 +65,14 @@ impl Table {
                 Unit::Percent => gort / go,
             });
             columns.push(ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
+        }
+        if self.has_added {
+            // What a trace adds on gort, as a part of what it adds on Go.
+            let of = |name| cells.iter().find(|cell| cell.system == name).and_then(&value);
+            let added = |traced, plain| Some(of(traced)? - of(plain)?);
+            let part = added("gort-traced", "gort").zip(added("go-traced", "go"));
+            let part = part.map(|(gort, go)| format!("{:.2}", gort / go));
+            columns.push(part.unwrap_or_else(|| "-".to_owned()));
         }
         print_row(head, &columns);
     }

@@ -34,11 +34,13 @@ const fn row(name: &'static str, kind: Kind, width: Width, capacity: usize, n: u
     Workload { name, kind, width, capacity, n }
 }
 
-use Kind::{Blockers, Hogs, Parked, PingPong, ProdCons, SpawnJoin, TcpEcho, ThreadRing, Yield};
+use Kind::{
+    Blockers, Hogs, Mutex, Parked, PingPong, ProdCons, SpawnJoin, TcpEcho, ThreadRing, Yield,
+};
 use Width::{All, AtMost, Of, Timed};
 
 #[rustfmt::skip]
-pub(crate) const ALL: [Workload; 23] = [
+pub(crate) const ALL: [Workload; 24] = [
     row("spawn_join/1000000", SpawnJoin,  All,      0,   1_000_000),
     row("spawn_join/1000",    SpawnJoin,  Of(1000), 0,   1_000_000),
     row("yield/2",            Yield,      Of(2),    0,   10_000_000),
@@ -53,6 +55,7 @@ pub(crate) const ALL: [Workload; 23] = [
     row("threadring",         ThreadRing, Of(1000), 0,   1_000_000),
     row("parked/100000",      Parked,     All,      0,   100_000),
     row("parked/1000000",     Parked,     All,      0,   1_000_000),
+    row("mutex/100",          Mutex,      Of(100),  0,   5_000_000),
     row("hogs",               Hogs,       Timed(4), 0,   3_000),
     row("blockers/sleep",     Blockers(Way::Sleep), Timed(64), 0, 1_000),
     row("blockers/enter",     Blockers(Way::Enter), Timed(64), 0, 1_000),
@@ -97,6 +100,8 @@ impl Workload {
     pub(crate) fn runs_on(&self, system: &str) -> bool {
         let is_about_blocking = matches!(self.kind, Hogs | Blockers(_) | TcpEcho);
         match system {
+            "gort" | "go" | "gort-traced" | "go-traced" => true,
+            _ if self.kind == Mutex => false,
             // Two threads a connection.
             "threads" => is_about_blocking && !matches!(self.width, AtMost(10_000..)),
             "go-lib" => !is_about_blocking,

@@ -5,8 +5,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"runtime/trace"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,7 +33,14 @@ func main() {
 	}
 	warmUp, measured := parse(os.Args[1]), parse(os.Args[2])
 	run(warmUp)
+	traced := os.Getenv("GORT_BENCH_TRACED") != ""
+	if traced {
+		must(trace.Start(io.Discard))
+	}
 	figures := run(measured)
+	if traced {
+		trace.Stop()
+	}
 	fmt.Println(strings.Join(figures, ","), rssBytesPeak())
 }
 
@@ -51,6 +60,8 @@ func run(l load) []string {
 		threadring(l)
 	case "parked":
 		parked(l)
+	case "mutex":
+		mutex(l)
 	case "hogs":
 		return hogs(l)
 	case "blockers_sleep", "blockers_enter", "blockers_fifo", "blockers_told":
@@ -195,6 +206,23 @@ func parked(l load) {
 	}
 	all.Wait()
 	check(sum.Load(), l.n*(l.n-1)/2)
+}
+
+func mutex(l load) {
+	var all sync.WaitGroup
+	var lock sync.Mutex
+	count := uint64(0)
+	for range l.width {
+		all.Go(func() {
+			for range l.share() {
+				lock.Lock()
+				count++
+				lock.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	check(count, l.n)
 }
 
 // check ends the process if a workload's result is wrong.
