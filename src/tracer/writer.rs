@@ -15,6 +15,7 @@ use super::session::Failure;
 use super::stack_table::{self, Stack};
 use super::string_table::StringTable;
 use super::symbolize::{Frame, Symbolizer};
+use super::unwind;
 use crate::sys::stderr::say;
 use crate::wire::encode::{self, Keep, StackFrame, StacksBuilder, StringsBuilder};
 use crate::wire::version::Version;
@@ -211,7 +212,7 @@ impl Symbols {
     /// Says once what the program's build lacks for good stacks.
     fn notice(&self) {
         static ONCE: Once = Once::new();
-        let frame_pointers = cfg!(gort_frame_pointers);
+        let frame_pointers = unwind::is_possible();
         if frame_pointers && self.symbolizer.has_line_tables() {
             return;
         }
