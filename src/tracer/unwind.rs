@@ -18,8 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::unwind_tables as tables;
 use crate::sys::interrupt::Interrupted;
 
-/// The most return addresses taken from one stack; the format allows 128 frames with the entry.
-pub(crate) const MAX_PCS: usize = 126;
+/// The most return addresses taken from one stack: the format has room for 128 frames, and the
+/// runtime's own, up to ten, are left out.
+pub(crate) const MAX_PCS: usize = 138;
 
 /// Where a walk begins: what a function has in its registers.
 #[derive(Clone, Copy, Debug)]

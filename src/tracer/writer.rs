@@ -172,8 +172,13 @@ impl Symbols {
             ids.extend_from_slice(self.frames_at(pc));
         }
         let known = |id: &u32| &self.frames[*id as usize];
-        let own_leaf = ids.iter().take_while(|id| known(id).is_own).count();
-        ids.drain(..own_leaf);
+        // What is called by way of the standard library, such as a destructor or an iterator, is
+        // the line that does. Where the thread was in the library itself, that stays.
+        if ids.first().is_some_and(|id| known(id).is_own) {
+            let is_users = |id: &u32| !known(id).is_own && !known(id).is_std;
+            let leaf = ids.iter().position(is_users).unwrap_or(ids.len());
+            ids.drain(..leaf);
+        }
         while ids.last().is_some_and(|id| known(id).is_own || known(id).is_std) {
             ids.pop();
         }
