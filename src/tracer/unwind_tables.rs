@@ -89,9 +89,9 @@ struct Shared {
 unsafe impl Sync for Shared {}
 
 /// As many handlers walk at the same time; one more has to do without.
-static SHARED: [Shared; 8] = [const {
-    Shared { is_taken: AtomicBool::new(false), cache: UnsafeCell::new(Cache::new()) }
-}; 8];
+static SHARED: [Shared; 8] =
+    [const { Shared { is_taken: AtomicBool::new(false), cache: UnsafeCell::new(Cache::new()) } };
+        8];
 
 impl Shared {
     /// Runs `f` with a cache. `None`: all are taken.
@@ -275,8 +275,7 @@ pub(crate) fn walk(cache: &mut Cache, from: &Registers, bounds: Bounds, out: &mu
 /// As [`walk`], with a cache for whoever comes. False also if all are taken.
 pub(crate) fn walk_shared(from: &Registers, bounds: Bounds, out: &mut Pcs) -> bool {
     // Before there are tables there are no caches either.
-    unwinder().is_some()
-        && Shared::with(|cache| walk(cache, from, bounds, out)).unwrap_or_default()
+    unwinder().is_some() && Shared::with(|cache| walk(cache, from, bounds, out)).unwrap_or_default()
 }
 
 /// The word at `address`, if it is on this stack.

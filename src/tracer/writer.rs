@@ -225,11 +225,19 @@ impl Symbols {
             if !frame_pointers {
                 say(format_args!(
                     "gort: stacks in the trace show the goroutine's function only; for whole \
-                     stacks build with frame pointers, in .cargo/config.toml:\n\
+                     stacks turn on gort's feature \"unwind\", or build with frame pointers, \
+                     in .cargo/config.toml:\n\
                      [build]\nrustflags = [\"-Cforce-frame-pointers=yes\"]\n"
                 ));
             }
-            if !self.symbolizer.has_line_tables() {
+            if !self.symbolizer.has_names() {
+                say(format_args!(
+                    "gort: this program is stripped, so stacks in the trace have places in its \
+                     file (addr2line -f -i -e FILE PLACE tells their names by a copy that is \
+                     not); for names and lines, in Cargo.toml:\n\
+                     [profile.release]\nstrip = \"none\"\ndebug = \"line-tables-only\"\n"
+                ));
+            } else if !self.symbolizer.has_line_tables() {
                 say(format_args!(
                     "gort: stacks in the trace have no line numbers; in Cargo.toml:\n\
                      [profile.release]\ndebug = \"line-tables-only\"\n"

@@ -3,6 +3,7 @@
 //!
 //! Part of the test and of the program that the test builds.
 
+use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -56,7 +57,10 @@ fn want(event: &str, reason: &str, function: &str, line: u32, through_system: bo
 macro_rules! at {
     ($event:expr, $reason:expr, $call:expr) => {{
         noted!($event, $reason, false);
-        $call
+        let result = $call;
+        // Else the call might be a jump, after which nothing is left of this function.
+        std::hint::black_box(());
+        result
     }};
 }
 
@@ -102,6 +106,7 @@ fn all() {
     annotations();
     generic::<u32>(7);
     outer();
+    through_c();
     deep(200);
 }
 
@@ -151,6 +156,7 @@ fn create_in_scope() {
         let handle = at!(CREATE, "", scope.go(|| ()));
         handle.join().unwrap();
     });
+    std::hint::black_box(());
 }
 
 fn channels() {
@@ -242,7 +248,8 @@ fn select_macro() {
     let (tx, rx) = chan(0);
     let (_other, never) = chan::<i32>(0);
     soon(move || tx.send(1).unwrap());
-    noted!(BLOCK, "select", false); let _ = gort::select! { recv(rx) -> n => n, recv(never) -> n => n };
+    noted!(BLOCK, "select", false);
+    let _ = gort::select! { recv(rx) -> n => n, recv(never) -> n => n };
 }
 
 #[inline(never)]
@@ -489,7 +496,10 @@ fn turn() {
 fn system_calls() {
     call();
     file();
-    blocked();
+    // A thread that is slow to say where it is is not waited for.
+    for _ in 0..10 {
+        blocked();
+    }
     // There is somebody else for every processor.
     let others = (0..8).map(|_| go(computing));
     others.collect::<Vec<_>>().into_iter().for_each(|other| other.join().unwrap());
@@ -509,14 +519,17 @@ fn file() {
 /// The processor is taken while the thread is somewhere in the system.
 #[inline(never)]
 fn blocked() {
-    noted!(SYSCALL, "", true); std::thread::sleep(30 * MOMENT);
+    noted!(SYSCALL, "", true);
+    std::thread::sleep(15 * MOMENT);
+    std::hint::black_box(());
 }
 
 /// The processor is taken while the thread computes: on this line.
 #[inline(never)]
 fn computing() {
     let begin = Instant::now();
-    noted!(SYSCALL, "", true); while begin.elapsed() < 30 * MOMENT {}
+    noted!(SYSCALL, "", true);
+    while begin.elapsed() < 30 * MOMENT {}
 }
 
 fn annotations() {
@@ -576,6 +589,29 @@ fn inlined() {
 #[inline(never)]
 fn outer() {
     inlined();
+}
+
+unsafe extern "C" {
+    fn qsort(
+        base: *mut c_void,
+        count: usize,
+        size: usize,
+        compare: unsafe extern "C" fn(*const c_void, *const c_void) -> c_int,
+    );
+}
+
+/// Called by the C library, and waits.
+unsafe extern "C" fn compare(_: *const c_void, _: *const c_void) -> c_int {
+    at!(BLOCK, "sleep", gort::sleep(MOMENT));
+    0
+}
+
+#[inline(never)]
+fn through_c() {
+    let mut bytes = [2, 1];
+    // SAFETY: two bytes, and a function that compares.
+    unsafe { qsort((&raw mut bytes).cast(), 2, 1, compare) };
+    std::hint::black_box(());
 }
 
 /// More frames than a trace takes.
