@@ -22,7 +22,7 @@ use super::sudog::Waiter;
 use super::{Inside, current_g, sampler};
 use crate::sys::clock;
 use crate::tracer::stack_table::Site;
-use crate::tracer::unwind::MAX_PCS;
+use crate::tracer::unwind::Pcs;
 use crate::wire::reason::WaitReason;
 
 /// Lists of a table.
@@ -184,10 +184,10 @@ impl Timing {
         }
         let delay_ns = end_ns.saturating_sub(self.since_ns).max(1);
         let Some((count, delay_ns)) = blocked_sample(delay_ns, mix(end_ns)) else { return rt };
-        let mut pcs = [0; MAX_PCS];
-        let n = sampler::own_stack(g, &mut pcs);
+        let mut pcs = Pcs::new();
+        sampler::own_stack(g, &mut pcs);
         drop(rt);
-        BLOCK.add(g, &pcs[..n], count, delay_ns);
+        BLOCK.add(g, &pcs, count, delay_ns);
         Inside::enter()
     }
 }
@@ -301,9 +301,9 @@ impl Charge {
             return;
         }
         let g = current_g();
-        let mut pcs = [0; MAX_PCS];
-        let n = sampler::own_stack(g, &mut pcs);
-        MUTEX.add(g, &pcs[..n], self.fraction as f64, self.sum_ns.saturating_mul(self.fraction));
+        let mut pcs = Pcs::new();
+        sampler::own_stack(g, &mut pcs);
+        MUTEX.add(g, &pcs, self.fraction as f64, self.sum_ns.saturating_mul(self.fraction));
     }
 }
 

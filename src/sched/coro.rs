@@ -21,7 +21,8 @@ use corosensei::{Coroutine, Yielder};
 
 use super::m::M;
 use super::stack::Region;
-use crate::tracer::unwind::{self, Bounds, MAX_PCS};
+use crate::tracer::unwind::{self, Bounds, Pcs, Registers};
+use crate::tracer::unwind_tables::{self, Cache};
 
 /// What corosensei sees of a stack.
 struct Bare {
@@ -48,19 +49,19 @@ pub(crate) struct Coro {
     yielder: Cell<*const Yielder<(), ()>>,
     /// The thread that ran it last; with `FLAG_LOCKED` the one that must.
     pub(crate) m: Cell<*const M>,
-    /// The frame address where the goroutine parked, for whoever walks the stack of one that is
-    /// parked. The last word of the line that every switch touches.
-    parked: Cell<usize>,
+    /// The registers with which the goroutine parked, on its own stack, for whoever walks that
+    /// while it is parked. The last word of the line that every switch touches.
+    parked: Cell<*const Registers>,
     // From here on a second cache line, which a switch does not touch.
-    /// The frame address of the root function.
-    root_frame: Cell<usize>,
+    /// The stack pointer of the root function.
+    root_stack: Cell<usize>,
     /// When the goroutine was readied, if its wait is measured (`contention.rs`). Its owner's.
     #[cfg_attr(not(feature = "pprof"), allow(dead_code, reason = "no wait is measured"))]
     pub(crate) ready_ns: Cell<u64>,
     region: Region,
 }
 
-const _: () = assert!(std::mem::offset_of!(Coro, root_frame) <= 64);
+const _: () = assert!(std::mem::offset_of!(Coro, root_stack) <= 64);
 
 impl Coro {
     /// Makes the coroutine of the `nth` stack of its size.
@@ -79,10 +80,10 @@ impl Coro {
         let coro = Coro {
             coroutine: UnsafeCell::new(coroutine),
             yielder: Cell::new(std::ptr::null()),
-            root_frame: Cell::new(0),
+            root_stack: Cell::new(0),
             region,
             m: Cell::new(std::ptr::null()),
-            parked: Cell::new(0),
+            parked: Cell::new(std::ptr::null()),
             ready_ns: Cell::new(0),
         };
         // SAFETY: room at the top of the region, above the coroutine's base.
@@ -116,21 +117,47 @@ impl Coro {
         unsafe { (*self.yielder.get()).suspend(()) };
     }
 
-    /// The goroutine is about to park, in the frame at this address. By itself.
+    /// The goroutine is about to park, in the function with these registers, which stay in place
+    /// until it goes on. By itself.
     #[inline]
-    pub(crate) fn note_frame(&self, frame: usize) {
-        self.parked.set(frame);
+    pub(crate) fn note_parked(&self, registers: &Registers) {
+        self.parked.set(registers);
     }
 
     /// The stack of a goroutine that has run and does not run now. The world is stopped.
-    pub(crate) fn parked_stack(&self, pcs: &mut [usize; MAX_PCS]) -> usize {
-        unwind::walk(self.parked.get(), self.bounds(), pcs)
+    pub(crate) fn parked_stack(&self, pcs: &mut Pcs) {
+        // SAFETY: null, or on the stack of the goroutine, which has parked since it wrote them.
+        if let Some(registers) = unsafe { self.parked.get().as_ref() } {
+            unwind::walk(registers, self.bounds(), pcs);
+        }
+    }
+
+    /// The stack of the calling goroutine, whose coroutine this is, above `from`. Tables are read
+    /// with this cache, and on the thread's stack: this one may have no room for it, and would
+    /// keep the memory.
+    #[inline]
+    pub(crate) fn own_stack(&self, from: &Registers, cache: Option<&mut Cache>, pcs: &mut Pcs) {
+        if unwind::walk_frames(from, self.bounds(), pcs).is_none() {
+            self.own_stack_by_tables(from, cache, pcs);
+        }
+    }
+
+    #[inline(never)]
+    fn own_stack_by_tables(&self, from: &Registers, cache: Option<&mut Cache>, pcs: &mut Pcs) {
+        let bounds = self.bounds();
+        pcs.clear();
+        // SAFETY: the yielder lives at the root of this stack, which never returns.
+        let yielder = unsafe { &*self.yielder.get() };
+        yielder.on_parent_stack(|| match cache {
+            Some(cache) => unwind_tables::walk(cache, from, bounds, pcs),
+            None => unwind_tables::walk_shared(from, bounds, pcs),
+        });
     }
 
     /// Where a walk of this stack must stay, for the thread that runs on it.
     #[inline]
     pub(crate) fn bounds(&self) -> Bounds {
-        Bounds { low: self.region.low(), root: self.root_frame.get() }
+        Bounds { low: self.region.low(), root: self.root_stack.get() }
     }
 }
 
@@ -158,7 +185,7 @@ pub(crate) fn discard_unused_stack() {
 #[inline(never)]
 fn root(coro: &Coro, yielder: &Yielder<(), ()>) {
     coro.yielder.set(yielder);
-    coro.root_frame.set(unwind::frame_address());
+    coro.root_stack.set(unwind::registers().stack);
     loop {
         super::spawn::run_current();
         // SAFETY: this is the coroutine's own stack.

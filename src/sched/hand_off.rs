@@ -201,8 +201,9 @@ fn go_on(m: &'static M, g: &'static G, p: &'static P) {
 fn queue_up(m: &'static M, g: &'static G) {
     let was_locked = g.has_flag(FLAG_LOCKED);
     g.set_flag(FLAG_LOCKED);
+    let here = unwind::registers();
     // SAFETY: a running goroutine has its coroutine, whose stack this is.
-    unsafe { (*g.coro.get()).note_frame(unwind::frame_address()) };
+    unsafe { (*g.coro.get()).note_parked(&here) };
     m.set_g(None);
     // SAFETY: the worker, inside.
     let stream = unsafe { m.stream() };

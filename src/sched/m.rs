@@ -18,7 +18,7 @@ use crate::sys::epoll::Events;
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
-use crate::tracer::unwind::{self, MAX_PCS};
+use crate::tracer::unwind::{self, Pcs};
 
 /// The slices of the kernel's that workers wish for: what a worker has to do when it wakes is mostly
 /// short, and somebody waits for it.
@@ -234,11 +234,11 @@ impl M {
     /// The trace's number of the current goroutine's stack; 0 without a goroutine.
     pub(crate) fn stack_here(&self, emitter: &mut Emitter<'_>) -> u32 {
         let Some(g) = self.g() else { return 0 };
+        let mut pcs = Pcs::new();
         // SAFETY: a running goroutine has its coroutine.
-        let bounds = unsafe { (*g.coro.get()).bounds() };
-        let mut pcs = [0; MAX_PCS];
-        let n = unwind::walk(unwind::frame_address(), bounds, &mut pcs);
-        emitter.stack(g.site(), &pcs[..n])
+        let coro = unsafe { &*g.coro.get() };
+        coro.own_stack(&unwind::registers(), Some(emitter.unwind_cache()), &mut pcs);
+        emitter.stack(g.site(), &pcs)
     }
 
     /// A pseudo-random number: its processor's, so that a seed decides it.

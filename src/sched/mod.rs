@@ -117,6 +117,7 @@ pub(crate) fn start(procs: impl FnOnce() -> usize) -> io::Result<()> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         barrier::init();
+        tracer::unwind::check();
         signal::on_overflow(stack::overflow::report);
         dump::init();
         SCHED.idle.set_procs(procs().clamp(1, p::MAX_PROCS));

@@ -134,8 +134,8 @@ impl Inside {
         std::mem::forget(self);
         // SAFETY: a running goroutine has its coroutine, whose stack this is.
         unsafe {
-            let coro = &*g.coro.get();
-            coro.note_frame(unwind::frame_address());
+            let (coro, here) = (&*g.coro.get(), unwind::registers());
+            coro.note_parked(&here);
             coro.suspend();
         }
         Inside::already(tls::current_m())
@@ -146,8 +146,9 @@ impl Inside {
     fn park_in_place(self, m: &'static M, g: &'static G, wait: Wait, stack: u32) -> Inside {
         let was_locked = g.has_flag(FLAG_LOCKED);
         g.set_flag(FLAG_LOCKED);
+        let here = unwind::registers();
         // SAFETY: a running goroutine has its coroutine, whose stack this is.
-        unsafe { (*g.coro.get()).note_frame(unwind::frame_address()) };
+        unsafe { (*g.coro.get()).note_parked(&here) };
         go_block(m, g, wait.reason, stack);
         m.set_g(None);
         if let Some(p) = m.part() {

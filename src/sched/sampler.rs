@@ -29,15 +29,16 @@ use crate::sys::interrupt::Interrupted;
 use crate::sys::prof_timer::{self, ProcessTimer, ThreadTimer};
 use crate::sys::{clock, memory, thread};
 use crate::tracer::stack_table::Site;
-use crate::tracer::unwind::{self, Bounds, MAX_PCS};
+use crate::tracer::unwind::{self, MAX_PCS, Pcs};
+use crate::tracer::unwind_tables;
 
 /// Records that wait for the reader: at 250 ticks a second, eighty threads' of a tenth of a second.
 const SLOTS: usize = 2048;
 /// Bytes of a goroutine's name that a record has room for.
 const NAME_BYTES: usize = 96;
 const NAME_WORDS: usize = NAME_BYTES / size_of::<usize>();
-/// The interrupted instruction, a caller without a frame yet, and the return addresses.
-const PCS: usize = MAX_PCS + 2;
+/// The interrupted instruction, and the return addresses.
+const PCS: usize = MAX_PCS + 1;
 /// The words before the name: see [`Note::write`].
 const HEAD: usize = 9;
 const WORDS: usize = HEAD + NAME_WORDS + PCS;
@@ -93,6 +94,7 @@ impl Sampler {
         let ring = RING.get_or_init(|| Ring::new(SLOTS));
         while ring.pop(|_| ()) {} // a late one of before
         ring.take_lost();
+        unwind_tables::prepare();
         prof_timer::install(tick);
         let timers = Timers::new(hz).inspect_err(|_| prof_timer::uninstall())?;
         *TIMERS.lock() = Some(timers);
@@ -189,66 +191,58 @@ struct Note<'a> {
 /// In the signal handler.
 fn tick(at: Interrupted, ticks: u64) {
     let Some(ring) = RING.get() else { return };
-    let mut pcs = [0; MAX_PCS];
+    let mut pcs = Pcs::new();
     // SAFETY: null or this thread's worker, which is leaked.
     let m = unsafe { tls::current_m().as_ref() };
-    let goroutine = m.and_then(|m| walk_goroutine(m, &at, &mut pcs));
-    let (g, n) = match goroutine {
-        Some((g, n)) => (Some(g), n),
-        None => (None, walk_checked(at.frame, at.stack, &mut pcs)),
-    };
+    let g = m.and_then(|m| walk_goroutine(m, &at, &mut pcs));
+    if g.is_none() {
+        // SAFETY: the thread is at that place, on a stack with frames above it.
+        let unframed = unsafe { unwind::unframed_caller(at.pc, at.stack) };
+        let _ = unframed.into_iter().all(|pc| pcs.push(pc));
+        walk_checked(at.frame, at.stack, &mut pcs);
+    }
     let tid = m.map_or_else(thread::id, |m| m.tid);
     let note = Note { tid, proc: m.and_then(M::p).map(|p| p.id), g, ticks };
-    // SAFETY: the thread is at that place, on a stack with frames above it.
-    let unframed = unsafe { unwind::unframed_caller(at.pc, at.stack) };
-    let all = [at.pc + 1].into_iter().chain(unframed).chain(pcs[..n].iter().copied());
+    let all = [at.pc + 1].into_iter().chain(pcs.iter().copied());
     ring.push(|words| note.write(words, all));
 }
 
 /// The goroutine that the thread runs, and its stack, if that is the stack that was interrupted.
-fn walk_goroutine(
-    m: &'static M,
-    at: &Interrupted,
-    pcs: &mut [usize; MAX_PCS],
-) -> Option<(&'static G, usize)> {
+fn walk_goroutine(m: &'static M, at: &Interrupted, pcs: &mut Pcs) -> Option<&'static G> {
     let g = m.g()?;
     // SAFETY: null, or the control block, which lives as long as the process.
     let whole = unsafe { g.coro.get().as_ref() }?.bounds();
     // The thread is on this stack, so what lies above the stack pointer is its own and alive,
     // also inside the runtime, where the goroutine may be about to change.
     let is_on_it = (whole.low..whole.root).contains(&at.stack);
-    is_on_it.then(|| (g, unwind::walk(at.frame, Bounds { low: at.stack, ..whole }, pcs)))
+    is_on_it.then(|| unwind::walk_interrupted(at, whole, pcs)).map(|()| g)
 }
 
 /// Walks a stack of which nothing is known but the frame and stack pointers: where the chain of
 /// frames is broken, what it leads to is wrong or missing, but never touched unseen.
-fn walk_checked(mut frame: usize, stack: usize, out: &mut [usize; MAX_PCS]) -> usize {
-    let mut n = 0;
-    if !cfg!(gort_frame_pointers) {
-        return 0;
+fn walk_checked(mut frame: usize, stack: usize, out: &mut Pcs) {
+    if !unwind::frames_hold() {
+        return;
     }
     let end = stack.saturating_add(MAX_STACK_BYTES);
-    while n < MAX_PCS && (stack..end).contains(&frame) && frame.is_multiple_of(8) {
+    while (stack..end).contains(&frame) && frame.is_multiple_of(8) {
         let Some([parent, pc]) = memory::peek(frame).filter(|words| words[1] != 0) else { break };
-        out[n] = pc;
-        n += 1;
-        if parent <= frame {
+        if !out.push(pc) || parent <= frame {
             break;
         }
         frame = parent;
     }
-    n
 }
 
 /// The calling thread's own stack, from its caller up; outside of signal handlers. `g`: the
 /// goroutine whose stack it is.
 #[inline(always)]
-pub(super) fn own_stack(g: Option<&'static G>, pcs: &mut [usize; MAX_PCS]) -> usize {
-    let frame = unwind::frame_address();
+pub(super) fn own_stack(g: Option<&'static G>, pcs: &mut Pcs) {
+    let here = unwind::registers();
     // SAFETY: null, or the control block, which lives as long as the process.
     match g.and_then(|g| unsafe { g.coro.get().as_ref() }) {
-        Some(coro) => unwind::walk(frame, coro.bounds(), pcs),
-        None => walk_checked(frame, frame, pcs),
+        Some(coro) => coro.own_stack(&here, None, pcs),
+        None => walk_checked(here.frame, here.stack, pcs),
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) struct Module {
     /// Its build id; empty when it has none.
     #[cfg_attr(not(feature = "symbolize"), allow(dead_code, reason = "nobody opens its file"))]
     pub(crate) build_id: Vec<u8>,
+    /// Where the index of its unwind tables (`.eh_frame_hdr`) lies.
+    #[cfg_attr(not(feature = "unwind"), allow(dead_code, reason = "nobody unwinds by them"))]
+    pub(crate) unwind_index: Option<Range<usize>>,
 }
 
 impl Module {
@@ -48,25 +51,37 @@ pub(crate) fn describe(module: Option<&Module>, address: usize) -> String {
 /// What is loaded now; the program comes first.
 pub(crate) fn loaded() -> Vec<Module> {
     let mut modules: Vec<Module> = Vec::new();
-    // SAFETY: `add` has the signature the loader calls, does not unwind, and gets the vector as
-    // its data, which outlives the call and is borrowed by nobody else meanwhile.
-    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut modules).cast()) };
+    each_loaded(&mut |module| modules.push(module.clone()));
     modules
+}
+
+/// Shows `sink` what is loaded now; the program comes first. None is unloaded meanwhile.
+pub(crate) fn each_loaded(sink: &mut dyn FnMut(&Module)) {
+    let mut visit = Visit { is_first: true, sink };
+    // SAFETY: `show` has the signature the loader calls, and gets `visit` as its data, which
+    // outlives the call and is borrowed by nobody else meanwhile. Its sinks do not panic.
+    unsafe { libc::dl_iterate_phdr(Some(show), (&raw mut visit).cast()) };
+}
+
+/// What [`show`] needs to know.
+struct Visit<'a> {
+    is_first: bool,
+    sink: &'a mut dyn FnMut(&Module),
 }
 
 /// Called by the loader for each module.
 ///
 /// # Safety
 ///
-/// `info` describes a loaded module, which stays loaded during the call; `modules` points to the
-/// vector of [`loaded`].
-unsafe extern "C" fn add(
+/// `info` describes a loaded module, which stays loaded during the call; `visit` points to the
+/// [`Visit`] of [`each_loaded`].
+unsafe extern "C" fn show(
     info: *mut libc::dl_phdr_info,
     _size: usize,
-    modules: *mut c_void,
+    visit: *mut c_void,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    let (info, modules) = unsafe { (&*info, &mut *modules.cast::<Vec<Module>>()) };
+    let (info, visit) = unsafe { (&*info, &mut *visit.cast::<Visit<'_>>()) };
     let headers: &[libc::Elf64_Phdr] = match info.dlpi_phnum {
         0 => &[],
         // SAFETY: the loader keeps this many program headers of the module at this address.
@@ -94,16 +109,18 @@ unsafe extern "C" fn add(
                 unsafe { std::slice::from_raw_parts(notes.start as *const u8, notes.len()) };
             build_id(bytes, align)
         });
-    let path = match modules.is_empty() || info.dlpi_name.is_null() {
+    let is_program = std::mem::take(&mut visit.is_first);
+    let path = match is_program || info.dlpi_name.is_null() {
         true => None,
         // SAFETY: the loader keeps a C string here.
         false => Some(unsafe { CStr::from_ptr(info.dlpi_name) }),
     };
-    modules.push(Module {
+    (visit.sink)(&Module {
         path: path.map(|path| OsStr::from_bytes(path.to_bytes()).into()),
         bias,
         segments: of_type(libc::PT_LOAD).map(memory).collect(),
         build_id: build_id.unwrap_or_default().to_vec(),
+        unwind_index: of_type(libc::PT_GNU_EH_FRAME).map(memory).next().filter(readable),
     });
     0
 }

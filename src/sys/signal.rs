@@ -4,12 +4,14 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::interrupt::{self, Interrupted};
+
 /// Bytes of a worker's alternate signal stack.
 const ALTERNATE_STACK_BYTES: usize = 64 << 10;
 
-/// Called in the handler with the faulting address and the interrupted frame and program
-/// counter. True: the fault was an overflow, reported; the process may die of it now.
-pub(crate) type Report = fn(address: usize, frame: usize, pc: usize) -> bool;
+/// Called in the handler with the faulting address and the place in the code. True: the fault was
+/// an overflow, reported; the process may die of it now.
+pub(crate) type Report = fn(address: usize, at: &Interrupted) -> bool;
 
 static REPORT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -92,11 +94,11 @@ unsafe extern "C" fn handle(
     context: *mut libc::c_void,
 ) {
     // SAFETY: the kernel passes valid pointers to an SA_SIGINFO handler.
-    let (address, (frame, pc)) = unsafe { ((*info).si_addr() as usize, registers(context)) };
+    let (address, at) = unsafe { ((*info).si_addr() as usize, interrupt::interrupted(context)) };
     let report = REPORT.load(Ordering::Relaxed);
     // SAFETY: only `Report` functions are stored.
     let ours = !report.is_null()
-        && unsafe { std::mem::transmute::<*mut (), Report>(report) }(address, frame, pc);
+        && unsafe { std::mem::transmute::<*mut (), Report>(report) }(address, &at);
     let n = SIGNALS.iter().position(|&s| s == signal).unwrap_or(0);
     // SAFETY: PREVIOUS was filled before this handler was installed; a default action resets the
     // signal, and the fault happens again on return and ends the process.

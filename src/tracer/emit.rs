@@ -14,7 +14,7 @@ use super::buf::{Buf, Chunk, NO_THREAD, Ship, Stream};
 use super::stack_table::{self, Cache, Site};
 use super::status::{Entered, StateWord, Status};
 use super::string_table::reason_id;
-use super::{clock, generation};
+use super::{clock, generation, unwind_tables};
 
 /// How many event types there are, 0 included.
 pub(crate) const EVENT_TYPES: usize = 53;
@@ -55,6 +55,7 @@ pub(crate) struct ProcTrace {
     id: u64,
     buf: Buf,
     stacks: Cache,
+    unwind: unwind_tables::Cache,
     /// The generation that knows this processor's status.
     known_in: u32,
     /// The processor's own sequence number in that generation.
@@ -77,6 +78,7 @@ impl ProcTrace {
             id: NONE,
             buf: Buf::new(ship),
             stacks: Cache::new(),
+            unwind: unwind_tables::Cache::new(),
             known_in: 0,
             seq: 0,
             parted: 0,
@@ -130,6 +132,12 @@ impl<'a> Emitter<'a> {
     #[inline]
     pub(crate) fn stack(&mut self, site: Site, pcs: &[usize]) -> u32 {
         self.proc.stacks.intern(site, pcs, self.generation)
+    }
+
+    /// What the processor remembers of walks of stacks.
+    #[inline]
+    pub(crate) fn unwind_cache(&mut self) -> &mut unwind_tables::Cache {
+        &mut self.proc.unwind
     }
 
     /// Writes an event that follows from what this thread did before.

@@ -5,6 +5,8 @@ use super::symbolize::{self, Frame};
 
 /// Where gort's own code lies: frames from there are left out at both ends of a stack.
 const OWN_SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+/// This file, as the compiler calls it, which may have been told to call it otherwise.
+const THIS_FILE: &str = file!();
 
 /// Whether a frame is gort's own code. Where the file is known it decides: a user's method on one
 /// of gort's types has a name that begins with gort's.
@@ -12,7 +14,8 @@ pub(crate) fn is_own(frame: &Frame) -> bool {
     if frame.file == symbolize::UNKNOWN {
         return frame.func.trim_start_matches(['<', '&']).starts_with("gort::");
     }
-    frame.file.starts_with(OWN_SOURCE)
+    let renamed = THIS_FILE.trim_end_matches("tracer/frames.rs");
+    frame.file.starts_with(OWN_SOURCE) || renamed != "src/" && frame.file.starts_with(renamed)
 }
 
 /// Whether a frame is the standard library's.

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::buf::Chunk;
 use super::generation;
+use super::unwind_tables;
 use super::writer::GenerationWriter;
 use super::{World, clock};
 use crate::sys::{futex, thread};
@@ -172,6 +173,7 @@ fn start_locked(
         return Err(StartFailure::AlreadyEnabled);
     }
     clock::calibrate();
+    unwind_tables::prepare();
     let builder = std::thread::Builder::new().name("gort-trace".into());
     let handed = Arc::clone(out);
     // The thread waits for the phase's lock, so it begins when the first generation has.
@@ -321,6 +323,7 @@ impl Tracer {
             if SESSION.held_bytes.load(Ordering::Relaxed) >= HARD_CAP_BYTES {
                 return Err(Failure::Overflow);
             }
+            unwind_tables::prepare(); // there may be more libraries by now
             let next = if last { 0 } else { next_generation() };
             self.writer.write(generation::cut(self.world, next))?;
             if last {

@@ -94,6 +94,13 @@ impl Symbolizer {
         image.is_some_and(|image| image.has_line(here))
     }
 
+    /// Whether the program has a symbol table: whether this very function has a name.
+    pub(crate) fn has_names(&self) -> bool {
+        let here = Self::has_names as fn(&Self) -> bool as usize;
+        let image = self.images.iter().find(|image| image.module.contains(here));
+        image.is_some_and(|image| !image.frames(here).is_empty())
+    }
+
     fn look_up(&mut self, return_pc: usize) -> Vec<Frame> {
         // The call is before the address it returns to, which may belong to the next line or,
         // when the call never returns, to the next function.
@@ -254,7 +261,7 @@ fn program_file() -> PathBuf {
 
 /// The frames at `probe` by the debug information; by the symbol table where it is silent.
 fn debug_frames(loader: &Loader, probe: u64) -> Vec<Frame> {
-    let mut frames = Vec::new();
+    let mut frames: Vec<Frame> = Vec::new();
     let mut outermost_is_mangled = false;
     if let Ok(mut found) = loader.find_frames(probe) {
         while let Ok(Some(frame)) = found.next() {
@@ -264,11 +271,23 @@ fn debug_frames(loader: &Loader, probe: u64) -> Vec<Frame> {
                 frame.location.map_or((None, None), |location| (location.file, location.line));
             outermost_is_mangled = is_mangled(name);
             frames.push(Frame {
-                func: normalize(name),
+                func: name.to_owned(),
                 file: file.filter(|file| !file.is_empty()).unwrap_or(UNKNOWN).to_owned(),
                 line: line.filter(|&line| line > 0).unwrap_or(UNKNOWN_LINE),
             });
         }
+    }
+    // With line tables only, inlined functions have a name without a path, and all their types.
+    for at in 0..frames.len() {
+        let name = match short_name(&frames[at].func) {
+            None => normalize(&frames[at].func),
+            Some(short) if !short.starts_with("{closure#") => short.to_owned(),
+            Some(short) => {
+                let parent = frames[at + 1..].iter().find_map(|outer| parent(short, &outer.func));
+                parent.map_or_else(|| short.to_owned(), |parent| format!("{parent}::{short}"))
+            }
+        };
+        frames[at].func = name;
     }
     // The outermost function is one of its own, with an entry in the symbol table. A name that is
     // not mangled lacks its path, so the entry is better, if there is one.
@@ -279,6 +298,21 @@ fn debug_frames(loader: &Loader, probe: u64) -> Vec<Frame> {
         }
     }
     frames
+}
+
+/// The name of a function without what is generic in it; `None`: it is a mangled one.
+fn short_name(name: &str) -> Option<&str> {
+    let is_short = !name.is_empty() && !name.starts_with('<') && !is_mangled(name);
+    is_short.then(|| name.split('<').next().unwrap_or(name))
+}
+
+/// The function that the closure (`{closure#0}`) stands in, by the types of a function that it is
+/// an argument of, as in `map<i32, main::work::{closure_env#0}>`.
+fn parent<'a>(closure: &str, types: &'a str) -> Option<&'a str> {
+    let number = closure.strip_prefix("{closure")?;
+    let (before, _) = types.split_once(&format!("::{{closure_env{number}"))?;
+    let begin = before.rfind(['<', '>', ' ', ',', '(', '&']).map_or(0, |at| at + 1);
+    Some(&before[begin..]).filter(|path| !path.is_empty())
 }
 
 /// The symbol table of a file, by address.
@@ -464,8 +498,21 @@ mod tests {
     }
 
     #[test]
-    fn this_build_has_line_tables() {
-        assert!(Symbolizer::new().has_line_tables());
+    fn this_build_has_names_and_line_tables() {
+        assert!(Symbolizer::new().has_names() && Symbolizer::new().has_line_tables());
+    }
+
+    #[test]
+    fn closures_without_a_path_are_told_by_the_types_of_their_callers() {
+        assert_eq!(short_name("fold<core::ops::Range<i32>, ()>"), Some("fold"));
+        assert_eq!(short_name("{closure#1}<i32, a::b::{closure_env#0}>"), Some("{closure#1}"));
+        assert_eq!(short_name("_RNvC6_123foo3bar"), None);
+        assert_eq!(short_name("<a::B as c::D>::e"), None);
+        let types = "call<(), &mut main::a::{closure_env#0}, main::b::{closure_env#1}<i32>>";
+        assert_eq!(parent("{closure#0}", types), Some("main::a"));
+        assert_eq!(parent("{closure#1}", types), Some("main::b"));
+        assert_eq!(parent("{closure#2}", types), None);
+        assert_eq!(parent("{closure#0}", "main::work"), None);
     }
 
     /// A symbolizer that takes `file` for the program.

@@ -47,6 +47,11 @@ impl Symbolizer {
         None
     }
 
+    /// Whether names are known: not here, whatever the program has.
+    pub(crate) fn has_names(&self) -> bool {
+        true
+    }
+
     /// Whether lines are known: not here.
     pub(crate) fn has_line_tables(&self) -> bool {
         false

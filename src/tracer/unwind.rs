@@ -1,64 +1,196 @@
-//! Walking a goroutine's stack: the seam between the tracer and the ways to unwind.
+//! Walking a goroutine's stack: from the registers of a frame to the return addresses above it.
 //!
-//! Frame pointers: each frame stores its caller's frame address and, above it, the return address.
-//! `build.rs` sets `gort_frame_pointers` when the build keeps them in every function. Without
-//! them a stack is its entry function alone.
+//! Two ways lead up a stack. *Frame pointers*: each frame stores its caller's frame address and,
+//! above it, the return address; a step is two loads. They are there when everything is built with
+//! them, which `build.rs` sees in the flags (`gort_frame_pointers`) and [`check`] in the running
+//! program; and a chain that does not end at the goroutine's root has a gap. *Tables*
+//! (`unwind_tables.rs`): what panics unwind with, exact at every instruction and also in libraries
+//! without frame pointers, but slower.
+//!
+//! So an event's stack is walked by frame pointers where they hold, else by the tables; where an
+//! interrupted thread is, which may be in the middle of a library's function, the tables say first.
+//! Without either a stack is its entry function alone.
 
-/// The most return addresses taken from one stack; the format allows 128 frames with the entry.
-pub(crate) const MAX_PCS: usize = 126;
+use std::mem::MaybeUninit;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The address range a walk must stay in: a goroutine's stack, from low to its entry frame.
+use super::unwind_tables as tables;
+use crate::sys::interrupt::Interrupted;
+
+/// The most return addresses taken from one stack: the format has room for 128 frames, and the
+/// runtime's own, up to ten, are left out.
+pub(crate) const MAX_PCS: usize = 138;
+
+/// Where a walk begins: what a function has in its registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registers {
+    /// The program counter.
+    pub(crate) pc: usize,
+    /// The stack pointer.
+    pub(crate) stack: usize,
+    /// The frame pointer, or whatever the register is used for.
+    pub(crate) frame: usize,
+}
+
+impl From<&Interrupted> for Registers {
+    fn from(&Interrupted { pc, stack, frame }: &Interrupted) -> Registers {
+        Registers { pc, stack, frame }
+    }
+}
+
+/// The address range a walk must stay in: a goroutine's stack, from low to its root function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// The lowest usable address.
     pub(crate) low: usize,
-    /// The frame address of the runtime's root function: the walk ends below it.
+    /// The stack pointer of the runtime's root function: the walk ends below it.
     pub(crate) root: usize,
 }
 
-/// The caller's frame address.
-#[inline(always)]
-pub(crate) fn frame_address() -> usize {
-    let fp: usize;
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: copies a register.
-    unsafe {
-        std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags));
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: copies a register.
-    unsafe {
-        std::arch::asm!("mov {}, x29", out(reg) fp, options(nomem, nostack, preserves_flags));
-    }
-    fp
+/// Return addresses, innermost first. Made without a word being written.
+pub(crate) struct Pcs {
+    len: usize,
+    all: [MaybeUninit<usize>; MAX_PCS],
 }
 
-/// Collects the return addresses above the frame `fp`, innermost first, and says how many.
+impl Pcs {
+    #[inline]
+    pub(crate) fn new() -> Pcs {
+        Pcs { len: 0, all: [const { MaybeUninit::uninit() }; MAX_PCS] }
+    }
+
+    /// Adds an address, if there is room. False: that was the last one with room.
+    #[inline]
+    pub(crate) fn push(&mut self, pc: usize) -> bool {
+        if let Some(place) = self.all.get_mut(self.len) {
+            place.write(pc);
+            self.len += 1;
+        }
+        self.len < MAX_PCS
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+impl Deref for Pcs {
+    type Target = [usize];
+
+    #[inline]
+    fn deref(&self) -> &[usize] {
+        let written = &self.all[..self.len];
+        // SAFETY: `push` has written the first `len`.
+        unsafe { &*(std::ptr::from_ref(written) as *const [usize]) }
+    }
+}
+
+/// The registers of the function that this is inlined into, at this place in it.
+#[inline(always)]
+pub(crate) fn registers() -> Registers {
+    let (pc, stack, frame): (usize, usize, usize);
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: copies registers.
+    unsafe {
+        std::arch::asm!(
+            "lea {pc}, [rip]", "mov {stack}, rsp", "mov {frame}, rbp",
+            pc = out(reg) pc, stack = out(reg) stack, frame = out(reg) frame,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!(
+            "adr {pc}, .", "mov {stack}, sp", "mov {frame}, x29",
+            pc = out(reg) pc, stack = out(reg) stack, frame = out(reg) frame,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    Registers { pc, stack, frame }
+}
+
+/// The program keeps frame pointers, as it showed.
+static FRAMES_HOLD: AtomicBool = AtomicBool::new(false);
+
+/// Looks whether the frame pointers are there that the build's flags promise. Once, early.
+pub(crate) fn check() {
+    FRAMES_HOLD.store(cfg!(gort_frame_pointers) && check::chain_holds(), Ordering::Relaxed);
+}
+
+/// Whether stacks are walked by frame pointers.
+#[inline]
+pub(crate) fn frames_hold() -> bool {
+    cfg!(gort_frame_pointers) && FRAMES_HOLD.load(Ordering::Relaxed)
+}
+
+/// Whether there is any way to walk a stack.
+pub(crate) fn is_possible() -> bool {
+    frames_hold() || tables::ARE_BUILT_IN
+}
+
+/// Walks up from `from` by frame pointers. `None`: there are none, or they lead elsewhere than to
+/// the root.
 ///
 /// The frame just below the root (the shim that calls the goroutine's function) contributes
 /// nothing of its own; what it returns to is the root.
 #[inline]
-pub(crate) fn walk(mut fp: usize, bounds: Bounds, out: &mut [usize; MAX_PCS]) -> usize {
-    let mut n = 0;
-    if !cfg!(gort_frame_pointers) {
-        return 0;
+pub(crate) fn walk_frames(from: &Registers, bounds: Bounds, out: &mut Pcs) -> Option<()> {
+    if !frames_hold() {
+        return None;
     }
-    while n < MAX_PCS && fp >= bounds.low && fp < bounds.root && fp.is_multiple_of(8) {
-        // SAFETY: `fp` lies within the live part of the stack that this thread runs on, which is
-        // readable up to the root frame; a wrong chain yields wrong numbers, no wild access.
-        let (parent, pc) = unsafe { (*(fp as *const usize), *((fp + 8) as *const usize)) };
-        if parent == bounds.root || parent <= fp || pc == 0 {
-            break;
+    out.clear();
+    let mut frame = from.frame;
+    while frame >= bounds.low && frame < bounds.root && frame.is_multiple_of(8) {
+        // SAFETY: `frame` lies within the live part of the stack, which is readable up to the root
+        // frame; a wrong chain yields wrong numbers, no wild access.
+        let (parent, pc) = unsafe { (*(frame as *const usize), *((frame + 8) as *const usize)) };
+        if parent >= bounds.root {
+            return Some(());
         }
-        out[n] = pc;
-        n += 1;
-        fp = parent;
+        if parent <= frame || pc == 0 {
+            return None;
+        }
+        if !out.push(pc) {
+            return Some(());
+        }
+        frame = parent;
     }
-    n
+    None
+}
+
+/// Walks up from `from`, on a stack that stands still or is the caller's own, with one of the
+/// caches that all share. For who is in no hurry: see [`walk_frames`] and [`tables::walk`].
+pub(crate) fn walk(from: &Registers, bounds: Bounds, out: &mut Pcs) {
+    if walk_frames(from, bounds, out).is_none() {
+        out.clear();
+        tables::walk_shared(from, bounds, out);
+    }
+}
+
+/// Walks up from where a signal interrupted its thread, on that thread, in the handler. On a stack
+/// for signals of a worker's, whose size the tables' reader needs.
+pub(crate) fn walk_interrupted(at: &Interrupted, bounds: Bounds, out: &mut Pcs) {
+    let at = &Registers::from(at);
+    let bounds = Bounds { low: at.stack, ..bounds };
+    out.clear();
+    if tables::walk_shared(at, bounds, out) || !frames_hold() {
+        return;
+    }
+    // What cannot be read to its end, frame pointers may reach.
+    let mut above = Pcs::new();
+    let _ = walk_frames(at, bounds, &mut above);
+    // SAFETY: the thread is at that place, with its stack up to the root function above it.
+    let unframed = unsafe { unframed_caller(at.pc, at.stack) };
+    if above.len() + usize::from(unframed.is_some()) >= out.len() {
+        out.clear();
+        let _ = unframed.into_iter().chain(above.iter().copied()).all(|pc| out.push(pc));
+    }
 }
 
 /// Where a function returns to that was interrupted at `pc`, before it had made its frame or after
-/// it had left it: [`walk`] from the interrupted frame pointer then misses its caller.
+/// it had left it: [`walk_frames`] from the interrupted frame pointer then misses its caller.
 ///
 /// ```text
 /// push rbp        55         the return address is on top of the stack
@@ -91,4 +223,63 @@ pub(crate) unsafe fn unframed_caller(pc: usize, stack: usize) -> Option<usize> {
     };
     // SAFETY: by the caller's promise.
     Some(unsafe { *((stack + depth) as *const usize) })
+}
+
+/// The look at a chain of frames that is known, part of it the standard library's, which came
+/// compiled.
+mod check {
+    use super::registers;
+    use std::sync::Once;
+
+    /// How large the frame of [`chain_holds`] is at most.
+    const FRAME_BYTES: usize = 1024;
+
+    /// Whether frame pointers lead from a function, by way of the standard library, to this one.
+    #[inline(never)]
+    pub(super) fn chain_holds() -> bool {
+        let mut link = None;
+        let (own, before) = (registers(), place());
+        if !(own.stack..own.stack + FRAME_BYTES).contains(&own.frame) {
+            return false;
+        }
+        Once::new().call_once(|| link = link_to(own.frame));
+        let after = place();
+        link.is_some_and(|pc| (before..=after).contains(&pc))
+    }
+
+    /// The program counter, and no call moves from one side of this to the other.
+    #[inline(always)]
+    fn place() -> usize {
+        std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+        registers().pc
+    }
+
+    /// Follows the frames up to the one at `top`: the return address into its function.
+    #[inline(never)]
+    fn link_to(top: usize) -> Option<usize> {
+        let here = registers();
+        let mut frame = here.frame;
+        while frame >= here.stack && frame < top && frame.is_multiple_of(8) {
+            // SAFETY: between this function's stack pointer and a frame of one of its callers, or
+            // what lies less than a frame above the stack pointer of that, which has callers.
+            let (parent, pc) =
+                unsafe { (*(frame as *const usize), *((frame + 8) as *const usize)) };
+            if parent == top {
+                return Some(pc);
+            }
+            if parent <= frame {
+                return None;
+            }
+            frame = parent;
+        }
+        None
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #[test]
+        fn frame_pointers_are_there_where_the_flags_say_so() {
+            assert_eq!(super::chain_holds(), cfg!(gort_frame_pointers));
+        }
+    }
 }

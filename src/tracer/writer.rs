@@ -15,6 +15,7 @@ use super::session::Failure;
 use super::stack_table::{self, Stack};
 use super::string_table::StringTable;
 use super::symbolize::{Frame, Symbolizer};
+use super::unwind;
 use crate::sys::stderr::say;
 use crate::wire::encode::{self, Keep, StackFrame, StacksBuilder, StringsBuilder};
 use crate::wire::version::Version;
@@ -171,8 +172,13 @@ impl Symbols {
             ids.extend_from_slice(self.frames_at(pc));
         }
         let known = |id: &u32| &self.frames[*id as usize];
-        let own_leaf = ids.iter().take_while(|id| known(id).is_own).count();
-        ids.drain(..own_leaf);
+        // What is called by way of the standard library, such as a destructor or an iterator, is
+        // the line that does. Where the thread was in the library itself, that stays.
+        if ids.first().is_some_and(|id| known(id).is_own) {
+            let is_users = |id: &u32| !known(id).is_own && !known(id).is_std;
+            let leaf = ids.iter().position(is_users).unwrap_or(ids.len());
+            ids.drain(..leaf);
+        }
         while ids.last().is_some_and(|id| known(id).is_own || known(id).is_std) {
             ids.pop();
         }
@@ -211,7 +217,7 @@ impl Symbols {
     /// Says once what the program's build lacks for good stacks.
     fn notice(&self) {
         static ONCE: Once = Once::new();
-        let frame_pointers = cfg!(gort_frame_pointers);
+        let frame_pointers = unwind::is_possible();
         if frame_pointers && self.symbolizer.has_line_tables() {
             return;
         }
@@ -219,11 +225,19 @@ impl Symbols {
             if !frame_pointers {
                 say(format_args!(
                     "gort: stacks in the trace show the goroutine's function only; for whole \
-                     stacks build with frame pointers, in .cargo/config.toml:\n\
+                     stacks turn on gort's feature \"unwind\", or build with frame pointers, \
+                     in .cargo/config.toml:\n\
                      [build]\nrustflags = [\"-Cforce-frame-pointers=yes\"]\n"
                 ));
             }
-            if !self.symbolizer.has_line_tables() {
+            if !self.symbolizer.has_names() {
+                say(format_args!(
+                    "gort: this program is stripped, so stacks in the trace have places in its \
+                     file (addr2line -f -i -e FILE PLACE tells their names by a copy that is \
+                     not); for names and lines, in Cargo.toml:\n\
+                     [profile.release]\nstrip = \"none\"\ndebug = \"line-tables-only\"\n"
+                ));
+            } else if !self.symbolizer.has_line_tables() {
                 say(format_args!(
                     "gort: stacks in the trace have no line numbers; in Cargo.toml:\n\
                      [profile.release]\ndebug = \"line-tables-only\"\n"

@@ -18,7 +18,8 @@ use crate::sched::m::M;
 use crate::sched::{current_g, stand_in, stop};
 use crate::sys::{clock, thread};
 use crate::tracer::status::Status;
-use crate::tracer::unwind::{self, MAX_PCS};
+use crate::tracer::unwind::{self, Pcs};
+use crate::tracer::unwind_tables;
 
 /// Goroutines looked at in one stop.
 const BATCH: usize = 128;
@@ -34,6 +35,7 @@ const ATTEMPTS: usize = 4;
 /// Shows `sink` every goroutine: the calling one first, then those that were there at the call and
 /// have not ended, the oldest first. The sink is called with the doors open.
 pub(crate) fn each(sink: &mut dyn FnMut(Seen)) {
+    unwind_tables::prepare();
     let own = current_g();
     if let Some(g) = own {
         sink(own_record(g));
@@ -43,6 +45,7 @@ pub(crate) fn each(sink: &mut dyn FnMut(Seen)) {
 
 /// As [`each`], for the goroutines that some leak check watches, without the calling one.
 pub(crate) fn each_watched(sink: &mut dyn FnMut(Seen)) {
+    unwind_tables::prepare();
     let own = current_g();
     let others = |g: &G| own.is_none_or(|own| !std::ptr::eq(own, g));
     visit(&|g| g.has_flag(FLAG_WATCHED) && others(g), sink);
@@ -50,6 +53,7 @@ pub(crate) fn each_watched(sink: &mut dyn FnMut(Seen)) {
 
 /// Goroutine `id`, which has or had this slot, if it lives.
 pub(in crate::sched) fn one(g: &'static G, id: u64) -> Option<Seen> {
+    unwind_tables::prepare();
     match stopped(|ms| look(g, id, ms)) {
         Look::Gone => None,
         Look::Seen(seen) => Some(seen),
@@ -105,7 +109,7 @@ fn look(g: &'static G, id: u64, ms: &[&'static M]) -> Look {
     let state = match status {
         Status::Running | Status::Syscall => {
             return match thread_of(g, ms) {
-                Some(m) if cfg!(gort_frame_pointers) => Look::Running(m),
+                Some(m) if unwind::is_possible() => Look::Running(m),
                 m => Look::Seen(Seen::new(g, on_thread(m), Some(&[]))),
             };
         }
@@ -115,11 +119,13 @@ fn look(g: &'static G, id: u64, ms: &[&'static M]) -> Look {
         }
         _ => State::Runnable,
     };
-    let mut pcs = [0; MAX_PCS];
+    let mut pcs = Pcs::new();
     // SAFETY: null, or the goroutine's control block, which lives as long as the process. It does
     // not run, and cannot be resumed while the world is stopped.
-    let n = unsafe { g.coro.get().as_ref() }.map_or(0, |coro| coro.parked_stack(&mut pcs));
-    Look::Seen(Seen::new(g, state, Some(&pcs[..n])))
+    if let Some(coro) = unsafe { g.coro.get().as_ref() } {
+        coro.parked_stack(&mut pcs);
+    }
+    Look::Seen(Seen::new(g, state, Some(&pcs)))
 }
 
 /// The thread that the goroutine is on. The world is stopped.
@@ -186,9 +192,9 @@ fn alive(g: &'static G, id: u64, f: impl FnOnce(&G, State) -> Seen) -> Option<Se
 /// The calling goroutine.
 #[inline(never)]
 fn own_record(g: &'static G) -> Seen {
-    let mut pcs = [0; MAX_PCS];
+    let mut pcs = Pcs::new();
     // SAFETY: a running goroutine has its coroutine.
-    let bounds = unsafe { (*g.coro.get()).bounds() };
-    let n = unwind::walk(unwind::frame_address(), bounds, &mut pcs);
-    Seen::new(g, State::Running, Some(&pcs[..n]))
+    let coro = unsafe { &*g.coro.get() };
+    coro.own_stack(&unwind::registers(), None, &mut pcs);
+    Seen::new(g, State::Running, Some(&pcs))
 }

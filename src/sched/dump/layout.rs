@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use super::names::{Inner, Names};
 use super::{Seen, State};
 use crate::tracer::symbolize::{Frame, UNKNOWN};
+use crate::tracer::unwind;
 
 /// What a build lacks for whole stacks.
-const HINT: &str = "\ngort: this build has no frame pointers, so of each goroutine only its function is \
-                    known; in .cargo/config.toml:\n[build]\nrustflags = \
-                    [\"-Cforce-frame-pointers=yes\"]\n";
+const HINT: &str = "\ngort: this build has no frame pointers, and gort's feature \"unwind\" is off, so \
+                    of each goroutine only its function is known; in .cargo/config.toml:\n[build]\n\
+                    rustflags = [\"-Cforce-frame-pointers=yes\"]\n";
 
 /// Prints goroutines.
 pub(crate) struct Printer {
@@ -43,7 +44,7 @@ impl Printer {
 
     /// Appends what the reader should know of the build, if there is something.
     pub(crate) fn hint(&self, out: &mut String) {
-        if !cfg!(gort_frame_pointers) {
+        if !unwind::is_possible() {
             out.push_str(HINT);
         }
     }

@@ -18,7 +18,7 @@ use crate::sched::m::M;
 use crate::sched::tls;
 use crate::sys::interrupt::{self, Interrupted};
 use crate::sys::{clock, futex, thread};
-use crate::tracer::unwind::{self, Bounds, MAX_PCS};
+use crate::tracer::unwind::{self, MAX_PCS, Pcs};
 
 /// The one question at a time, and its answer.
 struct Slot {
@@ -135,13 +135,10 @@ fn walk(m: &M, at: &Interrupted) -> (u64, usize) {
     if !(whole.low..whole.root).contains(&at.stack) {
         return (g.id(), 0);
     }
-    let mut pcs = [0; MAX_PCS];
-    // What lies below the stack pointer is in nobody's use any more.
-    let n = unwind::walk(at.frame, Bounds { low: at.stack, ..whole }, &mut pcs);
-    // SAFETY: the thread is at that place, with its stack up to the root function above it.
-    let unframed = unsafe { unwind::unframed_caller(at.pc, at.stack) };
+    let mut pcs = Pcs::new();
+    unwind::walk_interrupted(at, whole, &mut pcs);
     // The first is one past the instruction, like the return addresses.
-    let all = [at.pc + 1].into_iter().chain(unframed).chain(pcs[..n].iter().copied());
+    let all = [at.pc + 1].into_iter().chain(pcs.iter().copied());
     let mut len = 0;
     for (to, from) in SLOT.pcs.iter().zip(all) {
         to.store(from, Ordering::Relaxed);

@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::sched::{current_g, own_threads, stack};
+use crate::sys::interrupt::Interrupted;
 use crate::sys::{clock, futex, signal};
-use crate::tracer::unwind::{self, Bounds, MAX_PCS};
+use crate::tracer::unwind::{self, Bounds, Pcs};
+use crate::tracer::unwind_tables;
 
 /// Frames in the report.
 const FRAMES: usize = 32;
@@ -45,7 +47,7 @@ fn say(text: std::fmt::Arguments<'_>) {
 
 /// The handler's question: is the fault at `address` an overflow of the current goroutine? Then
 /// reports it.
-pub(crate) fn report(address: usize, frame: usize, pc: usize) -> bool {
+pub(crate) fn report(address: usize, at: &Interrupted) -> bool {
     let Some(g) = current_g() else { return false };
     // SAFETY: a running goroutine has its coroutine.
     let Some(coro) = (unsafe { g.coro.get().as_ref() }) else { return false };
@@ -64,7 +66,7 @@ pub(crate) fn report(address: usize, frame: usize, pc: usize) -> bool {
         usable >> 10,
         (4 * usable).next_power_of_two(),
     ));
-    let n = note_frames(frame, pc, coro.bounds());
+    let n = note_frames(at, coro.bounds());
     if !ask_helper() {
         for pc in &PCS[..n] {
             say(format_args!("  {:#x}\n", pc.load(Ordering::Relaxed)));
@@ -74,15 +76,15 @@ pub(crate) fn report(address: usize, frame: usize, pc: usize) -> bool {
     true
 }
 
-fn note_frames(frame: usize, pc: usize, bounds: Bounds) -> usize {
-    let mut pcs = [0; MAX_PCS];
-    let n = unwind::walk(frame, bounds, &mut pcs).min(FRAMES - 1);
+fn note_frames(at: &Interrupted, bounds: Bounds) -> usize {
+    let mut pcs = Pcs::new();
+    unwind::walk_interrupted(at, bounds, &mut pcs);
     // One past the instruction, like the return addresses.
-    PCS[0].store(pc + 1, Ordering::Relaxed);
-    for (to, from) in PCS[1..].iter().zip(&pcs[..n]) {
+    PCS[0].store(at.pc + 1, Ordering::Relaxed);
+    for (to, from) in PCS[1..].iter().zip(&*pcs) {
         to.store(*from, Ordering::Relaxed);
     }
-    n + 1
+    FRAMES.min(pcs.len() + 1)
 }
 
 /// Has the helper print the frames. False: it did not.
@@ -115,6 +117,10 @@ pub(crate) fn start_helper() {
 
 fn help() {
     own_threads::count_me();
+    if !unwind::frames_hold() {
+        // When a stack has overflowed it is too late for it.
+        unwind_tables::prepare();
+    }
     // ORDERING: Acquire, pairs with the Release in `ask_helper`.
     while STATE.load(Ordering::Acquire) != 1 {
         futex::wait(&STATE, 0, None);
