@@ -40,6 +40,7 @@
 //! Package `runtime/trace`.
 
 mod annotate;
+mod config;
 mod error;
 pub(crate) mod whole_run;
 
@@ -47,9 +48,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::tracer::session::{self, Number, Report};
-use crate::wire::version::Version;
+use crate::wire::version;
 
 pub use annotate::{Region, Task, log, new_task, start_region, with_region};
+pub use config::{Config, Version};
 pub use error::{StartError, StopError};
 
 /// Starts a trace that is written to `out`, from a thread of its own, about once a second.
@@ -59,7 +61,7 @@ pub use error::{StartError, StopError};
 /// on in any case. Wrap a file in nothing: what is written comes in large pieces.
 ///
 /// The header says Go 1.23, which every Go since then opens; `GORT_TRACE_VERSION` in the
-/// environment chooses another one (`1.25`, `1.26`).
+/// environment chooses another one (`1.25`, `1.26`). [`Config`] starts a trace of another kind.
 ///
 /// # Errors
 /// When a trace is being taken already (by the program or of its [whole run](self#whole-runs)), no [`run`](crate::run) has begun yet, the version is
@@ -78,17 +80,11 @@ pub use error::{StartError, StopError};
 /// };
 /// ```
 pub fn start(out: impl Write + Send + 'static) -> Result<(), StartError> {
-    start_numbered(out).map(drop)
-}
-
-/// [`start`], for a trace that somebody else may replace by another one once it has failed.
-pub(crate) fn start_numbered(out: impl Write + Send + 'static) -> Result<Number, StartError> {
-    let version = version(Version::default())?;
-    session::start(Box::new(out), version, None).map_err(StartError::from)
+    Config::new().start(out)
 }
 
 /// The version that the environment asks for.
-fn version(default: Version) -> Result<Version, StartError> {
+fn version(default: version::Version) -> Result<version::Version, StartError> {
     let version = match std::env::var("GORT_TRACE_VERSION") {
         Ok(text) => text.parse().map_err(|_| StartError::Version(text))?,
         Err(_) => default,

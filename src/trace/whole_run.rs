@@ -18,7 +18,7 @@ use crate::sched::own_threads;
 use crate::signal::{self, Signal};
 use crate::sys::signal::write_stderr;
 use crate::sys::{caught, exit};
-use crate::tracer::session;
+use crate::tracer::session::{self, Settings};
 use crate::wire::version::Version;
 
 const VARIABLE: &str = "GORT_TRACE";
@@ -61,7 +61,8 @@ fn start(value: &OsStr) -> Result<(), Box<dyn Error>> {
         }
         session::whole_run_ended();
     };
-    session::start(Box::new(output), version, Some(Box::new(ended))).map_err(StartError::from)?;
+    let settings = Settings { version };
+    session::start(Box::new(output), settings, Some(Box::new(ended))).map_err(StartError::from)?;
     exit::at_exit(at_exit);
     if let Err(why) = signal::on_end(&ENDS, end_by) {
         let path = path.display();

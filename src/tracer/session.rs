@@ -70,6 +70,12 @@ pub(crate) struct Report {
     pub(crate) counts: Vec<(&'static str, u64)>,
 }
 
+/// What a trace is to be like.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) version: Version,
+}
+
 /// Called once, on the writer thread, when everything is written.
 pub(crate) type Done = Box<dyn FnOnce(Result<Report, Failure>) + Send>;
 
@@ -140,7 +146,7 @@ static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// [`end_whole_run`] or an error does, and `ended` is called then.
 pub(crate) fn start(
     out: Box<dyn Write + Send>,
-    version: Version,
+    settings: Settings,
     ended: Option<Done>,
 ) -> Result<Number, StartFailure> {
     let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
@@ -148,7 +154,7 @@ pub(crate) fn start(
     let out = Arc::new(Mutex::new(Some(out)));
     let (number, earlier) = {
         let mut phase = SESSION.phase.lock();
-        let earlier = start_locked(&mut phase, world, &out, version, ended)?;
+        let earlier = start_locked(&mut phase, world, &out, settings, ended)?;
         (NUMBER.fetch_add(1, Ordering::Relaxed) + 1, earlier)
     };
     if let Some(Err(failure)) = earlier {
@@ -165,7 +171,7 @@ fn start_locked(
     phase: &mut Phase,
     world: &'static dyn World,
     out: &Handed,
-    version: Version,
+    settings: Settings,
     ended: Option<Done>,
 ) -> Result<Option<Result<Report, Failure>>, StartFailure> {
     if matches!(phase, Phase::On(_) | Phase::Stopping(_)) {
@@ -179,7 +185,7 @@ fn start_locked(
         drop(SESSION.phase.lock());
         let out = handed.lock().take();
         let out = out.expect("it was put there before the thread was started");
-        Tracer::new(world, out, version).run();
+        Tracer::new(world, out, settings).run();
     };
     builder.spawn(run).map_err(StartFailure::Thread)?;
     drop(generation::cut(world, next_generation()));
@@ -297,8 +303,8 @@ struct Tracer {
 }
 
 impl Tracer {
-    fn new(world: &'static dyn World, out: Box<dyn Write + Send>, version: Version) -> Tracer {
-        let writer = GenerationWriter::new(out, version);
+    fn new(world: &'static dyn World, out: Box<dyn Write + Send>, settings: Settings) -> Tracer {
+        let writer = GenerationWriter::new(out, settings.version);
         Tracer { world, writer, since_sweep: 0 }
     }
 
