@@ -1,9 +1,10 @@
 //! How a trace is to be taken.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::StartError;
 use crate::tracer::session::{self, Number, Settings};
+use crate::tracer::writer::{Out, RollOver};
 use crate::wire::version;
 
 /// A trace, before it is started.
@@ -27,6 +28,8 @@ use crate::wire::version;
 #[must_use = "nothing is traced before start"]
 pub struct Config {
     version: Option<Version>,
+    limit_bytes: Option<usize>,
+    roll_over: Option<RollOver>,
 }
 
 impl Config {
@@ -38,6 +41,44 @@ impl Config {
     /// The version of the format. It goes before what `GORT_TRACE_VERSION` asks for.
     pub fn version(mut self, version: Version) -> Config {
         self.version = Some(version);
+        self
+    }
+
+    /// How many bytes may be held in memory while the writer does not keep up; 1 GiB unless set. The
+    /// current generation counts too: it ends when it has a quarter of that, or 32 MiB, but not before
+    /// it has 256 KiB. Where more comes, the trace ends behind the last generation that is in
+    /// memory, or [rolls over](Self::roll_over).
+    pub fn limit_bytes(mut self, bytes: usize) -> Config {
+        self.limit_bytes = Some(bytes);
+        self
+    }
+
+    /// Goes on in another file when the one before has `bytes` bytes, and wherever generations have
+    /// to be left out because the writer does not keep up. Each file is a whole trace, of whole
+    /// generations, so it gets somewhat larger than `bytes`.
+    ///
+    /// `next` is called with 1, 2, and so on, on the thread that writes; the first file is the one
+    /// that [`start`](Self::start) gets. The file before is dropped when it has returned. If it
+    /// fails, or a writer does, the trace ends.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use std::fs::File;
+    ///
+    /// use gort::trace::Config;
+    ///
+    /// // Of the last files, four stay, of 64 MiB each.
+    /// let name = |number: u64| format!("part-{}.trace", number % 4);
+    /// let config = Config::new().roll_over(64 << 20, move |number| File::create(name(number)));
+    /// config.start(File::create(name(0)).unwrap()).unwrap();
+    /// ```
+    pub fn roll_over<W: Write + Send + 'static>(
+        mut self,
+        bytes: u64,
+        mut next: impl FnMut(u64) -> io::Result<W> + Send + 'static,
+    ) -> Config {
+        let next = Box::new(move |number| next(number).map(|out| Box::new(out) as Out));
+        self.roll_over = Some(RollOver { bytes, next });
         self
     }
 
@@ -59,7 +100,8 @@ impl Config {
             Some(version) => version.into(),
             None => super::version(version::Version::default())?,
         };
-        let settings = Settings { version };
+        let limit_bytes = self.limit_bytes.unwrap_or(session::LIMIT_BYTES);
+        let settings = Settings { version, limit_bytes, roll_over: self.roll_over };
         session::start(Box::new(out), settings, None).map_err(StartError::from)
     }
 }
