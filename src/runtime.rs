@@ -8,6 +8,7 @@ use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::sched::fatal::{self, Cause};
 use crate::sched::park::Goexit;
 use crate::sched::unseen::{self, RunPanics};
 use crate::sched::{self, Inside, SCHED, joiner, spawn, stack};
@@ -235,6 +236,7 @@ fn rethrow(payload: Box<dyn Any + Send>) -> RunError {
     if payload.is::<Goexit>() {
         panic!("gort: the function given to run called goexit, so there is no value to return");
     }
+    fatal::about_to_end(Cause::Panic);
     resume_unwind(payload)
 }
 

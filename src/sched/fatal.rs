@@ -1,5 +1,7 @@
 //! Ends of the process that the runtime itself decides, each with a report in Go's layout.
 
+use std::sync::OnceLock;
+
 use super::dump::{self, Printer, Seen};
 use super::g::G;
 use crate::sys::stderr::say;
@@ -8,6 +10,30 @@ use crate::tracer::session;
 
 /// Go's exit status of a crash.
 const STATUS: i32 = 2;
+
+/// Why the process ends, or seems to.
+#[derive(Clone, Copy)]
+pub(crate) enum Cause {
+    /// A panic that nobody joins, or that leaves `run`.
+    Panic,
+    /// A deadlock.
+    Deadlock,
+}
+
+static BEFORE_END: OnceLock<fn(Cause)> = OnceLock::new();
+
+/// Has `f` called before the end of the process, by any thread that is not inside the runtime. It
+/// may take its time. There is one such function.
+pub(crate) fn before_end(f: fn(Cause)) {
+    // Always the same.
+    let _ = BEFORE_END.set(f);
+}
+
+/// Something has happened that ends the process, or may.
+#[cold]
+pub(crate) fn about_to_end(cause: Cause) {
+    BEFORE_END.get().into_iter().for_each(|f| f(cause));
+}
 
 /// A goroutine panicked and nobody will ever join it. The panic hook has printed the message and
 /// where it came from, with `RUST_BACKTRACE` the stack too; this says whose panic it was.
@@ -28,6 +54,7 @@ pub(super) fn unjoined_panic(g: &G) -> ! {
     if matches!(&*level, "all" | "system" | "crash" | "1" | "2") {
         say_all(Some(g.id()));
     }
+    about_to_end(Cause::Panic);
     thread::abort_with_status(STATUS)
 }
 
@@ -35,6 +62,7 @@ pub(super) fn unjoined_panic(g: &G) -> ! {
 #[cold]
 pub(super) fn waker_panic() -> ! {
     say(format_args!("fatal error: a future's waker panicked\n"));
+    about_to_end(Cause::Panic);
     thread::abort_with_status(STATUS)
 }
 
@@ -47,6 +75,7 @@ pub(super) fn deadlock(goroutines: usize) -> ! {
         b"fatal error: no goroutines (a thread waits for some) - deadlock!\n"
     });
     say_all(None);
+    about_to_end(Cause::Deadlock);
     thread::abort_with_status(STATUS)
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod deadline;
 pub(crate) mod deadlock;
 pub(crate) mod door;
 pub(crate) mod dump;
-mod fatal;
+pub(crate) mod fatal;
 mod find;
 pub(crate) mod g;
 pub(crate) mod glist;

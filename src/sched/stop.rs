@@ -7,7 +7,7 @@
 
 use super::m::{self, M};
 use super::p::{self, P};
-use super::{SCHED, door, g};
+use super::{SCHED, door, g, own_threads};
 use crate::tracer::emit::Traced;
 use crate::tracer::{self, ProcView, World};
 
@@ -41,6 +41,14 @@ impl World for Scheduler {
 
     fn procs(&self) -> u32 {
         SCHED.procs()
+    }
+
+    fn thread_begins(&self) {
+        own_threads::count_me();
+    }
+
+    fn thread_ends(&self) {
+        own_threads::count_me_out();
     }
 }
 

@@ -52,6 +52,7 @@ mod number;
 mod table;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::chan::Receiver;
 
@@ -138,6 +139,25 @@ pub fn is_ignored(signal: Signal) -> bool {
 /// to and that ends the process by default. Those that do something else are left alone.
 pub(crate) fn on_end(signals: &[Signal], f: fn(Signal)) -> Result<(), SignalError> {
     change(|table| table.tell_of_end(signals, f))
+}
+
+/// Has `f` called by the thread that waits for signals whenever this one comes, also when somebody
+/// listens to it, but not while it is ignored. It must not take long.
+pub(crate) fn watch(
+    signal: Signal,
+    f: impl Fn(Signal) + Send + Sync + 'static,
+) -> Result<Watch, SignalError> {
+    change(|table| table.watch(signal, Arc::new(f))).map(Watch)
+}
+
+/// Ends with the call of [`watch`] that returned it.
+pub(crate) struct Watch(u64);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // What it calls is dropped when the table is unlocked.
+        drop(change(|table| table.unwatch(self.0)));
+    }
 }
 
 /// Signals that are listened to; see [`notify`]. When it is dropped they are not any more, and its

@@ -9,6 +9,7 @@
 //! it is sent when the table is unlocked, since that calls wakers.
 
 use std::io;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -20,6 +21,8 @@ use crate::sys::caught::{self, Disposition, MAX, Mask, bit};
 
 pub(super) static TABLE: Mutex<Table> = Mutex::new(Table {
     listeners: Vec::new(),
+    watchers: Vec::new(),
+    watched: 0,
     last: 0,
     ends: 0,
     on_end: None,
@@ -40,8 +43,21 @@ struct Listener {
     _wait: ExternalWait,
 }
 
+/// The runtime's own interest in a signal, which is no reason to expect that one comes.
+struct Watcher {
+    number: u64,
+    signal: Signal,
+    f: Told,
+}
+
+/// Called when a signal has come.
+type Told = Arc<dyn Fn(Signal) + Send + Sync>;
+
 pub(super) struct Table {
     listeners: Vec<Listener>,
+    watchers: Vec<Watcher>,
+    /// Those that have come, for watchers.
+    watched: Set,
     last: u64,
     /// Those that end the process, which somebody wants to be told of first...
     ends: Set,
@@ -88,7 +104,9 @@ impl Table {
         let _wait = ExternalWait::new();
         let came = caught::take();
         let heard = self.listeners.iter().fold(0, |set, l| set | l.signals);
-        self.ending |= came & self.ends & !self.ignored & !heard;
+        let watched = self.watch_set();
+        self.watched |= came & watched;
+        self.ending |= came & self.ends & !self.ignored & !heard & !watched;
         let mut sends = Vec::new();
         for signal in each(came & heard) {
             let told = self.listeners.iter().filter(|l| l.signals & bit(signal.number()) != 0);
@@ -124,6 +142,41 @@ impl Table {
         }
         caught::poke();
         Ok(number)
+    }
+
+    /// Adds a watcher of this signal and returns its number.
+    pub(super) fn watch(&mut self, signal: Signal, f: Told) -> Result<u64, SignalError> {
+        check(signal)?;
+        self.start_thread()?;
+        self.last += 1;
+        let number = self.last;
+        self.watchers.push(Watcher { number, signal, f });
+        if let Err(error) = self.apply(signal) {
+            drop(self.unwatch(number));
+            return Err(SignalError::System(signal, error));
+        }
+        caught::poke();
+        Ok(number)
+    }
+
+    /// Takes a watcher out.
+    pub(super) fn unwatch(&mut self, number: u64) -> Option<Told> {
+        let at = self.watchers.iter().position(|w| w.number == number)?;
+        let watcher = self.watchers.swap_remove(at);
+        self.apply_all(bit(watcher.signal.number()));
+        caught::poke();
+        Some(watcher.f)
+    }
+
+    /// Takes who is to be told that a watched signal has come.
+    fn take_watched(&mut self) -> Vec<(Told, Signal)> {
+        let came = std::mem::take(&mut self.watched);
+        let told = self.watchers.iter().filter(|w| came & bit(w.signal.number()) != 0);
+        told.map(|w| (Arc::clone(&w.f), w.signal)).collect()
+    }
+
+    fn watch_set(&self) -> Set {
+        self.watchers.iter().fold(0, |set, w| set | bit(w.signal.number())) & !self.ignored
     }
 
     /// Takes a listener out. Its channel's end is dropped by the caller, under no lock.
@@ -190,7 +243,8 @@ impl Table {
     }
 
     fn wanted(&self) -> Set {
-        self.listeners.iter().fold(self.ends & !self.ignored, |set, l| set | l.signals)
+        let own = self.ends & !self.ignored | self.watch_set();
+        self.listeners.iter().fold(own, |set, l| set | l.signals)
     }
 
     fn apply_all(&mut self, signals: Set) {
@@ -288,6 +342,8 @@ fn wait_for_signals() {
         mask.keep_out_but(TABLE.lock().wanted());
         caught::wait(&mut turn);
         let (ending, on_end) = change(|table| (std::mem::take(&mut table.ending), table.on_end));
+        let watched = TABLE.lock().take_watched();
+        watched.into_iter().for_each(|(f, signal)| f(signal));
         for signal in each(ending) {
             // Else whoever caught it after us called us.
             if Disposition::of(signal.number()).is_caught() {

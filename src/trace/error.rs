@@ -6,12 +6,14 @@ use std::io;
 
 use crate::tracer::session::{Failure, StartFailure};
 
-/// Why [`start`](super::start) did not start.
+/// Why [`start`](super::start), or a [`FlightRecorder`](super::FlightRecorder), did not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// A trace is being taken already.
     AlreadyEnabled,
+    /// A flight recorder records already.
+    RecorderEnabled,
     /// No [`run`](crate::run) has begun yet.
     NoRuntime,
     /// `GORT_TRACE_VERSION` names no version that can be written.
@@ -24,6 +26,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::AlreadyEnabled => f.write_str("tracing is already enabled"),
+            StartError::RecorderEnabled => f.write_str("a flight recorder is already enabled"),
             StartError::NoRuntime => f.write_str("tracing needs a runtime: call gort::run first"),
             StartError::Version(text) => {
                 write!(f, "no such trace version: {text} (there are 1.23, 1.25 and 1.26)")
@@ -38,6 +41,15 @@ impl Error for StartError {
         match self {
             StartError::Thread(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl StartError {
+    pub(super) fn of_recorder(failure: StartFailure) -> StartError {
+        match failure {
+            StartFailure::AlreadyEnabled => StartError::RecorderEnabled,
+            other => other.into(),
         }
     }
 }
@@ -62,8 +74,11 @@ pub enum StopError {
     Write(io::Error),
     /// The writer was too slow for the events, and the trace ended there.
     Overflow,
-    /// The thread that writes the trace died.
+    /// A thread of the tracer's died.
     WriterDied,
+    /// The writer has not taken all of it in time, and still is not done; see
+    /// [`stop_within`](super::stop_within).
+    TimedOut,
 }
 
 impl fmt::Display for StopError {
@@ -75,6 +90,7 @@ impl fmt::Display for StopError {
                 f.write_str("the trace ended early: its writer could not keep up with the events")
             }
             StopError::WriterDied => f.write_str("the trace's writer died"),
+            StopError::TimedOut => f.write_str("the trace's writer is not done yet"),
         }
     }
 }
@@ -94,6 +110,46 @@ impl From<Failure> for StopError {
             Failure::Write(error) => StopError::Write(error),
             Failure::Overflow => StopError::Overflow,
             Failure::Died => StopError::WriterDied,
+        }
+    }
+}
+
+/// Why a [`FlightRecorder`](super::FlightRecorder) did not write what it has.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DumpError {
+    /// It does not record.
+    NotEnabled,
+    /// Another call is under way: its result will do.
+    InProgress,
+    /// Events came too fast, and just now nothing is left.
+    Lost,
+    /// No thread could be started that looks up names.
+    Thread(io::Error),
+    /// The writer failed.
+    Write(io::Error),
+    /// A thread of the tracer's died.
+    Died,
+}
+
+impl fmt::Display for DumpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DumpError::NotEnabled => f.write_str("the flight recorder is not enabled"),
+            DumpError::InProgress => f.write_str("the flight recorder is being written already"),
+            DumpError::Lost => f.write_str("events came too fast for the flight recorder"),
+            DumpError::Thread(error) => write!(f, "no thread for the flight recorder: {error}"),
+            DumpError::Write(error) => error.fmt(f),
+            DumpError::Died => f.write_str("the flight recorder died"),
+        }
+    }
+}
+
+impl Error for DumpError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            DumpError::Thread(error) | DumpError::Write(error) => Some(error),
+            _ => None,
         }
     }
 }

@@ -40,17 +40,26 @@
 //! Package `runtime/trace`.
 
 mod annotate;
+mod config;
 mod error;
+mod file;
+mod flight_recorder;
+mod triggers;
 pub(crate) mod whole_run;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::Duration;
 
+use crate::chan::{Receiver, RecvTimeoutError};
 use crate::tracer::session::{self, Number, Report};
-use crate::wire::version::Version;
+use crate::wire::version;
 
 pub use annotate::{Region, Task, log, new_task, start_region, with_region};
-pub use error::{StartError, StopError};
+pub use config::{Config, Version};
+pub use error::{DumpError, StartError, StopError};
+pub use flight_recorder::{FlightRecorder, FlightRecorderConfig};
+pub use triggers::{Latency, Trigger};
 
 /// Starts a trace that is written to `out`, from a thread of its own, about once a second.
 ///
@@ -59,7 +68,7 @@ pub use error::{StartError, StopError};
 /// on in any case. Wrap a file in nothing: what is written comes in large pieces.
 ///
 /// The header says Go 1.23, which every Go since then opens; `GORT_TRACE_VERSION` in the
-/// environment chooses another one (`1.25`, `1.26`).
+/// environment chooses another one (`1.25`, `1.26`). [`Config`] starts a trace of another kind.
 ///
 /// # Errors
 /// When a trace is being taken already (by the program or of its [whole run](self#whole-runs)), no [`run`](crate::run) has begun yet, the version is
@@ -78,17 +87,11 @@ pub use error::{StartError, StopError};
 /// };
 /// ```
 pub fn start(out: impl Write + Send + 'static) -> Result<(), StartError> {
-    start_numbered(out).map(drop)
-}
-
-/// [`start`], for a trace that somebody else may replace by another one once it has failed.
-pub(crate) fn start_numbered(out: impl Write + Send + 'static) -> Result<Number, StartError> {
-    let version = version(Version::default())?;
-    session::start(Box::new(out), version, None).map_err(StartError::from)
+    Config::new().start(out)
 }
 
 /// The version that the environment asks for.
-fn version(default: Version) -> Result<Version, StartError> {
+fn version(default: version::Version) -> Result<version::Version, StartError> {
     let version = match std::env::var("GORT_TRACE_VERSION") {
         Ok(text) => text.parse().map_err(|_| StartError::Version(text))?,
         Err(_) => default,
@@ -99,7 +102,8 @@ fn version(default: Version) -> Result<Version, StartError> {
     Ok(version)
 }
 
-/// Stops the trace, and waits until all of it is written.
+/// Stops the trace, and waits until all of it is written, however long the writer takes, as Go's
+/// does; [`stop_within`] waits less.
 ///
 /// # Errors
 /// When no trace is being taken but a [whole run's](self#whole-runs), or the trace ended early: its writer failed, or was too slow.
@@ -108,8 +112,22 @@ pub fn stop() -> Result<Summary, StopError> {
     stop_numbered(None)
 }
 
+/// [`stop`], for a writer that may hang: waits no longer than `timeout`. The trace is off in any
+/// case; the writer goes on with what is left, and another trace can start when that is over.
+///
+/// # Errors
+/// As [`stop`], and [`StopError::TimedOut`].
+pub fn stop_within(timeout: Duration) -> Result<Summary, StopError> {
+    outcome(stopped(None)?.recv_timeout(timeout))
+}
+
 /// [`stop`], but no other trace than this one.
 pub(crate) fn stop_numbered(only: Option<Number>) -> Result<Summary, StopError> {
+    outcome(stopped(only)?.recv().map_err(|_| RecvTimeoutError::Closed))
+}
+
+/// Stops the trace. What it was comes when it is written.
+fn stopped(only: Option<Number>) -> Result<Receiver<Outcome>, StopError> {
     let (tx, rx) = crate::chan(1);
     // The writer thread sends; it is a plain thread, and the buffer has room.
     let done = move |result| {
@@ -118,9 +136,16 @@ pub(crate) fn stop_numbered(only: Option<Number>) -> Result<Summary, StopError> 
     if !session::stop(only, Box::new(done)) {
         return Err(StopError::NotEnabled);
     }
-    match rx.recv() {
+    Ok(rx)
+}
+
+type Outcome = Result<Report, session::Failure>;
+
+fn outcome(got: Result<Outcome, RecvTimeoutError>) -> Result<Summary, StopError> {
+    match got {
         Ok(Ok(report)) => Ok(Summary::new(report)),
         Ok(Err(failure)) => Err(failure.into()),
+        Err(RecvTimeoutError::Timeout) => Err(StopError::TimedOut),
         Err(_) => Err(StopError::WriterDied),
     }
 }
@@ -136,16 +161,18 @@ pub fn is_enabled() -> bool {
 pub struct Summary {
     bytes: u64,
     generations: u64,
+    files: u64,
+    gaps: u64,
     counts: BTreeMap<&'static str, u64>,
 }
 
 impl Summary {
     fn new(report: Report) -> Summary {
-        let Report { bytes, generations, counts } = report;
-        Summary { bytes, generations, counts: counts.into_iter().collect() }
+        let Report { bytes, generations, files, gaps, counts } = report;
+        Summary { bytes, generations, files, gaps, counts: counts.into_iter().collect() }
     }
 
-    /// Bytes written.
+    /// Bytes written, to all files.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -155,12 +182,23 @@ impl Summary {
         self.generations
     }
 
-    /// Events emitted.
+    /// Files written to: one, if the trace may not [roll over](Config::roll_over).
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// How often generations were left out, because the writer did not keep up. Only a trace that
+    /// may [roll over](Config::roll_over) goes on then, in the next file.
+    pub fn gaps(&self) -> u64 {
+        self.gaps
+    }
+
+    /// Events written.
     pub fn events(&self) -> u64 {
         self.counts.values().sum()
     }
 
-    /// Events emitted, by the name of their type in the format; counted where they are emitted,
+    /// Events written, by the name of their type in the format; counted where they are emitted,
     /// not where they are written, so that the two can be compared.
     pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts

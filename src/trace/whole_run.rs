@@ -5,26 +5,22 @@
 //! process waits for the writer, but no longer than it seems to get on.
 
 use std::error::Error;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
-use super::{StartError, StopError};
+use super::{StartError, StopError, file};
 use crate::sched::own_threads;
 use crate::signal::{self, Signal};
 use crate::sys::signal::write_stderr;
 use crate::sys::{caught, exit};
-use crate::tracer::session;
+use crate::tracer::session::{self, Settings};
 use crate::wire::version::Version;
 
 const VARIABLE: &str = "GORT_TRACE";
-
-/// Traces say what a program does, and are its user's.
-const MODE: u32 = 0o600;
 
 /// Bytes written at a time: the process waits for one write at its end, not for all.
 const PIECE_BYTES: usize = 1 << 20;
@@ -61,7 +57,8 @@ fn start(value: &OsStr) -> Result<(), Box<dyn Error>> {
         }
         session::whole_run_ended();
     };
-    session::start(Box::new(output), version, Some(Box::new(ended))).map_err(StartError::from)?;
+    let settings = Settings { version, limit_bytes: session::LIMIT_BYTES, roll_over: None };
+    session::start(Box::new(output), settings, Some(Box::new(ended))).map_err(StartError::from)?;
     exit::at_exit(at_exit);
     if let Err(why) = signal::on_end(&ENDS, end_by) {
         let path = path.display();
@@ -99,17 +96,11 @@ fn say(line: &str) {
 
 /// The file of this process.
 fn open(value: &OsStr) -> io::Result<(File, PathBuf)> {
-    let is_new_folder = value.as_bytes().ends_with(b"/");
-    let path = PathBuf::from(value);
-    if is_new_folder {
-        std::fs::create_dir_all(&path)?;
-    }
-    let is_folder = is_new_folder || path.is_dir();
-    let path = if is_folder { path.join(executable()).with_added_extension("trace") } else { path };
+    let path = file::path(Path::new(value))?;
     match open_own(&path)? {
         Some(file) => Ok((file, path)),
         None => {
-            let path = with_process_number(&path);
+            let path = file::with_number(&path, std::process::id());
             let file = open_own(&path)?.ok_or(io::ErrorKind::ResourceBusy)?;
             Ok((file, path))
         }
@@ -119,7 +110,7 @@ fn open(value: &OsStr) -> io::Result<(File, PathBuf)> {
 /// Opens the file and empties it, unless it is another live process's trace.
 fn open_own(path: &Path) -> io::Result<Option<File>> {
     let mut options = File::options();
-    let file = options.write(true).create(true).truncate(false).mode(MODE).open(path)?;
+    let file = options.write(true).create(true).truncate(false).mode(file::MODE).open(path)?;
     if file.metadata()?.is_file() {
         // Where there are no locks, each for himself.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
@@ -128,29 +119,6 @@ fn open_own(path: &Path) -> io::Result<Option<File>> {
         file.set_len(0)?;
     }
     Ok(Some(file))
-}
-
-/// The name of the program's file. Those of cargo's tests have a hash, and are all different.
-fn executable() -> OsString {
-    let path = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("program"));
-    let name = path.file_name().unwrap_or(OsStr::new("program"));
-    // As the system calls what was deleted, or built anew, meanwhile.
-    let name = name.as_bytes();
-    OsStr::from_bytes(name.strip_suffix(b" (deleted)").unwrap_or(name)).to_owned()
-}
-
-/// As in `trace.123.out`.
-fn with_process_number(path: &Path) -> PathBuf {
-    let number = std::process::id().to_string();
-    match path.extension() {
-        Some(extension) => {
-            let mut end = OsString::from(number);
-            end.push(".");
-            end.push(extension);
-            path.with_extension(end)
-        }
-        None => path.with_extension(number),
-    }
 }
 
 /// The file as the tracer's writer. Its thread only serves the runtime, as long as it has this.

@@ -12,7 +12,7 @@ use crate::wire::encode::Clocks;
 
 /// Units a second, as the trace states it.
 pub(crate) const FREQUENCY: u64 = 1_000_000_000 / UNIT_NS;
-const UNIT_NS: u64 = 64;
+pub(super) const UNIT_NS: u64 = 64;
 const SHIFT: u32 = 40;
 /// How long the counter is compared with the kernel's clock before it is trusted.
 const CALIBRATION: Duration = Duration::from_millis(2);

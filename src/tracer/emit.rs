@@ -14,7 +14,7 @@ use super::buf::{Buf, Chunk, NO_THREAD, Ship, Stream};
 use super::stack_table::{self, Cache, Site};
 use super::status::{Entered, StateWord, Status};
 use super::string_table::reason_id;
-use super::{clock, generation, unwind_tables};
+use super::{clock, flight_recorder, generation, unwind_tables};
 
 /// How many event types there are, 0 included.
 pub(crate) const EVENT_TYPES: usize = 53;
@@ -210,7 +210,11 @@ impl<'a> Emitter<'a> {
         self.status(g);
         let seq = g.state().set_numbered(Status::Running);
         let cause = g.last_event().load(Ordering::Relaxed);
-        self.event_after(cause, EventType::GoStart, [g.identity().id, seq.into()]);
+        let now = self.event_after(cause, EventType::GoStart, [g.identity().id, seq.into()]);
+        let waited = (now as u32).wrapping_sub(cause);
+        if flight_recorder::is_late(waited) {
+            flight_recorder::note_late(g.identity().id, waited, now);
+        }
     }
 
     /// The current goroutine gives way.

@@ -33,8 +33,17 @@ pub(crate) struct Leftovers {
     pub(super) strings: StringTable,
     /// The clocks when it began.
     pub(super) clocks: Clocks,
+    /// Events emitted, by type: counted beside the buffers.
+    pub(super) counts: [u64; EVENT_TYPES],
     /// Nothing of it had to be dropped.
     pub(super) whole: bool,
+}
+
+impl Leftovers {
+    /// There was no generation: nobody listened.
+    pub(super) fn is_of_none(&self) -> bool {
+        self.generation == 0
+    }
 }
 
 /// Ends the current generation and begins generation `next`, or none if it is 0.
@@ -47,6 +56,7 @@ pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
         let mut chunks: Vec<Chunk> = all.procs.iter_mut().filter_map(|p| p.trace.take()).collect();
         chunks.extend(side.take());
         let whole = session::take_shipped(&mut chunks);
+        let counts = take_counts(all, side);
         let strings = STRINGS.lock().replace(StringTable::new());
         let clocks = side.begin(next, clock::snapshot());
         GENERATION.store(next, Ordering::Relaxed);
@@ -54,7 +64,7 @@ pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
             begin(all, side, next, world.procs());
         }
         let strings = strings.unwrap_or_else(StringTable::new);
-        result = Some(Leftovers { generation, chunks, strings, clocks, whole });
+        result = Some(Leftovers { generation, chunks, strings, clocks, counts, whole });
     });
     result.expect("the world was stopped")
 }
@@ -154,6 +164,10 @@ pub(crate) fn annotate_outside(
 /// Runs `f` on the strings of the current generation. The caller is inside the runtime, or holds
 /// the lock of the side.
 pub(crate) fn strings<R>(f: impl FnOnce(&mut StringTable) -> R) -> R {
+    if !session::has_room() {
+        // The generation will not be written.
+        return f(&mut StringTable::new());
+    }
     let mut strings = STRINGS.lock();
     let strings = strings.get_or_insert_with(StringTable::new);
     let before = strings.bytes();
@@ -163,16 +177,12 @@ pub(crate) fn strings<R>(f: impl FnOnce(&mut StringTable) -> R) -> R {
 }
 
 /// Adds up the counters beside the buffers, and clears them.
-pub(super) fn take_counts(world: &dyn World) -> [u64; EVENT_TYPES] {
+fn take_counts(all: &mut Stopped<'_>, side: &mut Side) -> [u64; EVENT_TYPES] {
     let mut sum = [0; EVENT_TYPES];
     let mut add = |counts: &mut [u64; EVENT_TYPES]| {
         sum.iter_mut().zip(std::mem::replace(counts, [0; EVENT_TYPES])).for_each(|(s, c)| *s += c);
     };
-    world.stopped(&mut |all| {
-        all.procs.iter_mut().for_each(|p| add(&mut p.trace.counts));
-        if let Some(side) = &mut *SIDE.lock() {
-            side.counts().for_each(&mut add);
-        }
-    });
+    all.procs.iter_mut().for_each(|p| add(&mut p.trace.counts));
+    side.counts().for_each(&mut add);
     sum
 }

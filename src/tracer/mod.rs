@@ -1,8 +1,9 @@
 //! The tracer: events into per-processor buffers, generations out of them, a file out of those.
 //!
 //! ```text
-//! sched, annotations --emit--> buf (per P) --chunks--> session --generation--> writer --> Write
-//!                                  stack_table, string_table ----------^
+//! sched, annotations --emit--> buf (per P) --chunks--> session --generation--> sealed
+//!                                  stack_table, string_table ----------^         |
+//!                                                  Write <-- writer <-- outlet --+-- flight_recorder
 //! ```
 //! The tracer does not know the scheduler. What it needs of it (to stop everybody for a moment,
 //! to visit processors and goroutines) is the trait [`World`], which the scheduler implements.
@@ -10,8 +11,11 @@
 mod buf;
 pub(crate) mod clock;
 pub(crate) mod emit;
+pub(crate) mod flight_recorder;
 pub(crate) mod frames;
 pub(crate) mod generation;
+mod outlet;
+mod sealed;
 pub(crate) mod session;
 pub(crate) mod stack_table;
 pub(crate) mod status;
@@ -21,7 +25,7 @@ pub(crate) mod symbolize;
 pub(crate) mod unwind;
 #[cfg_attr(not(feature = "unwind"), path = "unwind_tables_off.rs")]
 pub(crate) mod unwind_tables;
-mod writer;
+pub(crate) mod writer;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -66,6 +70,10 @@ pub(crate) trait World: Sync {
     fn goroutines(&self) -> usize;
     /// The number of processors.
     fn procs(&self) -> u32;
+    /// The calling thread works for the runtime alone, until [`World::thread_ends`].
+    fn thread_begins(&self);
+    /// The calling thread is about to end.
+    fn thread_ends(&self);
 }
 
 /// A processor's trace data.

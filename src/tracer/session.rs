@@ -1,29 +1,44 @@
-//! One trace from start to stop: the thread that cuts generations and writes them.
+//! Who wants events, and the thread that cuts generations for them: for one streamed trace, and for
+//! one flight recorder beside it.
+//!
+//! ```text
+//! events --> generation::cut --> Sealed --+--> outlet: a queue, and a thread that writes
+//!                (this thread)            +--> the recorder's window
+//! ```
+//! The thread never waits for a writer or for names. It lives while somebody listens. Who begins to
+//! listen while it lives begins with the next generation, and waits for that.
 
-use std::io::{self, Write};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::buf::Chunk;
-use super::generation;
-use super::unwind_tables;
-use super::writer::GenerationWriter;
-use super::{World, clock};
+use super::flight_recorder::{self, Recorder, Snapshot};
+use super::outlet::Outlet;
+use super::sealed::Sealed;
+use super::writer::{Out, RollOver};
+use super::{World, clock, generation, unwind_tables};
 use crate::sys::{futex, thread};
-use crate::wire::event::EventType;
 use crate::wire::version::Version;
 
 /// Nanoseconds that a generation lasts: a second, as Go's...
 static GENERATION_NS: AtomicU64 = AtomicU64::new(1_000_000_000);
-/// ...or until this many bytes of events are there.
+/// ...or until this many bytes are there besides the statuses it began with,
 const GENERATION_BYTES: usize = 32 << 20;
-/// The most bytes of events held in memory, should the writing not keep up.
-const HARD_CAP_BYTES: usize = 1 << 30;
-/// Above this many goroutines, those nobody touched are listed in every so many generations only.
+/// or this part of what may be held.
+const GENERATION_SHARE: usize = 4;
+/// The fewest bytes that end a generation.
+const LEAST_BYTES: usize = 256 << 10;
+/// The most bytes held in memory, should the writing not keep up, unless somebody says otherwise.
+pub(crate) const LIMIT_BYTES: usize = 1 << 30;
+/// The most that the current generation may grow to if there is a recorder only.
+const RECORDER_LIMIT_BYTES: usize = 256 << 20;
+/// Above this many goroutines, those nobody touched are listed in every so many generations only,
+/// where nothing begins with just any generation.
 const SWEEP_ALWAYS: usize = 20_000;
 const SWEEP_EVERY: u32 = 8;
 
@@ -40,14 +55,14 @@ pub(crate) fn set_world(world: &'static dyn World) {
     let _ = WORLD.set(world);
 }
 
-/// Why a trace did not start.
+/// Why a trace or a recorder did not start.
 #[derive(Debug)]
 pub(crate) enum StartFailure {
     /// There is one already.
     AlreadyEnabled,
     /// The runtime has not been started.
     NoRuntime,
-    /// The writer thread could not be started.
+    /// A thread could not be started.
     Thread(io::Error),
 }
 
@@ -58,7 +73,7 @@ pub(crate) enum Failure {
     Write(io::Error),
     /// Events came faster than they could be written; what was written is whole.
     Overflow,
-    /// The thread that writes panicked.
+    /// A thread of the tracer's panicked.
     Died,
 }
 
@@ -67,13 +82,29 @@ pub(crate) enum Failure {
 pub(crate) struct Report {
     pub(crate) bytes: u64,
     pub(crate) generations: u64,
+    pub(crate) files: u64,
+    /// How often generations had to be left out.
+    pub(crate) gaps: u64,
     /// Events emitted, by name of their type.
     pub(crate) counts: Vec<(&'static str, u64)>,
 }
 
-/// Called once, on the writer thread, when everything is written.
+/// What a trace is to be like.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) version: Version,
+    /// The most bytes held in memory.
+    pub(crate) limit_bytes: usize,
+    pub(crate) roll_over: Option<RollOver>,
+}
+
+/// Called once, on the writing thread, when everything is written.
 pub(crate) type Done = Box<dyn FnOnce(Result<Report, Failure>) + Send>;
 
+/// Called once, on the thread that cuts, with what the recorder has kept.
+pub(crate) type Kept = Box<dyn FnOnce(Snapshot) + Send>;
+
+/// How far the streamed trace is.
 enum Phase {
     Off,
     /// With what is to be called when it ends, for a trace that is not the program's to stop.
@@ -84,42 +115,96 @@ enum Phase {
     Failed(Result<Report, Failure>),
 }
 
+struct State {
+    phase: Phase,
+    /// Where the streamed trace goes from the next generation on.
+    joining: Option<Outlet>,
+    /// Who is to record from the next generation on.
+    recorder: Option<Arc<Recorder>>,
+    /// Who records now.
+    recording: Option<Arc<Recorder>>,
+    /// Who is to get what is recorded up to the next cut.
+    snapshots: Vec<Kept>,
+    /// The generation is to end now.
+    is_asked: bool,
+    /// The thread that cuts is there.
+    has_thread: bool,
+    /// Its state, from who made its first cut.
+    first: Option<Cutter>,
+    last_generation: u32,
+    /// The last trace.
+    number: u64,
+}
+
 struct Session {
-    phase: Mutex<Phase>,
+    state: Mutex<State>,
+    /// For the thread that cuts.
     wake: Condvar,
+    /// For those who wait for it.
+    turned: Condvar,
     shipped: Mutex<Vec<Chunk>>,
     /// Bytes of the current generation held in memory: full chunks and strings.
     held_bytes: AtomicUsize,
-    /// A chunk of the current generation had to be dropped.
+    /// So many end the generation.
+    full_bytes: AtomicUsize,
+    /// More are dropped...
+    limit_bytes: AtomicUsize,
+    /// ...and some have been.
     dropped: AtomicBool,
-    last_generation: Mutex<u32>,
 }
 
 static SESSION: Session = Session {
-    phase: Mutex::new(Phase::Off),
+    state: Mutex::new(State {
+        phase: Phase::Off,
+        joining: None,
+        recorder: None,
+        recording: None,
+        snapshots: Vec::new(),
+        is_asked: false,
+        has_thread: false,
+        first: None,
+        last_generation: 0,
+        number: 0,
+    }),
     wake: Condvar::new(),
+    turned: Condvar::new(),
     shipped: Mutex::new(Vec::new()),
     held_bytes: AtomicUsize::new(0),
+    full_bytes: AtomicUsize::new(GENERATION_BYTES),
+    limit_bytes: AtomicUsize::new(LIMIT_BYTES),
     dropped: AtomicBool::new(false),
-    last_generation: Mutex::new(0),
 };
 
 /// A processor's full chunk. Called inside the runtime.
 pub(super) fn ship(chunk: Chunk) {
-    note_bytes(chunk.len());
-    if SESSION.held_bytes.load(Ordering::Relaxed) < HARD_CAP_BYTES {
+    if note_bytes(chunk.len()) {
         SESSION.shipped.lock().push(chunk);
-    } else {
-        SESSION.dropped.store(true, Ordering::Relaxed);
     }
 }
 
-/// The current generation holds so many bytes more. Called inside the runtime.
-pub(super) fn note_bytes(bytes: usize) {
+/// The current generation is to hold so many bytes more. False: there is no room, and it will not be
+/// whole. Called inside the runtime.
+pub(super) fn note_bytes(bytes: usize) -> bool {
     let before = SESSION.held_bytes.fetch_add(bytes, Ordering::Relaxed);
-    if before < GENERATION_BYTES && before + bytes >= GENERATION_BYTES {
-        SESSION.wake.notify_one();
+    let full = SESSION.full_bytes.load(Ordering::Relaxed);
+    if before < full && before + bytes >= full {
+        wake();
     }
+    let has_room = before + bytes < SESSION.limit_bytes.load(Ordering::Relaxed);
+    if !has_room {
+        SESSION.dropped.store(true, Ordering::Relaxed);
+    }
+    has_room
+}
+
+/// The thread that cuts is to look.
+pub(super) fn wake() {
+    SESSION.wake.notify_one();
+}
+
+/// Whether the current generation may hold more.
+pub(super) fn has_room() -> bool {
+    !SESSION.dropped.load(Ordering::Relaxed)
 }
 
 /// Adds the full chunks of the generation that just ended, and says whether there are all. Called
@@ -134,95 +219,185 @@ pub(super) fn take_shipped(chunks: &mut Vec<Chunk>) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Number(u64);
 
-/// The last one. Under the phase's lock.
-static NUMBER: AtomicU64 = AtomicU64::new(0);
+impl State {
+    fn next_generation(&mut self) -> u32 {
+        self.last_generation += 1;
+        self.last_generation
+    }
+
+    fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::On(_) | Phase::Stopping(_))
+    }
+
+    /// The generation is to end now.
+    fn ask(&mut self) {
+        self.is_asked = true;
+        SESSION.wake.notify_one();
+    }
+}
 
 /// Starts a trace. If `ended` is given, it is the whole run's: no [`stop`] ends it, but
 /// [`end_whole_run`] or an error does, and `ended` is called then.
 pub(crate) fn start(
-    out: Box<dyn Write + Send>,
-    version: Version,
+    out: Out,
+    settings: Settings,
     ended: Option<Done>,
 ) -> Result<Number, StartFailure> {
     let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
-    // What is the user's (the writer, the log) is used after the lock is free again only.
-    let out = Arc::new(Mutex::new(Some(out)));
-    let (number, earlier) = {
-        let mut phase = SESSION.phase.lock();
-        let earlier = start_locked(&mut phase, world, &out, version, ended)?;
-        (NUMBER.fetch_add(1, Ordering::Relaxed) + 1, earlier)
-    };
-    if let Some(Err(failure)) = earlier {
+    if SESSION.state.lock().is_streaming() {
+        return Err(StartFailure::AlreadyEnabled);
+    }
+    // What is the user's (the writer, the log) is used while no lock is held only.
+    let outlet = Outlet::new(out, settings, broke, Box::new(finished));
+    let outlet = outlet.map_err(StartFailure::Thread)?;
+    let mut state = SESSION.state.lock();
+    if state.is_streaming() {
+        drop(state);
+        outlet.never();
+        return Err(StartFailure::AlreadyEnabled);
+    }
+    state.joining = Some(outlet);
+    let is_whole_run = ended.is_some();
+    let earlier = std::mem::replace(&mut state.phase, Phase::On(ended));
+    if let Err(error) = listen(&mut state, world) {
+        state.phase = earlier;
+        let outlet = state.joining.take();
+        drop(state);
+        outlet.into_iter().for_each(Outlet::never);
+        return Err(StartFailure::Thread(error));
+    }
+    if is_whole_run {
+        PROCESS.store(thread::process_id(), Ordering::Relaxed);
+        WHOLE_RUN.store(LASTS, Ordering::Relaxed);
+    }
+    state.number += 1;
+    let number = state.number;
+    // Not longer than it is this trace that joins.
+    while state.joining.is_some() && state.number == number {
+        SESSION.turned.wait(&mut state);
+    }
+    drop(state);
+    if let Phase::Failed(Err(failure)) = earlier {
         log::error!("gort: the trace before ended early: {failure:?}");
     }
     Ok(Number(number))
 }
 
-/// Where the user's writer is on its way to the thread that uses it.
-type Handed = Arc<Mutex<Option<Box<dyn Write + Send>>>>;
-
-/// Returns how the trace before ended, if that was early and nobody asked.
-fn start_locked(
-    phase: &mut Phase,
-    world: &'static dyn World,
-    out: &Handed,
-    version: Version,
-    ended: Option<Done>,
-) -> Result<Option<Result<Report, Failure>>, StartFailure> {
-    if matches!(phase, Phase::On(_) | Phase::Stopping(_)) {
+/// Starts a recorder.
+pub(crate) fn start_recorder(recorder: &Arc<Recorder>) -> Result<(), StartFailure> {
+    let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
+    let mut state = SESSION.state.lock();
+    if state.recorder.is_some() {
         return Err(StartFailure::AlreadyEnabled);
+    }
+    state.recorder = Some(Arc::clone(recorder));
+    if let Err(error) = listen(&mut state, world) {
+        state.recorder = None;
+        return Err(StartFailure::Thread(error));
+    }
+    wait_for_recording(&mut state, |state| is_same(&state.recorder, recorder));
+    Ok(())
+}
+
+/// Stops this recorder, if it is the one that records. It is off on return if `waits`.
+pub(crate) fn stop_recorder(recorder: &Arc<Recorder>, waits: bool) {
+    let mut state = SESSION.state.lock();
+    if !is_same(&state.recorder, recorder) {
+        return;
+    }
+    state.recorder = None;
+    flight_recorder::end_watch();
+    state.ask();
+    if waits {
+        wait_for_recording(&mut state, |state| state.recorder.is_none());
+    }
+}
+
+/// Waits until who records is who is to, or somebody else changes that once more.
+fn wait_for_recording(state: &mut MutexGuard<'_, State>, is_still_so: impl Fn(&State) -> bool) {
+    let is_due = |state: &State| match (&state.recorder, &state.recording) {
+        (Some(a), Some(b)) => !Arc::ptr_eq(a, b),
+        (None, None) => false,
+        _ => true,
+    };
+    while is_still_so(state) && is_due(state) {
+        SESSION.turned.wait(state);
+    }
+}
+
+fn is_same(a: &Option<Arc<Recorder>>, b: &Arc<Recorder>) -> bool {
+    a.as_ref().is_some_and(|a| Arc::ptr_eq(a, b))
+}
+
+/// Has what this recorder has kept, up to now, given to `kept`. False: it does not record.
+pub(crate) fn snapshot(recorder: &Arc<Recorder>, kept: Kept) -> bool {
+    let mut state = SESSION.state.lock();
+    if !is_same(&state.recording, recorder) {
+        return false;
+    }
+    state.snapshots.push(kept);
+    state.ask();
+    true
+}
+
+/// There is somebody new who listens: has the thread that cuts begin a generation for him, or starts
+/// it and begins one here.
+fn listen(state: &mut State, world: &'static dyn World) -> io::Result<()> {
+    if state.has_thread {
+        state.ask();
+        return Ok(());
     }
     clock::calibrate();
     unwind_tables::prepare();
     let builder = std::thread::Builder::new().name("gort-trace".into());
-    let handed = Arc::clone(out);
-    // The thread waits for the phase's lock, so it begins when the first generation has.
-    let run = move || {
-        drop(SESSION.phase.lock());
-        let out = handed.lock().take();
-        let out = out.expect("it was put there before the thread was started");
-        Tracer::new(world, out, version).run();
-    };
-    builder.spawn(run).map_err(StartFailure::Thread)?;
-    drop(generation::cut(world, next_generation()));
-    if ended.is_some() {
-        PROCESS.store(thread::process_id(), Ordering::Relaxed);
-        WHOLE_RUN.store(LASTS, Ordering::Relaxed);
-    }
-    match std::mem::replace(phase, Phase::On(ended)) {
-        Phase::Failed(earlier) => Ok(Some(earlier)),
-        _ => Ok(None),
-    }
-}
-
-fn next_generation() -> u32 {
-    let mut last = SESSION.last_generation.lock();
-    *last += 1;
-    *last
+    // It waits for the lock, so it begins when the first generation has.
+    builder.spawn(move || run(world))?;
+    state.has_thread = true;
+    let mut first = Cutter::new(world);
+    first.turn(state);
+    state.first = Some(first);
+    Ok(())
 }
 
 /// Stops the trace, or only if it is this one. `done` is called when the last byte is written;
 /// false: there is no such trace of the program's own, and it is not called.
 pub(crate) fn stop(only: Option<Number>, done: Done) -> bool {
-    let mut phase = SESSION.phase.lock();
-    if only.is_some_and(|Number(number)| number != NUMBER.load(Ordering::Relaxed)) {
+    let mut state = SESSION.state.lock();
+    if only.is_some_and(|Number(number)| number != state.number) {
         return false;
     }
-    match std::mem::replace(&mut *phase, Phase::Off) {
+    match std::mem::replace(&mut state.phase, Phase::Off) {
         Phase::On(None) => {
-            *phase = Phase::Stopping(done);
-            SESSION.wake.notify_one();
+            state.phase = Phase::Stopping(done);
+            state.ask();
             true
         }
         Phase::Failed(result) => {
-            drop(phase);
+            drop(state);
             done(result);
             true
         }
         other => {
-            *phase = other;
+            state.phase = other;
             false
         }
+    }
+}
+
+/// The writing has failed.
+fn broke() {
+    SESSION.state.lock().ask();
+}
+
+/// The streamed trace is written, or as much of it as could be.
+fn finished(result: Result<Report, Failure>) {
+    let mut state = SESSION.state.lock();
+    match std::mem::replace(&mut state.phase, Phase::Off) {
+        Phase::Stopping(done) | Phase::On(Some(done)) => {
+            drop(state);
+            done(result);
+        }
+        _ => state.phase = Phase::Failed(result),
     }
 }
 
@@ -270,13 +445,13 @@ pub(crate) fn end_whole_run() -> bool {
         return true;
     }
     let begin = Instant::now();
-    let Some(mut phase) = SESSION.phase.try_lock_for(PATIENCE) else { return false };
-    match std::mem::replace(&mut *phase, Phase::Off) {
-        Phase::On(Some(ended)) => *phase = Phase::Stopping(ended),
-        other => *phase = other,
+    let Some(mut state) = SESSION.state.try_lock_for(PATIENCE) else { return false };
+    match std::mem::replace(&mut state.phase, Phase::Off) {
+        Phase::On(Some(ended)) => state.phase = Phase::Stopping(ended),
+        other => state.phase = other,
     }
-    drop(phase);
-    SESSION.wake.notify_one();
+    state.ask();
+    drop(state);
     let (mut seen, mut since) = (0, begin);
     while lasts() {
         futex::wait(&WHOLE_RUN, LASTS, Some(PATIENCE / 20));
@@ -291,85 +466,184 @@ pub(crate) fn end_whole_run() -> bool {
     true
 }
 
-/// The writer thread's state.
-struct Tracer {
+/// The thread that cuts.
+struct Cutter {
     world: &'static dyn World,
-    writer: GenerationWriter,
+    outlet: Option<Outlet>,
+    recorder: Option<Arc<Recorder>>,
     since_sweep: u32,
 }
 
-impl Tracer {
-    fn new(world: &'static dyn World, out: Box<dyn Write + Send>, version: Version) -> Tracer {
-        let writer = GenerationWriter::new(out, version);
-        Tracer { world, writer, since_sweep: 0 }
+/// The thread. Whatever happens, tracing ends and those who wait get their answers.
+fn run(world: &'static dyn World) {
+    world.thread_begins();
+    let first = SESSION.state.lock().first.take();
+    let mut cutter = first.expect("it was put there under the same lock");
+    let cut = AssertUnwindSafe(|| cutter.cut_until_nobody_listens());
+    if catch_unwind(cut).is_err() {
+        cutter.die();
+    }
+    world.thread_ends();
+}
+
+/// A generation that has just ended, and who it is for.
+struct Over {
+    leftovers: generation::Leftovers,
+    /// It is the streamed trace's last one, which goes here.
+    last_outlet: Option<Outlet>,
+    /// It came before the streamed trace's first one.
+    is_before: bool,
+    recorder: Option<Arc<Recorder>>,
+    snapshots: Vec<Kept>,
+    /// Nobody listens any more.
+    is_last: bool,
+}
+
+impl Cutter {
+    fn new(world: &'static dyn World) -> Cutter {
+        Cutter { world, outlet: None, recorder: None, since_sweep: 0 }
     }
 
-    /// Whatever happens, the trace ends and `stop` gets its answer.
-    fn run(mut self) {
-        let result = catch_unwind(AssertUnwindSafe(|| self.trace()));
-        let result = result.unwrap_or(Err(Failure::Died));
-        if result.is_err() {
-            // Tracing ends here and the current generation is lost; those written are whole.
-            drop(generation::cut(self.world, 0));
-        }
-        self.finish(result);
-    }
-
-    fn trace(&mut self) -> Result<(), Failure> {
+    fn cut_until_nobody_listens(&mut self) {
         loop {
             self.sweep();
-            self.writer.header_if_first()?;
-            let last = wait_for_the_end();
-            if SESSION.held_bytes.load(Ordering::Relaxed) >= HARD_CAP_BYTES {
-                return Err(Failure::Overflow);
-            }
             unwind_tables::prepare(); // there may be more libraries by now
-            let next = if last { 0 } else { next_generation() };
-            self.writer.write(generation::cut(self.world, next))?;
-            if last {
-                return Ok(());
+            let mut state = self.wait_for_the_end();
+            let over = self.turn(&mut state);
+            drop(state);
+            let is_last = over.is_last;
+            self.hand_on(over);
+            if is_last && self.is_needless() {
+                return;
             }
         }
     }
 
+    /// Nobody listens. True: nor has anybody begun to, and the thread is none any more.
+    fn is_needless(&mut self) -> bool {
+        let mut state = SESSION.state.lock();
+        if state.joining.is_none() && state.recorder.is_none() {
+            state.has_thread = false;
+            return true;
+        }
+        // From here on there are events again. What came before was handed on.
+        self.turn(&mut state);
+        false
+    }
+
+    /// Writes the statuses that nobody has written yet: always where the generation may be the first
+    /// of a file, so that all of it stands on its own.
     fn sweep(&mut self) {
-        if self.since_sweep == 0 || self.world.goroutines() <= SWEEP_ALWAYS {
+        let begins =
+            self.recorder.is_some() || self.outlet.as_ref().is_some_and(Outlet::rolls_over);
+        if begins || self.since_sweep == 0 || self.world.goroutines() <= SWEEP_ALWAYS {
             generation::sweep(self.world);
         }
         self.since_sweep = (self.since_sweep + 1) % SWEEP_EVERY;
+        // Statuses are not what makes a generation long.
+        let held = SESSION.held_bytes.load(Ordering::Relaxed);
+        SESSION.full_bytes.store(held + self.generation_bytes(), Ordering::Relaxed);
     }
 
-    fn finish(self, result: Result<(), Failure>) {
-        let counts = generation::take_counts(self.world);
-        let named = counts.iter().enumerate().filter(|(_, count)| **count != 0);
-        let counts = named
-            .filter_map(|(n, &count)| Some((EventType::from_number(n as u8)?.name(), count)))
-            .collect();
-        let (bytes, generations) = self.writer.totals();
-        let result = result.map(|()| Report { bytes, generations, counts });
-        self.writer.finish();
-        let mut phase = SESSION.phase.lock();
-        match std::mem::replace(&mut *phase, Phase::Off) {
-            Phase::Stopping(done) | Phase::On(Some(done)) => {
-                drop(phase);
-                done(result);
+    /// How many bytes end a generation.
+    fn generation_bytes(&self) -> usize {
+        let limits = [
+            self.outlet.as_ref().map(|outlet| outlet.limit()),
+            self.recorder.as_ref().map(|recorder| recorder.max_bytes()),
+        ];
+        let least = limits.into_iter().flatten().min().unwrap_or(usize::MAX);
+        (least / GENERATION_SHARE).clamp(LEAST_BYTES, GENERATION_BYTES)
+    }
+
+    /// Waits until the generation is to end.
+    fn wait_for_the_end(&mut self) -> MutexGuard<'static, State> {
+        let end = Instant::now() + Duration::from_nanos(GENERATION_NS.load(Ordering::Relaxed));
+        let mut state = SESSION.state.lock();
+        loop {
+            if let Some(recorder) = &self.recorder {
+                recorder.watch_if_due();
+                if let Some(late) = flight_recorder::take_late() {
+                    MutexGuard::unlocked(&mut state, || recorder.tell(late));
+                }
             }
-            _ => *phase = Phase::Failed(result),
+            let held = SESSION.held_bytes.load(Ordering::Relaxed);
+            let is_full = held >= SESSION.full_bytes.load(Ordering::Relaxed);
+            if state.is_asked || is_full || Instant::now() >= end {
+                return state;
+            }
+            SESSION.wake.wait_until(&mut state, end);
         }
     }
-}
 
-/// Waits until the generation is over. True: so is the trace.
-fn wait_for_the_end() -> bool {
-    let end = Instant::now() + Duration::from_nanos(GENERATION_NS.load(Ordering::Relaxed));
-    let mut phase = SESSION.phase.lock();
-    loop {
-        if matches!(*phase, Phase::Stopping(_)) {
-            return true;
+    /// Ends the generation, if there was one, and begins another one for all who listen then.
+    fn turn(&mut self, state: &mut State) -> Over {
+        state.is_asked = false;
+        let recorder = self.recorder.take();
+        let last_outlet = self
+            .outlet
+            .take_if(|outlet| outlet.is_over() || matches!(state.phase, Phase::Stopping(_)));
+        let is_before = state.joining.is_some();
+        if let Some(joining) = state.joining.take() {
+            joining.begin();
+            self.outlet = Some(joining);
+            self.since_sweep = 0;
+            // Who stopped it meanwhile has asked for two ends, of which this was one.
+            state.is_asked = matches!(state.phase, Phase::Stopping(_));
         }
-        let full = SESSION.held_bytes.load(Ordering::Relaxed) >= GENERATION_BYTES;
-        if full || SESSION.wake.wait_until(&mut phase, end).timed_out() {
-            return matches!(*phase, Phase::Stopping(_));
+        self.recorder = state.recorder.clone();
+        let is_last = self.outlet.is_none() && self.recorder.is_none();
+        let next = if is_last { 0 } else { state.next_generation() };
+        SESSION.limit_bytes.store(self.limit(), Ordering::Relaxed);
+        SESSION.full_bytes.store(self.generation_bytes(), Ordering::Relaxed);
+        let leftovers = generation::cut(self.world, next);
+        if leftovers.is_of_none() {
+            flight_recorder::events_begin();
         }
+        state.recording = self.recorder.clone();
+        let snapshots = std::mem::take(&mut state.snapshots);
+        SESSION.turned.notify_all();
+        Over { leftovers, last_outlet, is_before, recorder, snapshots, is_last }
+    }
+
+    /// Gives a generation to those who listened.
+    fn hand_on(&mut self, over: Over) {
+        let Over { leftovers, last_outlet, is_before, recorder, snapshots, .. } = over;
+        let sealed = Sealed::new(leftovers).map(Arc::new);
+        let snapshot = |recorder: &Arc<Recorder>| {
+            recorder.keep(sealed.as_ref());
+            recorder.snapshot()
+        };
+        let kept = recorder.as_ref().map_or_else(Snapshot::empty, snapshot);
+        snapshots.into_iter().for_each(|f| f(kept.clone()));
+        if let Some(mut outlet) = last_outlet {
+            outlet.put(sealed.as_ref());
+            outlet.end();
+        } else if let Some(outlet) = self.outlet.as_mut().filter(|_| !is_before) {
+            outlet.put(sealed.as_ref());
+            if outlet.is_over() {
+                SESSION.state.lock().ask();
+            }
+        }
+    }
+
+    /// This thread has panicked: nobody gets any more.
+    fn die(&mut self) {
+        let mut state = SESSION.state.lock();
+        drop(generation::cut(self.world, 0));
+        let joining = state.joining.take();
+        let snapshots = std::mem::take(&mut state.snapshots);
+        (state.recorder, state.recording) = (None, None);
+        state.has_thread = false;
+        SESSION.turned.notify_all();
+        drop(state);
+        snapshots.into_iter().for_each(|f| f(Snapshot::empty()));
+        self.outlet.take().into_iter().for_each(Outlet::end_by_death);
+        joining.iter().for_each(Outlet::begin);
+        joining.into_iter().for_each(Outlet::end_by_death);
+    }
+
+    /// The most bytes that the next generation may have.
+    fn limit(&self) -> usize {
+        self.outlet.as_ref().map_or(RECORDER_LIMIT_BYTES, Outlet::room)
     }
 }

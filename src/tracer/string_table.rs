@@ -25,6 +25,11 @@ impl StringTable {
         table
     }
 
+    /// An empty table whose numbers follow on this one's.
+    pub(super) fn more(&self) -> StringTable {
+        StringTable { ids: HashMap::new(), once: Vec::new(), next: self.next, bytes: 0 }
+    }
+
     /// The number of `text`; 0 is the empty string.
     pub(crate) fn id(&mut self, text: &str) -> u64 {
         self.id_keeping(text, Keep::Head)

@@ -1,132 +1,167 @@
-//! A generation as bytes: batches in each thread's order, then the tables, then the clock.
+//! Generations as files: header, generations, and where that is set the next file.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use parking_lot::Mutex;
 
-use super::buf;
-use super::buf::Chunk;
+use super::emit::EVENT_TYPES;
 use super::frames::{entry_frame, is_body_of, is_own, is_std};
-use super::generation::Leftovers;
-use super::session::Failure;
-use super::stack_table::{self, Stack};
+use super::sealed::Sealed;
+use super::session::{Failure, Report};
+use super::stack_table::Stack;
 use super::string_table::StringTable;
 use super::symbolize::{Frame, Symbolizer};
 use super::unwind;
 use crate::sys::stderr::say;
-use crate::wire::encode::{self, Keep, StackFrame, StacksBuilder, StringsBuilder};
+use crate::wire::encode::{self, Keep, StackFrame};
+use crate::wire::event::EventType;
 use crate::wire::version::Version;
 
-/// What earlier traces learned of the program's symbols.
-static KNOWN_SYMBOLS: Mutex<Option<Symbols>> = Mutex::new(None);
+/// What is known of the program's symbols, for all traces.
+static SYMBOLS: Mutex<Option<Symbols>> = Mutex::new(None);
+
+/// Looks up names, one after the other.
+pub(super) fn with_symbols<R>(f: impl FnOnce(&mut Symbols) -> R) -> R {
+    f(SYMBOLS.lock().get_or_insert_with(Symbols::new))
+}
+
+/// Where a trace goes.
+pub(crate) type Out = Box<dyn Write + Send>;
+
+/// The user's way to the next file, which gets the file's number.
+pub(crate) type NextFile = Box<dyn FnMut(u64) -> io::Result<Out> + Send>;
+
+/// When a trace goes on in another file.
+pub(crate) struct RollOver {
+    /// A file that has so many bytes is full.
+    pub(crate) bytes: u64,
+    pub(crate) next: NextFile,
+}
+
+impl fmt::Debug for RollOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollOver").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
 
 /// Writes generations to the user's writer.
 pub(super) struct GenerationWriter {
-    out: Box<dyn Write + Send>,
+    out: Out,
     version: Version,
-    symbols: Symbols,
-    bytes: u64,
-    generations: u64,
+    roll_over: Option<RollOver>,
+    /// Bytes in this file.
+    file_bytes: u64,
+    /// Generations are missing since the last one.
+    is_broken_off: bool,
+    report: Report,
+    counts: [u64; EVENT_TYPES],
 }
 
 impl GenerationWriter {
-    pub(super) fn new(out: Box<dyn Write + Send>, version: Version) -> GenerationWriter {
-        let symbols = KNOWN_SYMBOLS.lock().take().unwrap_or_else(Symbols::new);
-        GenerationWriter { out, version, symbols, bytes: 0, generations: 0 }
-    }
-
-    /// The trace is over: keeps what was learned of the program's symbols for the next one.
-    pub(super) fn finish(self) {
-        *KNOWN_SYMBOLS.lock() = Some(self.symbols);
-        // The user's destructor, whose panic tells nobody anything any more.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(self.out))) {
-            std::mem::forget(payload);
+    pub(super) fn new(out: Out, version: Version, roll_over: Option<RollOver>) -> GenerationWriter {
+        GenerationWriter {
+            out,
+            version,
+            roll_over,
+            file_bytes: 0,
+            is_broken_off: false,
+            report: Report { files: 1, ..Report::default() },
+            counts: [0; EVENT_TYPES],
         }
     }
 
-    /// Bytes and generations written.
-    pub(super) fn totals(&self) -> (u64, u64) {
-        (self.bytes, self.generations)
+    /// The trace is over.
+    pub(super) fn finish(self) -> Report {
+        drop_quietly((self.out, self.roll_over));
+        let named = self.counts.iter().enumerate().filter(|(_, count)| **count != 0);
+        let counts = named
+            .filter_map(|(n, &count)| Some((EventType::from_number(n as u8)?.name(), count)))
+            .collect();
+        Report { counts, ..self.report }
     }
 
-    /// Writes the file header before anything else.
-    pub(super) fn header_if_first(&mut self) -> Result<(), Failure> {
-        if self.bytes != 0 {
-            return Ok(());
-        }
+    /// Begins a file.
+    pub(super) fn header(&mut self) -> Result<(), Failure> {
         let mut bytes = Vec::new();
         encode::file_header(&mut bytes, self.version);
-        self.put(&bytes)
+        self.put(&bytes)?;
+        self.flush()
+    }
+
+    /// The next generation does not follow on the last one: what came between was dropped. Only
+    /// where there may be another file.
+    pub(super) fn break_off(&mut self) {
+        self.is_broken_off = true;
+        self.report.gaps += 1;
     }
 
     /// Writes a generation whole.
-    pub(super) fn write(&mut self, leftovers: Leftovers) -> Result<(), Failure> {
-        let Leftovers { generation, chunks, mut strings, clocks, whole } = leftovers;
-        if !whole {
-            return Err(Failure::Overflow);
-        }
-        let began = clocks.time;
-        let number = u64::from(generation);
-        let mut bytes = Vec::with_capacity(chunks.iter().map(Chunk::len).sum::<usize>() + 4096);
-        encode::clock_batch(&mut bytes, self.version, number, &clocks);
-        put_events(&mut bytes, number, &chunks);
-        drop(chunks);
-        let mut stacks = StacksBuilder::new(number, began);
-        for stack in stack_table::used(generation) {
-            stacks.add(stack.id.into(), &self.symbols.resolve(stack, &mut strings));
-        }
-        stacks.finish(&mut bytes);
-        put_strings(&mut bytes, number, began, &strings);
-        encode::end_of_generation(&mut bytes, self.version);
-        self.put(&bytes)?;
-        self.generations += 1;
-        self.symbols.notice();
+    pub(super) fn write(&mut self, sealed: &Sealed) -> Result<(), Failure> {
+        self.roll_over_if_due()?;
+        let rest = with_symbols(|symbols| sealed.rest(self.version, symbols));
+        self.put(sealed.events())?;
+        self.put(&rest)?;
+        self.flush()?;
+        self.report.generations += 1;
+        self.counts.iter_mut().zip(sealed.counts).for_each(|(sum, count)| *sum += count);
+        with_symbols(|symbols| symbols.notice());
         Ok(())
     }
 
-    /// Hands bytes to the user's writer, whose panic counts as an error.
+    /// Goes on to the next file, if this one is full or ends here. All generations of a trace that
+    /// may do so can be the first of a file.
+    fn roll_over_if_due(&mut self) -> Result<(), Failure> {
+        let number = self.report.files;
+        let is_broken_off = std::mem::take(&mut self.is_broken_off);
+        let Some(roll_over) = &mut self.roll_over else { return Ok(()) };
+        if self.file_bytes < roll_over.bytes && !is_broken_off {
+            return Ok(());
+        }
+        let next = AssertUnwindSafe(|| (roll_over.next)(number));
+        let next = no_panic("the function for the next file panicked", next);
+        let before = std::mem::replace(&mut self.out, next.map_err(Failure::Write)?);
+        drop_quietly(before);
+        self.file_bytes = 0;
+        self.report.files += 1;
+        self.header()
+    }
+
     fn put(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let out = &mut self.out;
-        let write = AssertUnwindSafe(|| out.write_all(bytes).and_then(|()| out.flush()));
-        catch_unwind(write)
-            .unwrap_or_else(|payload| {
-                std::mem::forget(payload); // its destructor may panic as well
-                Err(io::Error::other("the trace's writer panicked"))
-            })
-            .map_err(Failure::Write)?;
-        self.bytes += bytes.len() as u64;
+        let write = AssertUnwindSafe(|| self.out.write_all(bytes));
+        no_panic("the trace's writer panicked", write).map_err(Failure::Write)?;
+        self.file_bytes += bytes.len() as u64;
+        self.report.bytes += bytes.len() as u64;
         Ok(())
     }
-}
 
-fn put_events(bytes: &mut Vec<u8>, generation: u64, chunks: &[Chunk]) {
-    let with_segments = chunks.iter().flat_map(|c| c.segments.iter().map(move |s| (c, s)));
-    let mut segments: Vec<_> = with_segments.collect();
-    segments.sort_unstable_by_key(|(_, s)| (s.thread, s.number));
-    for pair in segments.windows(2) {
-        let ((_, a), (_, b)) = (pair[0], pair[1]);
-        assert!(a.thread != b.thread || a.last <= b.time, "gort: a stream went backwards");
-    }
-    for (chunk, segment) in segments {
-        debug_assert!(segment.thread != buf::NO_THREAD || segment.time != 0);
-        encode::batch(bytes, generation, segment.thread, segment.time, chunk.bytes(segment));
+    fn flush(&mut self) -> Result<(), Failure> {
+        let flush = AssertUnwindSafe(|| self.out.flush());
+        no_panic("the trace's writer panicked", flush).map_err(Failure::Write)
     }
 }
 
-fn put_strings(bytes: &mut Vec<u8>, generation: u64, time: u64, strings: &StringTable) {
-    let mut builder = StringsBuilder::new(generation, time);
-    for (id, text, keep) in strings.iter() {
-        builder.add(id, text, keep);
+/// Calls a function of the user's, whose panic counts as an error.
+fn no_panic<T>(what: &str, f: AssertUnwindSafe<impl FnOnce() -> io::Result<T>>) -> io::Result<T> {
+    catch_unwind(f).unwrap_or_else(|payload| {
+        std::mem::forget(payload); // its destructor may panic as well
+        Err(io::Error::other(what))
+    })
+}
+
+/// Runs the user's destructors, whose panics tell nobody anything any more.
+fn drop_quietly<T>(users: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(users))) {
+        std::mem::forget(payload);
     }
-    builder.finish(bytes);
 }
 
 /// Addresses to frames, with what the format asks of a frame: a `pc` that is its alone. Frames are
 /// kept once each, and stacks as addresses only: there are many stacks and few places.
-struct Symbols {
+pub(super) struct Symbols {
     symbolizer: Symbolizer,
     frames: Vec<Known>,
     by_frame: HashMap<Frame, u32>,
@@ -151,7 +186,7 @@ impl Symbols {
         }
     }
 
-    fn resolve(&mut self, stack: &Stack, strings: &mut StringTable) -> Vec<StackFrame> {
+    pub(super) fn resolve(&mut self, stack: &Stack, strings: &mut StringTable) -> Vec<StackFrame> {
         let ids = self.frames_of(stack);
         let frame = |id: u32| {
             let Frame { func, file, line } = &self.frames[id as usize].frame;
@@ -215,7 +250,7 @@ impl Symbols {
     }
 
     /// Says once what the program's build lacks for good stacks.
-    fn notice(&self) {
+    pub(super) fn notice(&self) {
         static ONCE: Once = Once::new();
         let frame_pointers = unwind::is_possible();
         if frame_pointers && self.symbolizer.has_line_tables() {

@@ -5,6 +5,7 @@
 mod example;
 mod http;
 pub(crate) mod parsed;
+pub(crate) mod pieces;
 mod tools;
 mod viewer;
 
@@ -72,6 +73,21 @@ impl Go {
         Err(format!("{}\n{complaint}", rejected.join("\n")))
     }
 
+    /// Reads damaged traces with Go's reader: how many events it finds in each, and what it then says
+    /// of the rest.
+    pub(crate) fn read(&self, files: &[PathBuf]) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        for files in files.chunks(500) {
+            let output = Command::new(&self.gtv).args(files).output().unwrap();
+            let report = String::from_utf8_lossy(&output.stdout).into_owned();
+            let of_file = report.lines().filter_map(Reading::parse);
+            let before = readings.len();
+            readings.extend(of_file);
+            assert_eq!(readings.len() - before, files.len(), "a line for each file:\n{report}");
+        }
+        readings
+    }
+
     /// What `go tool trace -d=parsed` prints; [`parsed::events`] reads it.
     pub(crate) fn parsed(&self, file: &Path) -> Result<String, String> {
         let output = Command::new(&self.trace).arg("-d=parsed").arg(file).output().unwrap();
@@ -99,7 +115,12 @@ impl Go {
 
     /// Opens a trace in the web viewer, `go tool trace`.
     pub(crate) fn viewer(&self, file: &Path) -> Result<Viewer, String> {
-        Viewer::open(&self.trace, file)
+        Viewer::open(&self.trace, file, true)
+    }
+
+    /// Opens a trace that breaks off in the web viewer, which says so.
+    pub(crate) fn viewer_of_cut(&self, file: &Path) -> Result<Viewer, String> {
+        Viewer::open(&self.trace, file, false)
     }
 
     /// What `go tool pprof -top` prints of a profile, which may be a URL. It keeps a copy of what it
@@ -117,6 +138,30 @@ impl Go {
     /// Every page that the web viewer has for a trace, by path.
     pub(crate) fn pages(&self, file: &Path) -> Result<BTreeMap<String, Page>, String> {
         self.viewer(file)?.pages()
+    }
+}
+
+/// What Go's reader made of a trace.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// Events before it ended, or broke off.
+    pub(crate) events: u64,
+    /// The first line of its complaint, if it broke off.
+    pub(crate) complaint: Option<String>,
+}
+
+impl Reading {
+    /// Reads `accepted FILE with N events` and `rejected FILE after N events: WHY`.
+    fn parse(line: &str) -> Option<Reading> {
+        let mut words = line.split(' ');
+        let is_whole = match words.next() {
+            Some("accepted") => true,
+            Some("rejected") => false,
+            _ => return None,
+        };
+        let events = words.nth(2)?.parse().ok()?;
+        let complaint = (!is_whole).then(|| words.skip(1).collect::<Vec<_>>().join(" "));
+        Some(Reading { events, complaint })
     }
 }
 

@@ -49,8 +49,8 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// Opens a trace. An error when the tool cannot read all of it.
-    pub(super) fn open(trace: &Path, file: &Path) -> Result<Viewer, String> {
+    /// Opens a trace that is whole, or is not. An error when the tool sees that otherwise.
+    pub(super) fn open(trace: &Path, file: &Path, is_whole: bool) -> Result<Viewer, String> {
         let mut command = tools::surroundings(trace);
         // A browser that is content at once, and a port that is free.
         command.env("BROWSER", "true").arg("-http=127.0.0.1:0").arg(file);
@@ -63,11 +63,11 @@ impl Viewer {
             }
         });
         let mut viewer = Viewer { child, address: ([127, 0, 0, 1], 0).into(), log };
-        viewer.address = viewer.wait_for_address()?;
+        viewer.address = viewer.wait_for_address(is_whole)?;
         Ok(viewer)
     }
 
-    fn wait_for_address(&self) -> Result<SocketAddr, String> {
+    fn wait_for_address(&self, is_whole: bool) -> Result<SocketAddr, String> {
         let mut log = String::new();
         loop {
             let line = match self.log.recv_timeout(PATIENCE) {
@@ -76,8 +76,8 @@ impl Viewer {
             };
             log += &format!("{line}\n");
             if let Some((_, address)) = line.split_once("is listening on http://") {
-                let whole = !log.contains("Encountered error");
-                return if whole { Ok(address.parse().unwrap()) } else { Err(log) };
+                let seen = !log.contains("Encountered error");
+                return if seen == is_whole { Ok(address.parse().unwrap()) } else { Err(log) };
             }
         }
     }

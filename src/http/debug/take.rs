@@ -41,7 +41,7 @@ pub(super) fn trace(query: &Query, timeout: Option<Duration>) -> Response<Body> 
         return failed(&tracing::StartError::AlreadyEnabled);
     };
     let (writer, ends, body) = watched();
-    let number = match tracing::start_numbered(writer) {
+    let number = match tracing::Config::new().start_numbered(writer) {
         Ok(number) => number,
         Err(reason) => return failed(&reason),
     };

@@ -49,33 +49,40 @@ func check(file string) (events int, err error) {
 		return 0, err
 	}
 	defer f.Close()
+	err = read(f, &events)
+	return events, err
+}
+
+// read counts the events as it goes, so that they are known if the reader panics.
+func read(f *os.File, events *int) error {
 	validator := testtrace.NewValidator()
+	var err error
 	if validator.GoVersion, err = version.ReadHeader(f); err != nil {
-		return 0, err
+		return err
 	}
 	if _, err = f.Seek(0, io.SeekStart); err != nil {
-		return 0, err
+		return err
 	}
 	reader, err := trace.NewReader(bufio.NewReader(f))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return validate(reader, validator)
+	return validate(reader, validator, events)
 }
 
 // validate reads to the end, also past what is invalid: what cannot be read is the worse news.
-func validate(reader *trace.Reader, validator *testtrace.Validator) (events int, invalid error) {
+func validate(reader *trace.Reader, validator *testtrace.Validator, events *int) (invalid error) {
 	for {
 		event, err := reader.ReadEvent()
 		if err == io.EOF {
-			return events, invalid
+			return invalid
 		}
 		if err != nil {
-			return events, fmt.Errorf("reader: %w", err)
+			return fmt.Errorf("reader: %w", err)
 		}
-		events++
+		*events++
 		if err := validator.Event(event); err != nil && invalid == nil {
-			invalid = fmt.Errorf("validator, event %d: %w", events, err)
+			invalid = fmt.Errorf("validator, event %d: %w", *events, err)
 		}
 	}
 }

@@ -1,0 +1,732 @@
+//! The flight recorder: what it keeps, beside traces or without, and what makes it write. Go's reader
+//! has to accept all of it.
+//!
+//! A program of its own: with libtest's thread, which could always do something, there were no
+//! deadlock to record.
+
+#[path = "support/process.rs"]
+mod process;
+mod support;
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gort::signal::Signal;
+use gort::trace::{
+    self, DumpError, FlightRecorder, FlightRecorderConfig, StartError, StopError, Trigger,
+};
+use gort::{Context, chan, go, gosched, sleep};
+use support::pieces::{self, Sink};
+use support::{Go, parsed};
+
+/// For whatever is certain to happen, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FOLDER: &str = "GORT_TEST_FOLDER";
+const SHORT: (&str, &str) = ("GORTDEBUG", "traceadvanceperiod=20000000");
+
+fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    // SAFETY: nothing here keeps a thread's own data over a blocking call.
+    unsafe { gort::run(f) }
+}
+
+fn recorder() -> FlightRecorder {
+    FlightRecorder::new(FlightRecorderConfig::default())
+}
+
+/// A little of everything that the scheduler does.
+fn work() {
+    let (tx, rx) = chan(0);
+    let sender = go(move || (0..20).for_each(|n| tx.send(n).unwrap()));
+    assert_eq!(rx.iter().sum::<i32>(), 190);
+    sender.join().unwrap();
+    gosched();
+    sleep(Duration::from_micros(100));
+}
+
+fn log(message: &str) {
+    trace::log(&Context::background(), "", message);
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn written(recorder: &FlightRecorder) -> Vec<u8> {
+    let mut trace = Vec::new();
+    let bytes = recorder.write_to(&mut trace).unwrap();
+    assert_eq!(bytes, trace.len() as u64);
+    assert!(trace.starts_with(b"go 1.26 trace\0\0\0"));
+    trace
+}
+
+/// Waits for something that happens on its own.
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A process of a test, which may leave files in a folder.
+struct Ran {
+    folder: tempfile::TempDir,
+    output: Output,
+}
+
+/// So many processes at a time: each looks up names, which takes a processor for a while.
+const AT_ONCE: usize = 3;
+
+/// The right to have one.
+struct Place;
+
+static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+impl Place {
+    fn take() -> Place {
+        let taken = TAKEN.0.lock().unwrap();
+        *TAKEN.1.wait_while(taken, |taken| *taken == AT_ONCE).unwrap() += 1;
+        Place
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *TAKEN.0.lock().unwrap() -= 1;
+        TAKEN.1.notify_one();
+    }
+}
+
+/// Runs the test again in a process of its own, `None` there.
+fn ran(test: &str, settings: &[(&str, &str)]) -> Option<Ran> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut again = process::again(test)?;
+    let _place = Place::take();
+    again.env(FOLDER, folder.path()).envs(settings.iter().copied());
+    Some(Ran { output: again.output().unwrap(), folder })
+}
+
+/// In that process: a path in the folder.
+fn place(name: &str) -> PathBuf {
+    Path::new(&std::env::var_os(FOLDER).unwrap()).join(name)
+}
+
+/// Keeps a trace for the test's first process, as the recorder would.
+fn save(name: &str, trace: &[u8]) {
+    let path = place(name);
+    fs::write(&path, trace).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Whether a file is there and whole.
+fn is_whole(name: &str) -> bool {
+    // The mark at the end of the last generation.
+    fs::read(place(name))
+        .is_ok_and(|bytes| bytes.len() > pieces::HEADER_BYTES && bytes.ends_with(&[52]))
+}
+
+impl Ran {
+    fn err(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    fn succeeded(self) -> Ran {
+        process::assert_success(&self.output);
+        self
+    }
+
+    /// The traces that it left, by name, which Go accepts and nobody else may read.
+    fn traces(&self) -> Vec<(String, PathBuf)> {
+        let entries = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap());
+        let named = |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), entry.path());
+        let mut traces: Vec<_> =
+            entries.map(named).filter(|(name, _)| name.contains("trace")).collect();
+        traces.sort();
+        for (name, path) in &traces {
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        accept(traces.iter().map(|(_, path)| path.clone()).collect());
+        traces
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.traces().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+/// Go's reader and strict validator accept these.
+fn accept(files: Vec<PathBuf>) {
+    if let Some(go) = Go::find("a recorder's traces") {
+        go.check(&files).unwrap();
+    }
+}
+
+fn accept_bytes(traces: &[Vec<u8>]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |(n, trace): (usize, &Vec<u8>)| {
+        let path = folder.path().join(format!("{n}.trace"));
+        fs::write(&path, trace).unwrap();
+        path
+    };
+    accept(traces.iter().enumerate().map(file).collect());
+}
+
+fn it_starts_writes_and_stops() {
+    let Some(ran) = ran("it_starts_writes_and_stops", &[]) else {
+        let early = recorder();
+        let refused = early.start().unwrap_err();
+        assert!(matches!(refused, StartError::NoRuntime));
+        run(|| {
+            let recorder = recorder();
+            let refused = || {
+                let refused = recorder.write_to(io::sink()).unwrap_err();
+                assert!(matches!(refused, DumpError::NotEnabled));
+                assert_eq!(refused.to_string(), "the flight recorder is not enabled");
+            };
+            for _ in 0..3 {
+                assert!(!recorder.enabled() && !trace::is_enabled());
+                refused();
+                recorder.start().unwrap();
+                assert!(recorder.enabled() && trace::is_enabled());
+                for other in [&recorder, &early] {
+                    let refused = other.start().unwrap_err();
+                    assert!(matches!(refused, StartError::RecorderEnabled));
+                    assert_eq!(refused.to_string(), "a flight recorder is already enabled");
+                }
+                assert!(matches!(trace::stop(), Err(StopError::NotEnabled)));
+                log("the message");
+                assert!(contains(&written(&recorder), "the message"));
+                recorder.stop();
+                recorder.stop();
+                assert!(!trace::is_enabled());
+            }
+            refused();
+            // The end of the last clone is the end of the recording.
+            let clone = early.clone();
+            clone.start().unwrap();
+            drop(early);
+            assert!(trace::is_enabled());
+            drop(clone);
+            eventually("no recording", || !trace::is_enabled());
+        });
+        return;
+    };
+    ran.succeeded();
+}
+
+/// Only one call at a time; a writer that fails fails its call, and no other.
+fn writers_may_wait_and_fail() {
+    let Some(ran) = ran("writers_may_wait_and_fail", &[]) else {
+        struct Waits(mpsc::Sender<()>, mpsc::Receiver<()>);
+        impl Write for Waits {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let _ = (self.0.send(()), self.1.recv());
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+        run(|| {
+            let recorder = recorder();
+            recorder.start().unwrap();
+            let (tell, told) = mpsc::channel();
+            let (open, gate) = mpsc::channel();
+            let other = recorder.clone();
+            let waits = go(move || other.write_to(Waits(tell, gate)));
+            told.recv().unwrap();
+            let refused = recorder.write_to(io::sink()).unwrap_err();
+            assert!(matches!(refused, DumpError::InProgress), "{refused}");
+            // It has its window, which stays.
+            recorder.stop();
+            drop(open);
+            let failed = waits.join().unwrap().unwrap_err();
+            assert!(matches!(failed, DumpError::Write(_)), "{failed}");
+            recorder.start().unwrap();
+            written(&recorder);
+        });
+        return;
+    };
+    ran.succeeded();
+}
+
+fn the_window_moves_on() {
+    let Some(ran) = ran("the_window_moves_on", &[SHORT]) else {
+        run(|| {
+            let min_age = Duration::from_millis(200);
+            let config = FlightRecorderConfig { min_age, max_bytes: 1 << 30 };
+            let recorder = FlightRecorder::new(config);
+            recorder.start().unwrap();
+            for n in 0..4 {
+                log(&format!("message {n}"));
+                let begin = Instant::now();
+                while begin.elapsed() < 3 * min_age {
+                    work();
+                }
+            }
+            log("the last message");
+            let trace = written(&recorder);
+            assert!(contains(&trace, "the last message"));
+            assert!(!contains(&trace, "message 0") && !contains(&trace, "message 1"));
+            save("window.trace", &trace);
+        });
+        return;
+    };
+    let ran = ran.succeeded();
+    let (_, path) = &ran.traces()[0];
+    let Some(go) = Go::find("the length of a window") else { return };
+    let events = parsed::events(&go.parsed(path).unwrap());
+    let times: Vec<_> = events.iter().map(|event| event.time).filter(|&time| time > 0).collect();
+    let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    let covered = Duration::from_nanos(last - first);
+    assert!(covered >= Duration::from_millis(200), "{covered:?}");
+}
+
+fn the_window_has_a_limit() {
+    const LIMIT: usize = 1 << 20;
+    let Some(ran) = ran("the_window_has_a_limit", &[]) else {
+        run(|| {
+            let min_age = Duration::from_secs(3600);
+            let recorder = FlightRecorder::new(FlightRecorderConfig { min_age, max_bytes: LIMIT });
+            recorder.start().unwrap();
+            // The first write looks up names, which takes memory that has nothing to do with this.
+            for _ in 0..3000 {
+                work();
+            }
+            written(&recorder);
+            let before = resident();
+            for _ in 0..30_000 {
+                work();
+            }
+            let grown = resident().saturating_sub(before);
+            assert!(grown < 16 << 20, "{grown} bytes");
+            let trace = written(&recorder);
+            // Whole generations, each with its tables.
+            assert!((LIMIT / 4..3 * LIMIT).contains(&trace.len()), "{} bytes", trace.len());
+            assert!(pieces::generations(&trace).len() > 1);
+            save("window.trace", &trace);
+        });
+        return;
+    };
+    assert_eq!(ran.succeeded().names(), ["window.trace"]);
+}
+
+/// Bytes of memory that the process has.
+fn resident() -> usize {
+    let text = fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// A trace that starts while the recorder runs, and the other way round, in all orders of their
+/// ends; among goroutines that have been waiting all the time.
+fn traces_beside_it_are_whole() {
+    let Some(ran) = ran("traces_beside_it_are_whole", &[SHORT]) else {
+        run(|| {
+            let (tx, rx) = chan::<()>(0);
+            for _ in 0..200 {
+                let rx = rx.clone();
+                go(move || rx.recv());
+            }
+            // Plain threads have goroutines in traces, too.
+            let (stop, stopped) = mpsc::channel::<()>();
+            let annotator = thread::spawn(move || {
+                while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                    log("from a thread");
+                    thread::sleep(Duration::from_micros(50));
+                }
+            });
+            let recorder = recorder();
+            let mut traces = Vec::new();
+            for round in 0..24 {
+                let begin = || round % 4 / 2 == 0;
+                let sink = Sink::default();
+                let mut starts = [true, false];
+                if begin() {
+                    starts.reverse();
+                }
+                for is_trace in starts {
+                    if is_trace {
+                        trace::start(sink.clone()).unwrap();
+                        log(&format!("trace {round}"));
+                    } else {
+                        recorder.start().unwrap();
+                        log(&format!("recorder {round}"));
+                    }
+                    (0..1 + round * round).for_each(|_| work());
+                }
+                let recorded = written(&recorder);
+                assert!(contains(&recorded, &format!("recorder {round}")));
+                assert_eq!(contains(&recorded, &format!("trace {round}")), begin());
+                if round % 2 == 0 {
+                    recorder.stop();
+                }
+                work();
+                let summary = trace::stop().unwrap();
+                let bytes = sink.bytes();
+                assert_eq!(summary.bytes(), bytes.len() as u64);
+                assert!(contains(&bytes, &format!("trace {round}")));
+                assert_eq!(contains(&bytes, &format!("recorder {round}")), !begin());
+                if round % 2 == 1 {
+                    assert!(trace::is_enabled());
+                    work();
+                    traces.push(written(&recorder));
+                    recorder.stop();
+                }
+                assert!(!trace::is_enabled());
+                traces.extend([recorded, bytes]);
+            }
+            drop(tx);
+            drop(stop);
+            annotator.join().unwrap();
+            for (n, trace) in traces.iter().enumerate() {
+                save(&format!("{n}.trace"), trace);
+            }
+        });
+        return;
+    };
+    assert_eq!(ran.succeeded().names().len(), 60);
+}
+
+/// A trace whose writer hangs holds up neither the recorder nor anybody else.
+fn a_trace_that_hangs_is_nothing_to_it() {
+    let Some(ran) = ran("a_trace_that_hangs_is_nothing_to_it", &[SHORT]) else {
+        struct Hangs(Arc<Mutex<()>>);
+        impl Write for Hangs {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                drop(self.0.lock());
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        run(|| {
+            let recorder = recorder();
+            recorder.start().unwrap();
+            let gate = Arc::new(Mutex::new(()));
+            let other = Arc::clone(&gate);
+            let (tell, told) = mpsc::channel();
+            let (open, opened) = mpsc::channel::<()>();
+            let keeper = thread::spawn(move || {
+                let _shut = other.lock();
+                tell.send(()).unwrap();
+                let _ = opened.recv();
+            });
+            told.recv().unwrap();
+            trace::start(Hangs(gate)).unwrap();
+            (0..100).for_each(|_| work());
+            log("the message");
+            assert!(contains(&written(&recorder), "the message"));
+            drop(open);
+            keeper.join().unwrap();
+            trace::stop().unwrap();
+        });
+        return;
+    };
+    ran.succeeded();
+}
+
+fn it_dumps_on_a_deadlock() {
+    let Some(ran) = ran("it_dumps_on_a_deadlock", &[]) else {
+        run(|| {
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Deadlock, place("deadlock.trace")).unwrap();
+            recorder.dump_on(Trigger::Panic, place("panic.trace")).unwrap();
+            recorder.start().unwrap();
+            work();
+            let (_tx, rx) = chan::<()>(0);
+            let _ = rx.recv();
+        });
+        return;
+    };
+    assert_eq!(ran.output.status.code(), Some(2), "{}", ran.err());
+    assert!(ran.err().starts_with("fatal error: all goroutines are asleep - deadlock!"));
+    assert!(ran.err().contains("deadlock.trace (a deadlock)"), "{}", ran.err());
+    assert_eq!(ran.names(), ["deadlock.trace"]);
+}
+
+fn it_dumps_on_a_panic_that_nobody_joins() {
+    let Some(ran) = ran("it_dumps_on_a_panic_that_nobody_joins", &[]) else {
+        run(|| {
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Panic, place("panic.trace")).unwrap();
+            recorder.start().unwrap();
+            // One that somebody joins ends nothing.
+            assert!(go(|| panic!("joined")).join().is_err());
+            assert!(!place("panic.trace").exists());
+            drop(go(|| {
+                work();
+                panic!("nobody joins this");
+            }));
+            loop {
+                sleep(Duration::from_secs(1));
+            }
+        });
+        return;
+    };
+    assert_eq!(ran.output.status.code(), Some(2), "{}", ran.err());
+    assert!(ran.err().contains("panic.trace (a panic)"), "{}", ran.err());
+    assert_eq!(ran.names(), ["panic.trace"]);
+}
+
+fn it_dumps_on_a_panic_of_main() {
+    let Some(ran) = ran("it_dumps_on_a_panic_of_main", &[]) else {
+        // The recorder is there until the process ends.
+        let recorder: &'static FlightRecorder = Box::leak(Box::new(recorder()));
+        run(|| {
+            recorder.dump_on(Trigger::Panic, place("folder/")).unwrap();
+            recorder.start().unwrap();
+            work();
+            panic!("the end");
+        });
+        return;
+    };
+    assert_eq!(ran.output.status.code(), Some(101), "{}", ran.err());
+    let folder = ran.folder.path().join("folder");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("flight_recorder-") && name.ends_with(".trace"), "{name}");
+    accept(files);
+}
+
+fn raise() {
+    // SAFETY: kill has no preconditions.
+    unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+}
+
+fn it_dumps_on_a_signal() {
+    let Some(ran) = ran("it_dumps_on_a_signal", &[]) else {
+        run(|| {
+            fs::write(place("mine.trace"), "precious").unwrap();
+            std::os::unix::fs::symlink(place("elsewhere"), place("mine.1.trace")).unwrap();
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Signal(Signal::SIGUSR1), place("mine.trace")).unwrap();
+            // While it does not record, the signal does nothing.
+            raise();
+            thread::sleep(Duration::from_millis(300));
+            recorder.start().unwrap();
+            for n in 2..5 {
+                log(&format!("message {n}"));
+                raise();
+                let name = format!("mine.{n}.trace");
+                eventually("a dump", || is_whole(&name));
+                assert!(contains(&fs::read(place(&name)).unwrap(), &format!("message {n}")));
+            }
+            // Who listens gets it as well.
+            let signals = gort::signal::notify(&[Signal::SIGUSR1]).unwrap();
+            raise();
+            assert_eq!(signals.recv(), Signal::SIGUSR1);
+            eventually("a dump", || is_whole("mine.5.trace"));
+            assert_eq!(fs::read_to_string(place("mine.trace")).unwrap(), "precious");
+            fs::remove_file(place("mine.trace")).unwrap();
+            assert!(!place("elsewhere").exists());
+            fs::remove_file(place("mine.1.trace")).unwrap();
+        });
+        // Now the signal does again what it did.
+        raise();
+        thread::sleep(PATIENCE);
+        return;
+    };
+    assert_eq!(ran.output.status.signal(), Some(libc::SIGUSR1), "{}", ran.err());
+    assert!(ran.err().contains("mine.2.trace (SIGUSR1)"), "{}", ran.err());
+    assert_eq!(ran.names(), [2, 3, 4, 5].map(|n| format!("mine.{n}.trace")));
+}
+
+/// A signal writes so many files and no more.
+fn files_of_a_signal_are_limited() {
+    let Some(ran) = ran("files_of_a_signal_are_limited", &[]) else {
+        run(|| {
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Signal(Signal::SIGUSR1), place("some.trace")).unwrap();
+            recorder.start().unwrap();
+            let files = || fs::read_dir(place("")).unwrap().count();
+            for n in 0..16 {
+                raise();
+                let name = if n == 0 { "some.trace".into() } else { format!("some.{n}.trace") };
+                eventually("another file", || is_whole(&name));
+            }
+            for _ in 0..5 {
+                raise();
+                thread::sleep(Duration::from_millis(100));
+            }
+            assert_eq!(files(), 16);
+        });
+        return;
+    };
+    assert_eq!(ran.succeeded().names().len(), 16);
+}
+
+/// Has a goroutine wait until another one has computed for so long, on the one processor.
+fn make_wait(time: Duration) {
+    let late = go(|| {});
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        std::hint::spin_loop();
+    }
+    late.join().unwrap();
+}
+
+fn it_tells_of_goroutines_that_wait() {
+    let one = [("GOMAXPROCS", "1"), SHORT];
+    let Some(ran) = ran("it_tells_of_goroutines_that_wait", &one) else {
+        run(|| {
+            let min_age = Duration::from_millis(300);
+            let recorder = FlightRecorder::new(FlightRecorderConfig { min_age, max_bytes: 0 });
+            let (tell, told) = mpsc::channel();
+            recorder.on_latency(Duration::from_millis(4), move |recorder, latency| {
+                let mut trace = Vec::new();
+                recorder.write_to(&mut trace).unwrap();
+                tell.send((latency, trace, Instant::now())).unwrap();
+            });
+            recorder.start().unwrap();
+            // These are not late.
+            (0..100).for_each(|_| work());
+            log("before");
+            make_wait(Duration::from_millis(8));
+            let (latency, trace, first) = told.recv_timeout(PATIENCE).unwrap();
+            assert!(latency.waited >= Duration::from_millis(4), "{latency:?}");
+            assert!(latency.waited < Duration::from_secs(5), "{latency:?}");
+            assert!(latency.goroutine > 1, "{latency:?}");
+            assert!(contains(&trace, "before"));
+            save("first.trace", &trace);
+            // Not again before the window is another one.
+            let again = loop {
+                make_wait(Duration::from_millis(8));
+                if let Ok((_, _, again)) = told.try_recv() {
+                    break again;
+                }
+            };
+            assert!(again - first >= min_age, "{:?}", again - first);
+            recorder.stop();
+            make_wait(Duration::from_millis(8));
+            thread::sleep(2 * min_age);
+            assert!(told.try_recv().is_err());
+        });
+        return;
+    };
+    assert_eq!(ran.succeeded().names(), ["first.trace"]);
+}
+
+fn it_dumps_on_latency() {
+    let one = [("GOMAXPROCS", "1"), SHORT];
+    let Some(ran) = ran("it_dumps_on_latency", &one) else {
+        run(|| {
+            let min_age = Duration::from_millis(50);
+            let recorder = FlightRecorder::new(FlightRecorderConfig { min_age, max_bytes: 0 });
+            recorder.start().unwrap();
+            let threshold = Duration::from_millis(4);
+            recorder.dump_on(Trigger::Latency(threshold), place("late.trace")).unwrap();
+            let begin = Instant::now();
+            while !is_whole("late.1.trace") {
+                assert!(begin.elapsed() < PATIENCE);
+                make_wait(Duration::from_millis(8));
+            }
+            recorder.stop();
+            eventually("no dump is written", || {
+                let is_whole = |n| !place(n).exists() || is_whole(n);
+                is_whole("late.2.trace") && is_whole("late.3.trace")
+            });
+        });
+        return;
+    };
+    let ran = ran.succeeded();
+    assert!(ran.names().starts_with(&["late.1.trace".into(), "late.trace".into()]));
+    assert!(ran.err().contains("late.trace (goroutine "), "{}", ran.err());
+}
+
+/// What goroutines are given is their own business; so is what panics say.
+fn no_data_of_the_program_is_recorded() {
+    let Some(ran) = ran("no_data_of_the_program_is_recorded", &[]) else {
+        const SECRET: &str = "correct horse battery staple";
+        run(|| {
+            let recorder = recorder();
+            let sink = Sink::default();
+            recorder.start().unwrap();
+            trace::start(sink.clone()).unwrap();
+            let secret = SECRET.to_owned();
+            let (tx, rx) = chan(1);
+            let pass = go(move || tx.send(secret).unwrap());
+            let takes = go(move || takes(&rx.recv().unwrap()));
+            pass.join().unwrap();
+            takes.join().unwrap();
+            assert!(go(|| panic!("{SECRET}")).join().is_err());
+            let recorded = written(&recorder);
+            trace::stop().unwrap();
+            for trace in [recorded, sink.bytes()] {
+                assert!(!contains(&trace, SECRET));
+                assert!(contains(&trace, "no_data_of_the_program_is_recorded"));
+            }
+            assert!(contains(&recorded_log(&recorder, SECRET), SECRET));
+        });
+        return;
+    };
+    ran.succeeded();
+}
+
+#[inline(never)]
+fn takes(secret: &str) {
+    sleep(Duration::from_millis(1));
+    std::hint::black_box(secret);
+}
+
+/// What the program itself says is there.
+fn recorded_log(recorder: &FlightRecorder, message: &str) -> Vec<u8> {
+    log(message);
+    written(recorder)
+}
+
+fn bytes_of_memory_are_a_trace() {
+    let Some(ran) = ran("bytes_of_memory_are_a_trace", &[SHORT]) else {
+        run(|| {
+            let recorder = recorder();
+            recorder.start().unwrap();
+            let traces: Vec<_> = (0..5)
+                .map(|_| {
+                    (0..50).for_each(|_| work());
+                    written(&recorder)
+                })
+                .collect();
+            // From a plain thread as well.
+            let other = recorder.clone();
+            let last = thread::spawn(move || written(&other)).join().unwrap();
+            accept_bytes(&[traces, vec![last]].concat());
+        });
+        return;
+    };
+    ran.succeeded();
+}
+
+macro_rules! tests {
+    ($($test:ident)*) => { &[$((stringify!($test), $test as fn()),)*] };
+}
+
+fn main() {
+    process::main(tests! {
+        it_starts_writes_and_stops
+        writers_may_wait_and_fail
+        the_window_moves_on
+        the_window_has_a_limit
+        traces_beside_it_are_whole
+        a_trace_that_hangs_is_nothing_to_it
+        it_dumps_on_a_deadlock
+        it_dumps_on_a_panic_that_nobody_joins
+        it_dumps_on_a_panic_of_main
+        it_dumps_on_a_signal
+        files_of_a_signal_are_limited
+        it_tells_of_goroutines_that_wait
+        it_dumps_on_latency
+        no_data_of_the_program_is_recorded
+        bytes_of_memory_are_a_trace
+    });
+}
