@@ -160,6 +160,7 @@ mod go;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod io;
+pub mod labels;
 pub mod local;
 pub mod metrics;
 pub mod net;

@@ -39,8 +39,11 @@
 //! # Go
 //! Package `runtime/trace`.
 
-mod annotate;
 mod error;
+mod message;
+mod note;
+mod region;
+mod task;
 pub(crate) mod whole_run;
 
 use std::collections::BTreeMap;
@@ -49,8 +52,38 @@ use std::io::Write;
 use crate::tracer::session::{self, Number, Report};
 use crate::wire::version::Version;
 
-pub use annotate::{Region, Task, log, new_task, start_region, with_region};
 pub use error::{StartError, StopError};
+pub use message::{event, log};
+#[doc(hidden)]
+pub use message::{event_arguments, log_arguments};
+pub use region::{Region, region, start_region, with_region};
+pub use task::{Task, Working, current_task, enter, new_task, task, with_task};
+
+/// Puts a message into the trace, as [`log()`]: `logf!(ctx, category, format…)`. While no trace is
+/// taken, nothing is evaluated.
+///
+/// # Examples
+/// ```
+/// use gort::{Context, trace};
+///
+/// let ctx = Context::background();
+/// trace::logf!(&ctx, "order", "number {} of {}", 1, 20);
+/// ```
+///
+/// # Go
+/// `trace.Logf`.
+#[doc(inline)]
+pub use crate::__trace_logf as logf;
+
+/// Puts a message into the trace, as [`event`]: `eventf!(category, format…)`. While no trace is
+/// taken, nothing is evaluated.
+///
+/// # Examples
+/// ```
+/// gort::trace::eventf!("order", "number {} of {}", 1, 20);
+/// ```
+#[doc(inline)]
+pub use crate::__trace_eventf as eventf;
 
 /// Starts a trace that is written to `out`, from a thread of its own, about once a second.
 ///
