@@ -40,6 +40,7 @@
 //! Package `runtime/trace`.
 
 mod error;
+mod log_bridge;
 mod message;
 mod note;
 mod region;
@@ -53,6 +54,7 @@ use crate::tracer::session::{self, Number, Report};
 use crate::wire::version::Version;
 
 pub use error::{StartError, StopError};
+pub use log_bridge::LogBridge;
 pub use message::{event, log};
 #[doc(hidden)]
 pub use message::{event_arguments, log_arguments};

@@ -7,6 +7,7 @@ mod process;
 mod support;
 
 mod labels;
+mod log_bridge;
 mod logs;
 mod plain_threads;
 mod regions;
@@ -36,9 +37,12 @@ struct Taker {
 impl Taker {
     fn start(&mut self) {
         let file = self.folder.path().join(format!("{}.trace", self.taken.len()));
-        let out = File::create(&file).unwrap();
+        // One that has failed may be about to end.
+        while let Err(error) = trace::start(File::create(&file).unwrap()) {
+            assert!(matches!(error, trace::StartError::AlreadyEnabled), "{error}");
+            gort::sleep(Duration::from_millis(1));
+        }
         self.taken.push(file);
-        trace::start(out).unwrap();
     }
 
     fn stop(&mut self) {
