@@ -26,6 +26,17 @@ pub(crate) struct OpenRegion {
     pub(crate) trace: u32,
     pub(crate) task: u64,
     pub(crate) name: Cow<'static, str>,
+    /// The span that it stands for, if it is one of another crate's.
+    pub(crate) span: Option<OpenSpan>,
+}
+
+/// A span that has been entered.
+#[derive(Clone, Copy)]
+pub(crate) struct OpenSpan {
+    /// Which span, by whoever gives them numbers.
+    pub(crate) key: (u64, u64),
+    /// The task that its goroutine worked for before.
+    pub(crate) task_before: u64,
 }
 
 impl Annotations {
@@ -41,10 +52,20 @@ pub(crate) fn annotator() -> Option<&'static G> {
     if tls::current_m().is_null() { tls::stand_in() } else { current_g() }
 }
 
+/// What the caller has, if that is anything.
+fn of_caller() -> Option<&'static Annotations> {
+    let g = if tls::current_m().is_null() { tls::known_stand_in() } else { current_g() };
+    Some(&g?.extras()?.annotations)
+}
+
 /// The task that the caller works for, 0 for none.
 pub(crate) fn task() -> u64 {
-    let g = if tls::current_m().is_null() { tls::known_stand_in() } else { current_g() };
-    g.and_then(G::extras).map_or(0, |extras| extras.annotations.task.get())
+    of_caller().map_or(0, |annotations| annotations.task.get())
+}
+
+/// Whether a region of the caller's is open.
+pub(crate) fn has_regions() -> bool {
+    of_caller().is_some_and(|annotations| !annotations.regions.borrow().is_empty())
 }
 
 /// Has the caller work for a task, or for none if it is 0. Returns the one before.
@@ -60,8 +81,7 @@ pub(crate) fn set_task(task: u64) -> u64 {
 
 /// The caller's labels.
 pub(crate) fn labels() -> Option<Arc<labels::Set>> {
-    let g = if tls::current_m().is_null() { tls::known_stand_in() } else { current_g() };
-    g?.extras()?.annotations.labels.get()
+    of_caller()?.labels.get()
 }
 
 /// Changes the caller's labels, also in the trace that is being taken. Returns those before.

@@ -45,6 +45,10 @@ mod message;
 mod note;
 mod region;
 mod task;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
+#[cfg(feature = "tracing")]
+mod tracing_registry;
 pub(crate) mod whole_run;
 
 use std::collections::BTreeMap;
@@ -60,6 +64,10 @@ pub use message::{event, log};
 pub use message::{event_arguments, log_arguments};
 pub use region::{Region, region, start_region, with_region};
 pub use task::{Task, Working, current_task, enter, new_task, task, with_task};
+#[cfg(feature = "tracing")]
+pub use tracing_layer::TracingLayer;
+#[cfg(feature = "tracing")]
+pub use tracing_registry::TracingRegistry;
 
 /// Puts a message into the trace, as [`log()`]: `logf!(ctx, category, format…)`. While no trace is
 /// taken, nothing is evaluated.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::is_enabled;
 use super::note::{Note, cut};
 use crate::Context;
-use crate::sched::annotations::{OpenRegion, annotator, task};
+use crate::sched::annotations::{OpenRegion, OpenSpan, annotator, task};
 use crate::sched::g::G;
 
 /// Begins a region of the current goroutine that ends when the returned value is dropped. It belongs
@@ -65,7 +65,7 @@ impl Region {
     }
 
     fn begin(task: u64, name: &str) -> Region {
-        let serial = begin(task, Cow::Owned(cut(name).to_owned()));
+        let serial = begin(task, Cow::Owned(cut(name).to_owned()), None);
         Region { serial, not_send: PhantomData }
     }
 
@@ -82,24 +82,24 @@ impl Drop for Region {
 }
 
 /// The regions that are open on a goroutine. Borrowed for moments only: nothing else runs meanwhile.
-fn open(g: &G) -> RefMut<'_, Vec<OpenRegion>> {
+pub(super) fn open(g: &G) -> RefMut<'_, Vec<OpenRegion>> {
     g.extras_or_new().annotations.regions.borrow_mut()
 }
 
 /// Begins a region of the caller's. `None`: no trace is taken by now.
-fn begin(task: u64, name: Cow<'static, str>) -> Option<u64> {
+pub(super) fn begin(task: u64, name: Cow<'static, str>, span: Option<OpenSpan>) -> Option<u64> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let g = annotator()?;
     let trace = Note::RegionBegin { task, name: &name }.write()?;
     let serial = NEXT.fetch_add(1, Ordering::Relaxed);
-    open(g).push(OpenRegion { serial, trace, task, name });
+    open(g).push(OpenRegion { serial, trace, task, name, span });
     Some(serial)
 }
 
 /// Ends the caller's region `serial` and those inside it: Rust drops values in orders of its own (an
 /// assignment drops the old value last), and the format knows only nesting.
 fn end(serial: u64) {
-    let Some(inner) = end_down_to(serial) else { return };
+    let Some(inner) = end_down_to(|region| region.serial == serial) else { return };
     if let Some((region, inside)) = inner.split_last().filter(|(_, inside)| !inside.is_empty()) {
         let names: Vec<&str> = inside.iter().map(|region| &*region.name).collect();
         log::debug!(
@@ -109,13 +109,13 @@ fn end(serial: u64) {
     }
 }
 
-/// Ends the caller's regions from the innermost one to `serial`, and returns them in that order.
-/// `None`: it has ended with one around it.
-fn end_down_to(serial: u64) -> Option<Vec<OpenRegion>> {
+/// Ends the caller's regions from the innermost one to the first that `is_it`, and returns them in
+/// that order. `None`: there is none, for it has ended with one around it.
+pub(super) fn end_down_to(is_it: impl Fn(&OpenRegion) -> bool) -> Option<Vec<OpenRegion>> {
     let g = annotator()?;
     let ended: Vec<OpenRegion> = {
         let mut open = open(g);
-        let at = open.iter().rposition(|region| region.serial == serial)?;
+        let at = open.iter().rposition(is_it)?;
         open.drain(at..).rev().collect()
     };
     for region in &ended {

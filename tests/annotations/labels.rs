@@ -188,12 +188,12 @@ fn labels_change_while_others_look() {
             });
             let changers: Vec<_> = changers.collect();
             let mut seen = 0;
-            for _ in 0..200 {
+            for _ in 0..30 {
                 seen += gort::goroutines().iter().filter(|g| !g.labels.is_empty()).count();
             }
             end.store(true, std::sync::atomic::Ordering::Relaxed);
             changers.into_iter().for_each(|changer| changer.join().unwrap());
-            assert!(seen > 200, "{seen}");
+            assert!(seen > 30, "{seen}");
         })
     };
 }

@@ -11,6 +11,8 @@ mod log_bridge;
 mod logs;
 mod plain_threads;
 mod regions;
+#[cfg(feature = "tracing")]
+mod spans;
 mod tasks;
 
 use std::fs::File;
