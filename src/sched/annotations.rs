@@ -27,11 +27,13 @@ pub(crate) struct OpenRegion {
     pub(crate) task: u64,
     pub(crate) name: Cow<'static, str>,
     /// The span that it stands for, if it is one of another crate's.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "for spans"))]
     pub(crate) span: Option<OpenSpan>,
 }
 
 /// A span that has been entered.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "for spans"))]
 pub(crate) struct OpenSpan {
     /// Which span, by whoever gives them numbers.
     pub(crate) key: (u64, u64),
@@ -64,6 +66,7 @@ pub(crate) fn task() -> u64 {
 }
 
 /// Whether a region of the caller's is open.
+#[cfg(feature = "tracing")]
 pub(crate) fn has_regions() -> bool {
     of_caller().is_some_and(|annotations| !annotations.regions.borrow().is_empty())
 }
