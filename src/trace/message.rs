@@ -12,6 +12,7 @@ use crate::sched::annotations;
 ///
 /// # Go
 /// `trace.Log`.
+#[inline]
 pub fn log(ctx: &Context, category: &str, message: &str) {
     if is_enabled() {
         write(ctx.task(), category, message);
@@ -23,24 +24,28 @@ pub fn log(ctx: &Context, category: &str, message: &str) {
 ///
 /// # Go
 /// Go has tasks in contexts only: `trace.Log`.
+#[inline]
 pub fn event(category: &str, message: &str) {
     if is_enabled() {
         write(annotations::task(), category, message);
     }
 }
 
+#[inline(never)]
 fn write(task: u64, category: &str, message: &str) {
     Note::Log { task, category: cut(category), message: cut(message) }.write();
 }
 
 /// What [`logf!`](super::logf) calls.
 #[doc(hidden)]
+#[inline(never)]
 pub fn log_arguments(ctx: &Context, category: &str, message: fmt::Arguments<'_>) {
     write(ctx.task(), category, Message::of(message).text());
 }
 
 /// What [`eventf!`](super::eventf) calls.
 #[doc(hidden)]
+#[inline(never)]
 pub fn event_arguments(category: &str, message: fmt::Arguments<'_>) {
     write(annotations::task(), category, Message::of(message).text());
 }

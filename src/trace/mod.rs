@@ -3,8 +3,29 @@
 //! [`start`] and [`stop`] take a trace of everything the scheduler does; `go tool trace` opens it.
 //! [`new_task`], [`start_region`], [`with_region`] and [`log()`] say in the trace what the program
 //! is about: a *task* is a logical piece of work that may span goroutines, a *region* a stretch of
-//! time of one goroutine, a *log* a message at one moment. While no trace is taken they cost a
-//! load and a branch.
+//! time of one goroutine, a *log* a message at one moment. While no trace is taken a region and a log
+//! cost a load and a branch, and a task a number more.
+//!
+//! # Annotations
+//! As in Go, a [`Context`](crate::Context) carries the task from function to function. Where none is
+//! at hand, a goroutine may itself *work for* a task, and those that it starts do:
+//!
+//! | | on a context | of the task that the goroutine works for |
+//! | --- | --- | --- |
+//! | a task | [`new_task`] | [`task`] |
+//! | a region | [`start_region`], [`with_region`] | [`region`] |
+//! | a message | [`log()`], [`logf!`](logf) | [`event`], [`eventf!`](eventf) |
+//! | from one to the other | [`enter`], [`with_task`], [`Task::enter`] | [`current_task`] |
+//!
+//! [`labels`](crate::labels) of goroutines stand behind their names. Records of the crate `log` are
+//! messages by way of a [`LogBridge`]; with the feature `tracing`, spans of the crate `tracing` are
+//! regions, and those at the root tasks, by way of a `TracingLayer`.
+//!
+//! Whatever is annotated where and in which order, Go's reader takes the trace: tasks may begin and
+//! end on any goroutine or thread, and each in another trace; a region is in the trace that it began
+//! in, and its goroutine's own. A plain thread annotates in the name of a goroutine that stands for
+//! it. Texts longer than 1024 bytes are cut; arguments of functions are never in a trace unless you
+//! write them there.
 //!
 //! # Whole runs
 //! With `GORT_TRACE` in the environment, a program is traced without a word in it, from the start of

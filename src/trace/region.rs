@@ -27,6 +27,7 @@ use crate::sched::g::G;
 ///
 /// # Go
 /// `trace.StartRegion`; there, ends out of order, or on another goroutine, are an error in the trace.
+#[inline]
 pub fn start_region(ctx: &Context, name: &str) -> Region {
     if is_enabled() { Region::begin(ctx.task(), name) } else { Region::none() }
 }
@@ -45,6 +46,7 @@ pub fn with_region<R>(ctx: &Context, name: &str, f: impl FnOnce() -> R) -> R {
 ///
 /// # Go
 /// Go has tasks in contexts only.
+#[inline]
 pub fn region(name: &str) -> Region {
     if is_enabled() { Region::begin(task(), name) } else { Region::none() }
 }
@@ -64,6 +66,7 @@ impl Region {
         Region { serial: None, not_send: PhantomData }
     }
 
+    #[inline(never)]
     fn begin(task: u64, name: &str) -> Region {
         let serial = begin(task, Cow::Owned(cut(name).to_owned()), None);
         Region { serial, not_send: PhantomData }
@@ -74,6 +77,7 @@ impl Region {
 }
 
 impl Drop for Region {
+    #[inline]
     fn drop(&mut self) {
         if let Some(serial) = self.serial {
             end(serial);
@@ -98,6 +102,7 @@ pub(super) fn begin(task: u64, name: Cow<'static, str>, span: Option<OpenSpan>) 
 
 /// Ends the caller's region `serial` and those inside it: Rust drops values in orders of its own (an
 /// assignment drops the old value last), and the format knows only nesting.
+#[inline(never)]
 fn end(serial: u64) {
     let Some(inner) = end_down_to(|region| region.serial == serial) else { return };
     if let Some((region, inside)) = inner.split_last().filter(|(_, inside)| !inside.is_empty()) {
