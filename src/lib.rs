@@ -40,6 +40,8 @@
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
+//!   [`trace::LogBridge`] puts records of the crate `log` into it.
+//! - [`labels`] tell in traces, profiles and dumps what a goroutine is at work on.
 //! - [`fs`], [`process`] and [`io`] are those of `std`, whose calls let other goroutines run;
 //!   [`signal`] has signals on channels.
 //! - [`test::run`] is [`run`] for tests: a goroutine that panics fails the test;
@@ -63,7 +65,7 @@
 //! | a clone of an `Rc` that a `thread_local!` also holds, or any value that is not `Send` and shared with one | whoever runs on the first thread meanwhile uses it too, without a lock | `Arc`; take it out again after the call |
 //! | `rand`'s `ThreadRng`, `thread_rng()` | points to the data of the thread it was made on | make it anew after each blocking call, or own a `SmallRng` |
 //! | [`std::sync::MutexGuard`] | a system mutex is unlocked by the thread that locked it; also blocks whole threads that want it | [`sync::Mutex`]; or end the guard's scope before blocking |
-//! | tokio's `EnterGuard`, tracing's `Entered`, `scoped_tls` | they restore the thread's former state on drop, on the wrong thread | enter again after the call |
+//! | tokio's `EnterGuard`, tracing's `Entered`, `scoped_tls` | they restore the thread's former state on drop, on the wrong thread | enter again after the call; for tracing, [`trace`]'s `TracingRegistry` (feature `tracing`) |
 //! | [`std::thread::current`] as an identity, `thread::park`, [`std::thread::scope`] | they name the thread of the moment | [`id`], channels |
 //!
 //! Calls that block, and so may change the thread: sends and receives (not the `try_` forms),
@@ -136,6 +138,9 @@
 //!   where the program file is stripped anyway; stacks then show `module+0xoffset`.
 //! - `pprof`: the module `pprof`, with profiles of goroutines, processor time, waits and locks that
 //!   `go tool pprof` opens. Off, nothing of it is there.
+//! - `tracing`: spans and events of the crate `tracing` in traces, by `trace::TracingLayer`, and
+//!   `trace::TracingRegistry`, which knows by goroutine which spans are entered. Off,
+//!   `tracing-subscriber` is not compiled.
 //! - `http` (with `pprof`): the module `http`, with what hyper's servers and clients need to run on
 //!   goroutines, and the debug endpoint `/debug/pprof/`. Off, hyper is not compiled.
 //!
@@ -160,6 +165,7 @@ mod go;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod io;
+pub mod labels;
 pub mod local;
 pub mod metrics;
 pub mod net;

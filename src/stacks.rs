@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::labels::Labels;
 use crate::sched::dump::{self, Printer, Seen, State};
 
 /// The stacks of all goroutines in Go's textual layout, the calling goroutine's first.
@@ -94,6 +95,8 @@ pub struct GoroutineInfo {
     pub id: u64,
     /// Its name, if it was given one.
     pub name: Option<String>,
+    /// Its labels.
+    pub labels: Labels,
     /// What it did.
     pub state: GoroutineState,
     /// Why it waited, in Go's words where Go has them, as in `chan receive`.
@@ -124,6 +127,7 @@ impl GoroutineInfo {
             id: seen.id,
             waited: seen.state.waited(),
             name: seen.name,
+            labels: Labels::of(seen.labels),
             state,
             wait_reason,
             locked_to_thread: seen.locked,

@@ -85,6 +85,28 @@ fn an_allocation_is_seen() {
     assert!(COUNTED.load(Ordering::Relaxed) >= 1);
 }
 
+/// Annotations that nobody takes, and labels and tasks that come and go.
+#[test]
+fn annotations_without_a_trace() {
+    use gort::labels::{self, Labels};
+    use gort::{Context, trace};
+    expect_none("annotations_without_a_trace", || {
+        let ctx = Context::background();
+        let (task, own) = (trace::task("task"), Labels::from([("key", "value")]));
+        move || {
+            let _working = task.enter();
+            labels::set(black_box(&own));
+            let _region = trace::region(black_box("region"));
+            trace::with_region(&ctx, "region", || trace::event("category", "message"));
+            trace::log(&ctx, "category", "message");
+            trace::logf!(&ctx, "category", "{:?}", black_box(&own).to_string());
+            trace::eventf!("category", "{:?}", black_box(&own).to_string());
+            trace::task("another").end();
+            labels::set(&labels::current());
+        }
+    });
+}
+
 /// Starts goroutines that do `part` each time the returned function is called, and waits for them
 /// by way of channels.
 fn parties(count: usize, part: impl Fn(usize) + Send + Sync + 'static) -> impl FnMut() {

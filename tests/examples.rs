@@ -61,6 +61,21 @@ fn rate_limiter() {
 }
 
 #[test]
+fn annotations() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("annotations.trace");
+    let name = file.to_str().unwrap();
+    let printed = output("annotations", &[name]);
+    assert_eq!(printed, format!("3 tasks with 9 regions\n15 logs, in {name}\n"));
+    if let Some(go) = support::Go::find("the trace of the example") {
+        go.check(std::slice::from_ref(&file)).unwrap();
+        let text = go.parsed(&file).unwrap();
+        let labelled = text.lines().filter(|line| line.contains("Label=\"{guest: "));
+        assert!(labelled.count() >= 12, "{text}");
+    }
+}
+
+#[test]
 fn parallel_hash() {
     let printed = output("parallel_hash", &["examples"]);
     let mut files: Vec<_> =

@@ -3,23 +3,26 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::profile::{self, Builder, Stack, Types};
-use super::{LABEL, text};
+use super::{labels, text};
 use crate::sched::dump::names::{Inner, Names};
 use crate::sched::dump::{self, Printer};
+use crate::sched::labels::Set;
 use crate::sched::metrics;
 use crate::tracer::stack_table::Site;
 
-/// Goroutines that have the same stack and name.
+/// Goroutines that have the same stack, name and labels.
 struct Group {
     site: Option<Site>,
     pcs: Box<[usize]>,
     name: Option<String>,
+    labels: Option<Arc<Set>>,
     count: i64,
 }
 
-type Key = (usize, usize, Box<[usize]>, Option<String>);
+type Key = (usize, usize, Box<[usize]>, Option<String>, Option<Arc<Set>>);
 
 const GOROUTINE: Types = Types {
     values: &[("goroutine", "count")],
@@ -45,7 +48,7 @@ pub(super) fn goroutine(debug: u8, out: impl Write) -> io::Result<()> {
 /// See [`super::threadcreate`].
 pub(super) fn threadcreate(debug: u8, out: impl Write) -> io::Result<()> {
     let count = metrics::totals().workers as i64;
-    let group = Group { site: None, pcs: Box::new([]), name: None, count };
+    let group = Group { site: None, pcs: Box::new([]), name: None, labels: None, count };
     write("threadcreate", THREADCREATE, vec![group], debug, out)
 }
 
@@ -56,8 +59,15 @@ fn groups() -> Vec<Group> {
         let site = seen.site;
         let (name, location) = (site.name as usize, std::ptr::from_ref(site.location).addr());
         let pcs = seen.pcs.unwrap_or_default();
-        let group = Group { site: Some(site), pcs: pcs.clone(), name: seen.name.clone(), count: 0 };
-        all.entry((name, location, pcs, seen.name)).or_insert(group).count += 1;
+        let group = || Group {
+            site: Some(site),
+            pcs: pcs.clone(),
+            name: seen.name.clone(),
+            labels: seen.labels.clone(),
+            count: 0,
+        };
+        let key = (name, location, pcs.clone(), seen.name.clone(), seen.labels.clone());
+        all.entry(key).or_insert_with(group).count += 1;
     });
     let mut groups: Vec<Group> = all.into_values().collect();
     groups.sort_by(|a, b| (b.count, &a.pcs).cmp(&(a.count, &b.pcs)));
@@ -67,6 +77,10 @@ fn groups() -> Vec<Group> {
 impl Group {
     fn stack(&self) -> Stack<'_> {
         Stack { pcs: &self.pcs, site: self.site }
+    }
+
+    fn labels(&self) -> Vec<(&str, &str)> {
+        labels(self.name.as_deref(), self.labels.as_deref())
     }
 }
 
@@ -86,8 +100,11 @@ fn write(
     for group in &groups {
         let _ = write!(text, "{} @", group.count);
         text::put_addresses(&group.pcs, &mut text);
-        if let Some(name) = &group.name {
-            let _ = write!(text, "\n# labels: {{{LABEL:?}:{name:?}}}");
+        let labels = group.labels();
+        if !labels.is_empty() {
+            let pairs: Vec<String> =
+                labels.iter().map(|(key, value)| format!("{key:?}:{value:?}")).collect();
+            let _ = write!(text, "\n# labels: {{{}}}", pairs.join(", "));
         }
         text.push('\n');
         text::put_frames(&mut names, group.stack(), &mut text);
@@ -101,8 +118,7 @@ fn write(
 fn fill(builder: &mut Builder, groups: &[Group]) {
     builder.set_now();
     for group in groups {
-        let label = group.name.as_deref().map(|name| (LABEL, name));
-        builder.add(group.stack(), vec![group.count], label.as_slice());
+        builder.add(group.stack(), vec![group.count], &group.labels());
     }
 }
 

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::LABEL;
+use super::labels;
 use super::profile::{self, Builder, Stack, Types};
 use crate::chan::Receiver;
 use crate::sched::dump::names::Inner;
+use crate::sched::labels::Set;
 use crate::sched::sampler::{Sample, Sampler};
 use crate::sys::clock;
 use crate::tracer::stack_table::Site;
@@ -55,7 +56,7 @@ struct End {
     changed: Condvar,
 }
 
-type Key = (usize, usize, Box<[usize]>, Option<String>);
+type Key = (usize, usize, Box<[usize]>, Option<String>, Option<Arc<Set>>);
 
 /// What was sampled.
 #[derive(Default)]
@@ -136,17 +137,17 @@ fn collect(sampler: &Sampler, end: &End) -> Sums {
 
 impl Sums {
     fn add(&mut self, sample: Sample) {
-        let Sample { site, name, pcs, ticks, .. } = sample;
+        let Sample { site, name, labels, pcs, ticks, .. } = sample;
         let (entry, location) =
             site.map_or((0, 0), |s| (s.name as usize, std::ptr::from_ref(s.location).addr()));
-        self.ticks.entry((entry, location, pcs, name)).or_insert((site, 0)).1 += ticks;
+        self.ticks.entry((entry, location, pcs, name, labels)).or_insert((site, 0)).1 += ticks;
     }
 
     fn fill(&self, builder: &mut Builder, period_ns: u64) {
         let values = |ticks: u64| vec![ticks as i64, (ticks * period_ns) as i64];
-        for ((_, _, pcs, name), (site, ticks)) in &self.ticks {
-            let label = name.as_deref().map(|name| (LABEL, name));
-            builder.add(Stack { pcs, site: *site }, values(*ticks), label.as_slice());
+        for ((_, _, pcs, name, set), (site, ticks)) in &self.ticks {
+            let labels = labels(name.as_deref(), set.as_deref());
+            builder.add(Stack { pcs, site: *site }, values(*ticks), &labels);
         }
         if self.lost > 0 {
             log::warn!("gort: {} samples of the cpu profile found no room", self.lost);

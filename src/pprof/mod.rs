@@ -17,8 +17,8 @@
 //! Whole stacks need a build with frame pointers, names need debug information: see the
 //! [crate's documentation](crate#features). Stacks are as in [`stacks()`](crate::stacks()): a
 //! goroutine's ends with its function, and begins with the function of gort's that it called; only
-//! in the profile of processor time gort's own functions are all there. Names of goroutines are
-//! labels, with the key `goroutine`.
+//! in the profile of processor time gort's own functions are all there. [Labels](crate::labels) of
+//! goroutines are labels, and so are their names, with the key `goroutine`.
 //!
 //! # Examples
 //! ```
@@ -53,13 +53,26 @@ mod waits;
 
 use std::io::{self, Write};
 
+use crate::sched::labels::Set;
 use crate::sched::{SCHED, contention, metrics};
 
 #[cfg(feature = "http")]
 pub(crate) use difference::difference;
 
+#[doc(no_inline)]
+pub use crate::labels::{
+    Labels, current as goroutine_labels, set as set_goroutine_labels, with as with_labels,
+};
+
 /// The key of the label with a goroutine's name.
 const LABEL: &str = "goroutine";
+
+/// The labels of a sample: the goroutine's name, and its labels.
+fn labels<'a>(name: Option<&'a str>, set: Option<&'a Set>) -> Vec<(&'a str, &'a str)> {
+    let name = name.map(|name| (LABEL, name));
+    let own = set.into_iter().flat_map(Set::pairs).map(|(key, value)| (&**key, &**value));
+    name.into_iter().chain(own).collect()
+}
 
 /// Writes what all goroutines do, at once and while they go on.
 ///

@@ -9,7 +9,8 @@
 //! whose slot it is now, the owner knows (it holds a reference) or the state word tells.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::{Cell, OnceCell, RefCell};
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -18,6 +19,7 @@ use std::sync::atomic::{
 
 use parking_lot::Mutex;
 
+use super::annotations::Annotations;
 use super::bubble::Bubble;
 use super::coro::Coro;
 use super::join::JoinSlot;
@@ -52,14 +54,16 @@ pub(crate) struct Extras {
     pub(crate) name: Option<String>,
     /// A stack of its own size.
     pub(crate) coro: Option<super::stack::Reserved>,
-    /// The generation whose trace has the name. Its owner's.
+    /// The generation whose trace has the name and the labels. Its owner's.
     pub(crate) labelled: Cell<u32>,
+    /// Some generation had it.
+    pub(crate) was_labelled: Cell<bool>,
     /// The bubble it belongs to, with `FLAG_BUBBLED`. Given at its birth.
     pub(crate) bubble: Option<Arc<Bubble>>,
     /// The leak check that watches it, with `FLAG_WATCHED`; 0: none. Its owner sets it.
     pub(crate) watch: AtomicU32,
-    /// The regions that are open in a trace, innermost last. Its owner's.
-    pub(crate) regions: RefCell<Vec<OpenRegion>>,
+    /// Its task, regions and labels. Its owner's.
+    pub(crate) annotations: Annotations,
     /// How many guards keep it on its thread. Its owner's.
     pub(crate) os_thread_locks: Cell<u32>,
     /// The goroutine-locals. Its owner's.
@@ -82,17 +86,11 @@ impl Extras {
             self.bubble.clone_from(&from.bubble);
         }
         self.watch.store(from.watch(), Ordering::Relaxed);
+        self.annotations.inherit(&from.annotations);
         if let Some(panics) = from.panics.get() {
             let _ = self.panics.set(Arc::clone(panics));
         }
     }
-}
-
-/// A region that began in a trace and has not ended.
-pub(crate) struct OpenRegion {
-    pub(crate) serial: u64,
-    pub(crate) task: u64,
-    pub(crate) name: String,
 }
 
 /// `exiting`: `goexit` was called and its unwinding has not yet reached the root.
@@ -113,11 +111,14 @@ pub(crate) const FLAG_BUBBLED: u16 = 64;
 pub(crate) const FLAG_DURABLE: u16 = 128;
 /// The time since it became runnable is measured: `since` says when that was (`metrics.rs`).
 pub(crate) const FLAG_TIMED: u16 = 256;
+/// It works for a task, or has labels: `Extras::annotations`.
+pub(crate) const FLAG_ANNOTATED: u16 = 512;
 /// Its waker notes when it is readied (`contention.rs`).
 pub(crate) const FLAG_CLOCKED: u16 = 1 << 15;
 
 /// What a goroutine passes on to those it starts, by way of [`Extras::inherit`].
-pub(crate) const FLAGS_INHERITED: u16 = FLAG_WATCHED | FLAG_PANICS_TO_RUN | FLAG_BUBBLED;
+pub(crate) const FLAGS_INHERITED: u16 =
+    FLAG_WATCHED | FLAG_PANICS_TO_RUN | FLAG_BUBBLED | FLAG_ANNOTATED;
 
 /// A goroutine. See the module documentation.
 #[repr(C, align(128))]
@@ -308,10 +309,25 @@ impl Traced for G {
         Identity { id: self.id(), site: self.site(), parked_stack }
     }
 
-    fn new_label(&self, generation: u32) -> Option<&str> {
+    fn new_label(&self, generation: u32) -> Option<Cow<'_, str>> {
         let extras = self.extras()?;
-        let name = extras.name.as_deref().filter(|name| !name.is_empty())?;
-        (extras.labelled.replace(generation) != generation).then_some(name)
+        if extras.labelled.replace(generation) == generation {
+            return None;
+        }
+        let name = extras.name.as_deref().filter(|name| !name.is_empty());
+        let had_one = extras.was_labelled.get();
+        extras.was_labelled.set(true);
+        match (name, extras.annotations.labels.get()) {
+            // There is no event that takes a label away.
+            (None, None) if had_one => Some("{}".into()),
+            (None, None) => {
+                extras.was_labelled.set(false);
+                None
+            }
+            (Some(name), None) => Some(name.into()),
+            (None, Some(labels)) => Some(labels.text().to_owned().into()),
+            (Some(name), Some(labels)) => Some(format!("{name} {}", labels.text()).into()),
+        }
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+pub(crate) mod annotations;
 mod bed;
 pub(crate) mod bubble;
 mod bubble_count;
@@ -20,6 +21,7 @@ pub(crate) mod hand_off;
 mod idle;
 pub(crate) mod join;
 pub(crate) mod joiner;
+pub(crate) mod labels;
 pub(crate) mod locals;
 pub(crate) mod lock;
 pub(crate) mod m;

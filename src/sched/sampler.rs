@@ -16,12 +16,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::panic::Location;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
 use super::g::{Entry, G};
+use super::labels::Set;
 use super::m::M;
 use super::sample_ring::Ring;
 use super::tls;
@@ -40,7 +41,7 @@ const NAME_WORDS: usize = NAME_BYTES / size_of::<usize>();
 /// The interrupted instruction, and the return addresses.
 const PCS: usize = MAX_PCS + 1;
 /// The words before the name: see [`Note::write`].
-const HEAD: usize = 9;
+const HEAD: usize = 10;
 const WORDS: usize = HEAD + NAME_WORDS + PCS;
 /// How far apart two frames of a thread's stack may lie, and the whole stack may reach.
 const MAX_STACK_BYTES: usize = 64 << 20;
@@ -70,6 +71,7 @@ pub(crate) struct Sample {
     pub(crate) site: Option<Site>,
     /// The goroutine's name, or as much of it as there is room for.
     pub(crate) name: Option<String>,
+    pub(crate) labels: Option<Arc<Set>>,
     /// Return addresses, innermost first; the first is one past the interrupted instruction.
     pub(crate) pcs: Box<[usize]>,
 }
@@ -92,7 +94,7 @@ impl Sampler {
     pub(crate) fn start(hz: u32) -> io::Result<Sampler> {
         let sampler = Sampler(());
         let ring = RING.get_or_init(|| Ring::new(SLOTS));
-        while ring.pop(|_| ()) {} // a late one of before
+        while ring.pop(|words| drop(read(words))) {} // a late one of before
         ring.take_lost();
         unwind_tables::prepare();
         prof_timer::install(tick);
@@ -271,9 +273,13 @@ impl Note<'_> {
             len += 1;
         }
         set(8, len);
+        // The thread is in the handler, so its goroutine keeps them meanwhile: `read` gets a share.
+        let labels = self.g.and_then(G::extras).map(|extras| extras.annotations.labels.retain());
+        set(9, labels.map_or(0, <*const Set>::expose_provenance));
     }
 }
 
+/// Reads a record, whose share of labels it takes: once.
 fn read(words: &[AtomicUsize; WORDS]) -> Sample {
     let get = |at: usize| words[at].load(Ordering::Relaxed);
     let (entry, location) = (get(5) as *const Entry, get(6) as *const Location<'static>);
@@ -281,6 +287,9 @@ fn read(words: &[AtomicUsize; WORDS]) -> Sample {
     let site = unsafe {
         entry.as_ref().zip(location.as_ref()).map(|(e, location)| Site { name: e.name, location })
     };
+    let labels = std::ptr::with_exposed_provenance::<Set>(get(9));
+    // SAFETY: null, or the share that `write` took for the one who reads it.
+    let labels = (!labels.is_null()).then(|| unsafe { Arc::from_raw(labels) });
     let name: Vec<u8> = (HEAD..HEAD + NAME_WORDS).flat_map(|n| get(n).to_ne_bytes()).collect();
     let name = &name[..get(7).min(NAME_BYTES)];
     let pcs = HEAD + NAME_WORDS..HEAD + NAME_WORDS + get(8).min(PCS);
@@ -292,6 +301,7 @@ fn read(words: &[AtomicUsize; WORDS]) -> Sample {
         ticks: get(4) as u64,
         site,
         name: (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned()),
+        labels,
         pcs: pcs.map(get).collect(),
     }
 }

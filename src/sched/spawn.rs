@@ -12,7 +12,7 @@ use super::g::{
 use super::join::Finished;
 use super::m::M;
 use super::park::{Goexit, Request};
-use super::{Inside, SCHED, bubble, joiner, p, stack, tls, waker};
+use super::{Inside, SCHED, annotations, bubble, joiner, p, stack, tls, waker};
 use crate::tracer::status::Status;
 
 /// What a goroutine panicked with.
@@ -214,6 +214,7 @@ fn start(rt: &Inside, g: &'static G) {
 fn start_outside(g: &'static G) {
     SCHED.born_outside.fetch_add(1, Ordering::Relaxed);
     watch_as_thread(g);
+    annotations::inherit_from_thread(g);
     g.state.born(Status::Created, 0);
     SCHED.injector.push_one(g);
     SCHED.wake_one();

@@ -56,6 +56,13 @@ pub(crate) fn is_one(g: &G) -> bool {
     std::ptr::eq(g.entry(), &ENTRY)
 }
 
+/// Writes the labels of the calling plain thread, if they have changed.
+pub(crate) fn label(g: &'static G) {
+    if crate::tracer::generation() != 0 {
+        generation::annotate_outside(thread::id(), g, false, |_| {});
+    }
+}
+
 /// Writes what the calling plain thread annotates.
 pub(crate) fn annotate(g: &'static G, f: impl FnOnce(&mut Emitter<'_>, u32)) {
     generation::annotate_outside(thread::id(), g, false, |emitter| {

@@ -95,6 +95,12 @@ pub(super) fn set_watch(check: u32) {
     WATCH.with(|cell| cell.set(check));
 }
 
+/// The goroutine that stands for this plain thread, if it has been made.
+#[inline(never)]
+pub(super) fn known_stand_in() -> Option<&'static G> {
+    STAND_IN.try_with(|cell| cell.get().map(StandIn::g)).ok()?
+}
+
 /// The goroutine that stands for this plain thread, made when it is first asked for; `None` while
 /// the thread is ending.
 #[inline(never)]

@@ -3,8 +3,29 @@
 //! [`start`] and [`stop`] take a trace of everything the scheduler does; `go tool trace` opens it.
 //! [`new_task`], [`start_region`], [`with_region`] and [`log()`] say in the trace what the program
 //! is about: a *task* is a logical piece of work that may span goroutines, a *region* a stretch of
-//! time of one goroutine, a *log* a message at one moment. While no trace is taken they cost a
-//! load and a branch.
+//! time of one goroutine, a *log* a message at one moment. While no trace is taken a region and a log
+//! cost a load and a branch, and a task a number more.
+//!
+//! # Annotations
+//! As in Go, a [`Context`](crate::Context) carries the task from function to function. Where none is
+//! at hand, a goroutine may itself *work for* a task, and those that it starts do:
+//!
+//! | | on a context | of the task that the goroutine works for |
+//! | --- | --- | --- |
+//! | a task | [`new_task`] | [`task`] |
+//! | a region | [`start_region`], [`with_region`] | [`region`] |
+//! | a message | [`log()`], [`logf!`](logf) | [`event`], [`eventf!`](eventf) |
+//! | from one to the other | [`enter`], [`with_task`], [`Task::enter`] | [`current_task`] |
+//!
+//! [`labels`](crate::labels) of goroutines stand behind their names. Records of the crate `log` are
+//! messages by way of a [`LogBridge`]; with the feature `tracing`, spans of the crate `tracing` are
+//! regions, and those at the root tasks, by way of a `TracingLayer`.
+//!
+//! Whatever is annotated where and in which order, Go's reader takes the trace: tasks may begin and
+//! end on any goroutine or thread, and each in another trace; a region is in the trace that it began
+//! in, and its goroutine's own. A plain thread annotates in the name of a goroutine that stands for
+//! it. Texts longer than 1024 bytes are cut; arguments of functions are never in a trace unless you
+//! write them there.
 //!
 //! # Whole runs
 //! With `GORT_TRACE` in the environment, a program is traced without a word in it, from the start of
@@ -39,11 +60,19 @@
 //! # Go
 //! Package `runtime/trace`.
 
-mod annotate;
 mod config;
 mod error;
 mod file;
 mod flight_recorder;
+mod log_bridge;
+mod message;
+mod note;
+mod region;
+mod task;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
+#[cfg(feature = "tracing")]
+mod tracing_registry;
 mod triggers;
 pub(crate) mod whole_run;
 
@@ -55,11 +84,46 @@ use crate::chan::{Receiver, RecvTimeoutError};
 use crate::tracer::session::{self, Number, Report};
 use crate::wire::version;
 
-pub use annotate::{Region, Task, log, new_task, start_region, with_region};
 pub use config::{Config, Version};
 pub use error::{DumpError, StartError, StopError};
 pub use flight_recorder::{FlightRecorder, FlightRecorderConfig};
+pub use log_bridge::LogBridge;
+pub use message::{event, log};
+#[doc(hidden)]
+pub use message::{event_arguments, log_arguments};
+pub use region::{Region, region, start_region, with_region};
+pub use task::{Task, Working, current_task, enter, new_task, task, with_task};
+#[cfg(feature = "tracing")]
+pub use tracing_layer::TracingLayer;
+#[cfg(feature = "tracing")]
+pub use tracing_registry::TracingRegistry;
 pub use triggers::{Latency, Trigger};
+
+/// Puts a message into the trace, as [`log()`]: `logf!(ctx, category, format…)`. While no trace is
+/// taken, nothing is evaluated.
+///
+/// # Examples
+/// ```
+/// use gort::{Context, trace};
+///
+/// let ctx = Context::background();
+/// trace::logf!(&ctx, "order", "number {} of {}", 1, 20);
+/// ```
+///
+/// # Go
+/// `trace.Logf`.
+#[doc(inline)]
+pub use crate::__trace_logf as logf;
+
+/// Puts a message into the trace, as [`event`]: `eventf!(category, format…)`. While no trace is
+/// taken, nothing is evaluated.
+///
+/// # Examples
+/// ```
+/// gort::trace::eventf!("order", "number {} of {}", 1, 20);
+/// ```
+#[doc(inline)]
+pub use crate::__trace_eventf as eventf;
 
 /// Starts a trace that is written to `out`, from a thread of its own, about once a second.
 ///

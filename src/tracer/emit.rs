@@ -4,6 +4,7 @@
 //! breath, so that no generation can end between the two. The caller is inside the runtime (see
 //! `sched::door`), where the generation stands still.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::wire::encode::{Clocks, NONE};
@@ -40,8 +41,9 @@ pub(crate) trait Traced {
     fn state(&self) -> &StateWord;
     /// Who it is. Only while it lives, as its state says.
     fn identity(&self) -> Identity;
-    /// Its name, if it has one and this was not asked in `generation` yet. Its owner's.
-    fn new_label(&self, generation: u32) -> Option<&str>;
+    /// Its name and labels, if it has any and this was not asked in `generation` since they changed.
+    /// Its owner's.
+    fn new_label(&self, generation: u32) -> Option<Cow<'_, str>>;
     /// The low bits of the time of its last event that others may follow from. Its owner's.
     fn last_event(&self) -> &AtomicU32;
 }
@@ -312,10 +314,10 @@ impl<'a> Emitter<'a> {
         self.label(g);
     }
 
-    /// Writes the current goroutine's name, if it has one that this generation lacks.
+    /// Writes the current goroutine's name and labels, if it has any that this generation lacks.
     pub(crate) fn label(&mut self, g: &dyn Traced) {
-        if let Some(name) = g.new_label(self.generation) {
-            let label = generation::strings(|s| s.id(name));
+        if let Some(label) = g.new_label(self.generation) {
+            let label = generation::strings(|s| s.id(&label));
             self.event(EventType::GoLabel, [label]);
         }
     }

@@ -14,7 +14,7 @@ use super::buf::Chunk;
 use super::emit::{EVENT_TYPES, Emitter, Side, Traced};
 use super::status::Status;
 use super::string_table::StringTable;
-use super::{GENERATION, Stopped, Stream, World, clock, session};
+use super::{FIRST_GENERATION, GENERATION, Stopped, Stream, World, clock, session};
 use crate::wire::encode::Clocks;
 
 /// Events of those without a processor.
@@ -59,6 +59,9 @@ pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
         let counts = take_counts(all, side);
         let strings = STRINGS.lock().replace(StringTable::new());
         let clocks = side.begin(next, clock::snapshot());
+        if generation == 0 && next != 0 {
+            FIRST_GENERATION.store(next, Ordering::Relaxed);
+        }
         GENERATION.store(next, Ordering::Relaxed);
         if next != 0 {
             begin(all, side, next, world.procs());

@@ -39,6 +39,16 @@ pub(crate) use buf::Stream;
 /// runtime it is a constant, and relaxed loads are enough.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
+/// The first generation of the trace that is being taken, or was last: which trace it is. As
+/// [`GENERATION`].
+static FIRST_GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Which of the process's traces this is. Inside, or under the lock of the side, and while there is
+/// one, it stands still.
+pub(crate) fn trace_number() -> u32 {
+    FIRST_GENERATION.load(Ordering::Relaxed)
+}
+
 /// The current generation, 0 while tracing is off: the one load that tracing costs when off.
 #[inline(always)]
 pub(crate) fn generation() -> u32 {

@@ -89,6 +89,37 @@ fn a_hog_has_the_samples() {
     assert!(tags.contains("goroutine:") && tags.contains("busy"), "{tags}");
 }
 
+/// Labels that change while the goroutine is sampled, by as much as it works with each.
+#[test]
+fn samples_have_labels() {
+    alone!("samples_have_labels");
+    let Some(tool) = tool::find("labels of processor time") else { return };
+    let profile = run(|| {
+        profile_of(1000, || {
+            let work = || {
+                for turn in 0..500_u32 {
+                    // Sets that nobody else keeps come and go.
+                    let turn = [("turn", format!("{turn} of many"))].into();
+                    pprof::with_labels(&turn, || {
+                        let (short, long) = ([("size", "short")].into(), [("size", "long")].into());
+                        pprof::with_labels(&short, || hog(Duration::from_micros(500)));
+                        pprof::with_labels(&long, || hog(Duration::from_micros(1500)));
+                    });
+                }
+            };
+            go(work).join().unwrap();
+        })
+    });
+    let weight = |size: &str| {
+        let focus = format!("-tagfocus=size=^{size}$");
+        tool::sum(&tool.top(&["-sample_index=cpu", &focus], &profile), "").flat
+    };
+    let (short, long) = (weight("short"), weight("long"));
+    assert!((2.0..4.5).contains(&(long / short)), "{short} s and {long} s");
+    let tags = tool.run(&["-tags"], &profile);
+    assert!(tags.contains("size: Total") && tags.contains("of many"), "{tags}");
+}
+
 /// Threads that are no workers, of before and of after the start.
 #[test]
 fn plain_threads_are_sampled() {

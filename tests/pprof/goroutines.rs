@@ -91,6 +91,44 @@ fn the_text_has_gos_form() {
 }
 
 #[test]
+fn labels_are_in_the_profile() {
+    let profiles = run(|| {
+        let (tx, rx) = chan::<()>(0);
+        let wait = |order: &'static str| {
+            let rx = rx.clone();
+            let labels = [("order", order), ("step", "milk \"foam\"")].into();
+            pprof::with_labels(&labels, || go(move || waits_here(&rx)))
+        };
+        let handles = [wait("1"), wait("1"), wait("2")];
+        eventually("they wait", || {
+            let waits = |g: &gort::stacks::GoroutineInfo| {
+                !g.labels.is_empty() && g.state == gort::stacks::GoroutineState::Waiting
+            };
+            gort::goroutines().iter().filter(|g| waits(g)).count() == 3
+        });
+        assert!(pprof::goroutine_labels().is_empty());
+        let profiles = (written(0), String::from_utf8(written(1)).unwrap());
+        drop(tx);
+        handles.into_iter().for_each(|handle| assert!(handle.join().unwrap()));
+        profiles
+    });
+    let (profile, text) = profiles;
+    let line = |order: &str| {
+        format!("\n# labels: {{\"order\":\"{order}\", \"step\":\"milk \\\"foam\\\"\"}}\n")
+    };
+    // Those of one order are one stack.
+    for order in ["1", "2"] {
+        assert_eq!(text.matches(&line(order)).count(), 1, "{text}");
+    }
+    let Some(go_pprof) = tool::find("labels in profiles") else { return };
+    let tags = go_pprof.run(&["-tags"], &profile);
+    assert!(tags.contains("order: Total") && tags.contains("step: Total"), "{tags}");
+    let raw = go_pprof.run(&["-raw", "-tagfocus=order=^1$"], &profile);
+    let samples: Vec<&str> = raw.lines().filter(|line| line.contains("order:[")).collect();
+    assert!(!samples.is_empty() && samples.iter().all(|line| line.contains("order:[1]")), "{raw}");
+}
+
+#[test]
 fn each_goroutine_for_itself() {
     let text = String::from_utf8(run(|| with_waiting(3, || written(2)))).unwrap();
     assert!(text.starts_with("goroutine "), "{text}");

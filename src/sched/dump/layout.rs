@@ -50,7 +50,7 @@ impl Printer {
     }
 }
 
-/// As in `goroutine 18 "name" [chan receive, 2 minutes, locked to thread]:`.
+/// As in `goroutine 18 "name" [chan receive, 2 minutes, locked to thread] {key: value}:`.
 fn put_header(seen: &Seen, out: &mut String) {
     let _ = write!(out, "goroutine {}", seen.id);
     if let Some(name) = &seen.name {
@@ -67,7 +67,11 @@ fn put_header(seen: &Seen, out: &mut String) {
     if minutes > 0 {
         let _ = write!(out, ", {minutes} minutes");
     }
-    out.push_str(if seen.locked { ", locked to thread]:\n" } else { "]:\n" });
+    out.push_str(if seen.locked { ", locked to thread]" } else { "]" });
+    if let Some(labels) = &seen.labels {
+        let _ = write!(out, " {}", labels.text());
+    }
+    out.push_str(":\n");
 }
 
 fn put_frame(what: &str, file: &str, line: u32, out: &mut String) {

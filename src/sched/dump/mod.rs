@@ -12,10 +12,12 @@ mod layout;
 pub(crate) mod names;
 pub(super) mod probe;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::coarse;
 use super::g::G;
+use super::labels;
 use crate::tracer::stack_table::Site;
 use crate::wire::reason::WaitReason;
 
@@ -49,6 +51,7 @@ impl State {
 pub(crate) struct Seen {
     pub(crate) id: u64,
     pub(crate) name: Option<String>,
+    pub(crate) labels: Option<Arc<labels::Set>>,
     pub(crate) site: Site,
     pub(crate) creator: Option<u64>,
     pub(crate) state: State,
@@ -67,6 +70,7 @@ impl Seen {
         Seen {
             id: g.id(),
             name: g.name().map(str::to_owned),
+            labels: extras.and_then(|extras| extras.annotations.labels.get()),
             site: g.site(),
             creator: g.creator(),
             state,
