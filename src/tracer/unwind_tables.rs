@@ -379,3 +379,71 @@ fn native(from: &Registers) -> UnwindRegsNative {
 fn frame_pointer(registers: &UnwindRegsNative) -> u64 {
     registers.fp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tracer::unwind;
+
+    /// Walks from `depth` calls down, by `walk`.
+    #[inline(never)]
+    fn at(depth: u32, walk: &mut dyn FnMut(&Registers)) {
+        match depth {
+            0 => walk(&unwind::registers()),
+            _ => at(std::hint::black_box(depth - 1), walk),
+        }
+        std::hint::black_box(());
+    }
+
+    #[test]
+    fn tables_and_frame_pointers_lead_the_same_way() {
+        unwind::check();
+        prepare();
+        let bounds = Bounds { low: 0, root: unwind::registers().stack };
+        let (mut cache, mut first, mut second) = (Cache::new(), Pcs::new(), Pcs::new());
+        let mut framed = Pcs::new();
+        at(9, &mut |here| {
+            let bounds = Bounds { low: here.stack, ..bounds };
+            assert!(walk(&mut cache, here, bounds, &mut first));
+            assert!(walk(&mut cache, here, bounds, &mut second));
+            let by_frames = unwind::walk_frames(here, bounds, &mut framed);
+            assert_eq!(by_frames.is_some(), unwind::frames_hold());
+        });
+        // Nine calls return to `at`, and one to here.
+        assert_eq!(first.len(), 9, "{:x?}", &*first);
+        assert!(first.windows(2).all(|pair| pair[0] == pair[1]), "{:x?}", &*first);
+        assert_eq!(*first, *second);
+        if unwind::frames_hold() {
+            assert_eq!(*first, *framed);
+        }
+    }
+
+    #[test]
+    fn a_walk_stays_on_its_stack() {
+        prepare();
+        let mut cache = Cache::new();
+        at(3, &mut |here| {
+            // Too little of it: what cannot be read ends the walk.
+            let bounds = Bounds { low: here.stack, root: here.stack + 16 };
+            let mut pcs = Pcs::new();
+            walk(&mut cache, here, bounds, &mut pcs);
+            assert!(pcs.is_empty(), "{:x?}", &*pcs);
+            // Nonsense in the registers.
+            for stack in [0, 8, usize::MAX - 64, here.stack | 1] {
+                let bounds = Bounds { low: stack, root: stack };
+                let nonsense = Registers { stack, frame: usize::MAX, ..*here };
+                walk(&mut cache, &nonsense, bounds, &mut pcs);
+                assert!(pcs.is_empty(), "{:x?}", &*pcs);
+            }
+        });
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_looked_at_again() {
+        prepare();
+        let (tables, changes) = (unwinder().map(std::ptr::from_ref), KNOWN.lock().changes);
+        assert!(tables.is_some() && changes > 0);
+        prepare();
+        assert_eq!((unwinder().map(std::ptr::from_ref), KNOWN.lock().changes), (tables, changes));
+    }
+}

@@ -3,11 +3,12 @@
 //!
 //! Part of the test and of the program that the test builds.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
@@ -107,6 +108,9 @@ fn all() {
     generic::<u32>(7);
     outer();
     through_c();
+    if let Some(file) = std::env::var_os(LIBRARY) {
+        through_library(&CString::new(file.into_vec()).unwrap());
+    }
     deep(200);
 }
 
@@ -611,6 +615,34 @@ fn through_c() {
     let mut bytes = [2, 1];
     // SAFETY: two bytes, and a function that compares.
     unsafe { qsort((&raw mut bytes).cast(), 2, 1, compare) };
+    std::hint::black_box(());
+}
+
+/// Names a library for [`through_library`].
+pub(crate) const LIBRARY: &str = "FRAMES_LIBRARY";
+
+unsafe extern "C" {
+    fn dlopen(file: *const c_char, flags: c_int) -> *mut c_void;
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+
+/// Called by the library, and waits.
+unsafe extern "C" fn called_back() {
+    at!(BLOCK, "sleep", gort::sleep(MOMENT));
+}
+
+/// Loads a library while the trace is taken, and calls it when the next generation has begun.
+#[inline(never)]
+fn through_library(file: &CStr) {
+    const NOW: c_int = 2;
+    // SAFETY: the library has this one function, which calls another.
+    let through: extern "C" fn(unsafe extern "C" fn()) = unsafe {
+        let library = dlopen(file.as_ptr(), NOW);
+        assert!(!library.is_null(), "{file:?}");
+        std::mem::transmute(dlsym(library, c"through".as_ptr()))
+    };
+    gort::sleep(Duration::from_millis(2500));
+    through(called_back);
     std::hint::black_box(());
 }
 
