@@ -47,7 +47,7 @@ fn want(event: &str, reason: &str, function: &str, line: u32, through_system: bo
     let wanted = Wanted {
         event: event.to_owned(),
         reason: reason.to_owned(),
-        function: parts[parts.len() - 2].to_owned(), // the last is that of `at!`
+        function: parts[parts.len() - 2].to_owned(), // the last is that of the macro
         line,
         through_system,
     };
@@ -56,20 +56,26 @@ fn want(event: &str, reason: &str, function: &str, line: u32, through_system: bo
 
 /// Makes a call on this line that is to be found in the trace.
 macro_rules! at {
-    ($event:expr, $reason:expr, $call:expr) => {{
-        noted!($event, $reason, false);
+    ($event:expr, $reason:expr, $call:expr) => {
+        noted!($event, $reason, false, $call)
+    };
+}
+
+/// As `at!`; the first frames may be the system's.
+macro_rules! at_through {
+    ($event:expr, $call:expr) => {
+        noted!($event, "", true, $call)
+    };
+}
+
+macro_rules! noted {
+    ($event:expr, $reason:expr, $through_system:expr, $call:expr) => {{
+        fn here() {}
+        want($event, $reason, std::any::type_name_of_val(&here), line!(), $through_system);
         let result = $call;
         // Else the call might be a jump, after which nothing is left of this function.
         std::hint::black_box(());
         result
-    }};
-}
-
-/// Notes that this line is to be found in the trace.
-macro_rules! noted {
-    ($event:expr, $reason:expr, $through_system:expr) => {{
-        fn here() {}
-        want($event, $reason, std::any::type_name_of_val(&here), line!(), $through_system);
     }};
 }
 
@@ -252,8 +258,8 @@ fn select_macro() {
     let (tx, rx) = chan(0);
     let (_other, never) = chan::<i32>(0);
     soon(move || tx.send(1).unwrap());
-    noted!(BLOCK, "select", false);
-    let _ = gort::select! { recv(rx) -> n => n, recv(never) -> n => n };
+    let result = at!(BLOCK, "select", gort::select! { recv(rx) -> n => n, recv(never) -> n => n });
+    result.unwrap();
 }
 
 #[inline(never)]
@@ -523,17 +529,14 @@ fn file() {
 /// The processor is taken while the thread is somewhere in the system.
 #[inline(never)]
 fn blocked() {
-    noted!(SYSCALL, "", true);
-    std::thread::sleep(15 * MOMENT);
-    std::hint::black_box(());
+    at_through!(SYSCALL, std::thread::sleep(15 * MOMENT));
 }
 
 /// The processor is taken while the thread computes: on this line.
 #[inline(never)]
 fn computing() {
     let begin = Instant::now();
-    noted!(SYSCALL, "", true);
-    while begin.elapsed() < 30 * MOMENT {}
+    at_through!(SYSCALL, while begin.elapsed() < 30 * MOMENT {});
 }
 
 fn annotations() {
