@@ -144,7 +144,12 @@
 //! - `http` (with `pprof`): the module `http`, with what hyper's servers and clients need to run on
 //!   goroutines, and the debug endpoint `/debug/pprof/`. Off, hyper is not compiled.
 //!
-//! For good stacks, a program needs frame pointers and line tables:
+//! - `unwind` (on): whole stacks in builds without frame pointers, and through libraries without
+//!   them, by the tables that panics unwind with. Off, one dependency less is compiled, and such
+//!   builds know of a stack no more than the goroutine's function: for programs all of which is
+//!   built with frame pointers.
+//!
+//! Stacks with lines need line tables, and cost a third with frame pointers:
 //!
 //! ```toml
 //! # Cargo.toml

@@ -24,7 +24,7 @@ use crate::sched::dump::{self, Printer, Seen, State};
 /// SIGURG to say where it is; if it blocks that signal, its stack is unavailable. A system call
 /// that the signal interrupts is restarted, as far as the system does that.
 ///
-/// Whole stacks need a build with frame pointers, lines need line tables: see the
+/// Whole stacks need the feature `unwind` or frame pointers, lines need line tables: see the
 /// [crate's documentation](crate#features). The text of a million goroutines takes some hundred
 /// megabytes; [`each`] shows them one after the other.
 ///

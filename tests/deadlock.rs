@@ -391,7 +391,7 @@ fn sigquit_dumps_all_goroutines_and_ends_the_process() {
         assert!(end.err.starts_with("SIGQUIT: quit\n\ngoroutine 1 [running]:\n"), "{end:#?}");
         assert_eq!(end.err.matches("\n\ngoroutine ").count(), 4, "{end:#?}");
         end.said("\"waits\" [chan receive]:\n");
-        if cfg!(gort_frame_pointers) && cfg!(feature = "symbolize") {
+        if (cfg!(gort_frame_pointers) || cfg!(feature = "unwind")) && cfg!(feature = "symbolize") {
             end.said("\ndeadlock::computes()\n\t");
         }
     }

@@ -18,7 +18,8 @@ use gort::{Builder, GoBuilder, JoinHandle, chan, go, goexit, goroutines, gosched
 /// For whatever is certain to happen, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Whether stacks are whole in this build.
-const WHOLE: bool = cfg!(gort_frame_pointers) && cfg!(feature = "symbolize");
+const WHOLE: bool =
+    (cfg!(gort_frame_pointers) || cfg!(feature = "unwind")) && cfg!(feature = "symbolize");
 
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: nothing here keeps a thread's own data over a blocking call.

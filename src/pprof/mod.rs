@@ -14,7 +14,8 @@
 //! There is no `heap` and no `allocs`: a Rust program's memory does not come from its runtime, so
 //! gort knows nothing of it. Profilers that replace the global allocator do.
 //!
-//! Whole stacks need a build with frame pointers, names need debug information: see the
+//! Whole stacks of goroutines need the feature `unwind` or frame pointers, those of other threads
+//! need frame pointers, and names need debug information: see the
 //! [crate's documentation](crate#features). Stacks are as in [`stacks()`](crate::stacks()): a
 //! goroutine's ends with its function, and begins with the function of gort's that it called; only
 //! in the profile of processor time gort's own functions are all there. [Labels](crate::labels) of

@@ -57,6 +57,13 @@
 //!
 //! Go has this for tests only: `go test -trace trace.out`, for one package at a time.
 //!
+//! # Stacks
+//! Most events carry the stack of who did it: the first frame is the program's call into gort (what
+//! is the runtime's own, or leads to it by way of the standard library, is left out), the last one
+//! the goroutine's function. There are 128 frames at most. Functions that are inlined have frames of
+//! their own; one whose last act was a call, which an optimised build may turn into a jump, has
+//! none. See the [crate's documentation](crate#features) for what they take.
+//!
 //! # Go
 //! Package `runtime/trace`.
 

@@ -23,6 +23,8 @@ mod string_table;
 #[cfg_attr(not(feature = "symbolize"), path = "symbolize_off.rs")]
 pub(crate) mod symbolize;
 pub(crate) mod unwind;
+#[cfg(feature = "unwind")]
+mod unwind_rules;
 #[cfg_attr(not(feature = "unwind"), path = "unwind_tables_off.rs")]
 pub(crate) mod unwind_tables;
 pub(crate) mod writer;

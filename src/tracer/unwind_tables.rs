@@ -6,9 +6,10 @@
 //! are read where they lie. A library may be unloaded, so of its tables there is a copy.
 //!
 //! A walk takes no lock and no memory, so it may happen in a signal handler. It needs a *cache*
-//! for itself, in which most steps find a rule ready to be followed: each processor has one for
-//! its events, and a few are for whoever comes. What is not in the cache takes a microsecond and
-//! some KiB of stack, more than a goroutine may have left: callers see to that.
+//! (`unwind_rules.rs`) for itself, in which most steps find a rule ready to be followed: each
+//! processor has one for its events, and a few are for whoever comes. What is not in the cache
+//! takes a microsecond and some KiB of stack, more than a goroutine may have left: callers see to
+//! that.
 //!
 //! The twin of this file for builds without the feature `unwind` is `unwind_tables_off.rs`.
 
@@ -24,6 +25,7 @@ use framehop::{
 use parking_lot::Mutex;
 
 use super::unwind::{Bounds, Pcs, Registers};
+use super::unwind_rules::{self as rules, Place, Rules};
 use crate::sys::modules;
 
 /// Whether stacks can be walked by tables, if the program has some.
@@ -69,13 +71,90 @@ fn unwinder() -> Option<&'static Unwinder> {
     unsafe { unwinder.as_ref() }
 }
 
-/// Rules that were followed before, for one walk at a time.
-pub(crate) struct Cache(Option<CacheNative<Policy>>);
+/// What a walk needs for itself: rules that were followed before, and framehop's own memory.
+pub(crate) struct Cache(Option<Memory>);
+
+struct Memory {
+    rules: Rules,
+    framehop: CacheNative<Policy>,
+    /// The tables that the rules are of.
+    of: *const Unwinder,
+}
+
+// SAFETY: the pointer is only compared.
+unsafe impl Send for Memory {}
 
 impl Cache {
     /// An empty cache, which its first walk makes room for.
     pub(crate) const fn new() -> Cache {
         Cache(None)
+    }
+
+    /// The memory, without rules of other tables than these.
+    fn memory(&mut self, unwinder: &'static Unwinder) -> &mut Memory {
+        let memory = self.0.get_or_insert_with(Memory::new);
+        if !std::ptr::eq(memory.of, unwinder) {
+            memory.rules.clear();
+            memory.of = unwinder;
+        }
+        memory
+    }
+}
+
+impl Memory {
+    fn new() -> Memory {
+        Memory { rules: Rules::new(), framehop: CacheNative::new_in(), of: std::ptr::null() }
+    }
+
+    /// From a function at `place`, with these registers, to its caller. `None`: the tables say
+    /// nothing, or nothing sensible, of that place.
+    #[inline]
+    fn step(
+        &mut self,
+        unwinder: &Unwinder,
+        place: Place,
+        at: &Registers,
+        stack: &Range<usize>,
+    ) -> Option<Registers> {
+        if let Some(rule) = self.rules.get(place) {
+            return rule.follow(at, |address| word(address, stack));
+        }
+        self.step_slow(unwinder, place, at, stack)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn step_slow(
+        &mut self,
+        unwinder: &Unwinder,
+        place: Place,
+        at: &Registers,
+        stack: &Range<usize>,
+    ) -> Option<Registers> {
+        let learned = rules::learn(|at, read| self.ask(unwinder, place, at, read));
+        if let Some(rule) = learned {
+            self.rules.put(place, rule);
+        }
+        self.ask(unwinder, place, at, &mut |address| word(address, stack))
+    }
+
+    /// framehop's answer.
+    fn ask(
+        &mut self,
+        unwinder: &Unwinder,
+        place: Place,
+        at: &Registers,
+        read: &mut dyn FnMut(usize) -> Option<usize>,
+    ) -> Option<Registers> {
+        let mut registers = native(at);
+        let address = match place {
+            Place::Interrupted(pc) => FrameAddress::from_instruction_pointer(pc as u64),
+            Place::Return(pc) => FrameAddress::from_return_address(pc as u64)?,
+        };
+        let mut read = |address: u64| read(address as usize).map(|w| w as u64).ok_or(());
+        let pc = unwinder.unwind_frame(address, &mut registers, &mut self.framehop, &mut read);
+        let (stack, frame) = (registers.sp() as usize, frame_pointer(&registers) as usize);
+        pc.ok().flatten().map(|pc| Registers { pc: pc as usize, stack, frame })
     }
 }
 
@@ -124,7 +203,7 @@ pub(crate) fn prepare() {
 fn first() {
     for shared in &SHARED {
         // SAFETY: no walk takes one before there are tables.
-        unsafe { *shared.cache.get() = Cache(Some(CacheNative::new_in())) };
+        unsafe { *shared.cache.get() = Cache(Some(Memory::new())) };
     }
     refresh();
 }
@@ -244,31 +323,24 @@ unsafe fn end_of_frames(start: usize, limit: usize) -> usize {
 /// Walks up from `from` and adds the return addresses, up to the root. False: the tables do not
 /// lead there.
 ///
-/// # Panics
-/// It does not, and it takes no memory but for the cache's first walk.
+/// It takes no memory but for the cache's first walk.
 pub(crate) fn walk(cache: &mut Cache, from: &Registers, bounds: Bounds, out: &mut Pcs) -> bool {
     let Some(unwinder) = unwinder() else { return false };
-    let cache = cache.0.get_or_insert_with(CacheNative::new_in);
+    let memory = cache.memory(unwinder);
     let stack = from.stack.max(bounds.low)..bounds.root;
-    let mut read = |address: u64| word(address as usize, &stack).ok_or(());
-    let mut registers = native(from);
-    let mut place = FrameAddress::from_instruction_pointer(from.pc as u64);
+    let (mut at, mut place) = (*from, Place::Interrupted(from.pc));
     loop {
-        let before = registers.sp();
-        let Ok(Some(pc)) = unwinder.unwind_frame(place, &mut registers, cache, &mut read) else {
-            return false;
-        };
-        if registers.sp() as usize >= bounds.root {
+        let Some(next) = memory.step(unwinder, place, &at, &stack) else { return false };
+        if next.stack >= bounds.root {
             return true;
         }
-        let Some(next) = FrameAddress::from_return_address(pc) else { return false };
-        if registers.sp() < before {
+        if next.stack < at.stack || next.pc == 0 {
             return false;
         }
-        if !out.push(pc as usize) {
+        if !out.push(next.pc) {
             return true;
         }
-        place = next;
+        (at, place) = (next, Place::Return(next.pc));
     }
 }
 
@@ -280,10 +352,10 @@ pub(crate) fn walk_shared(from: &Registers, bounds: Bounds, out: &mut Pcs) -> bo
 
 /// The word at `address`, if it is on this stack.
 #[inline]
-fn word(address: usize, stack: &Range<usize>) -> Option<u64> {
-    let inside = address >= stack.start && address.checked_add(8)? <= stack.end;
+fn word(address: usize, stack: &Range<usize>) -> Option<usize> {
+    let inside = address >= stack.start && address < stack.end && stack.end - address >= 8;
     // SAFETY: within the live part of a stack that stands still, or is the caller's own.
-    inside.then(|| unsafe { (address as *const u64).read_unaligned() })
+    inside.then(|| unsafe { (address as *const usize).read_unaligned() })
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -291,9 +363,87 @@ fn native(from: &Registers) -> UnwindRegsNative {
     UnwindRegsNative::new(from.pc as u64, from.stack as u64, from.frame as u64)
 }
 
+#[cfg(target_arch = "x86_64")]
+fn frame_pointer(registers: &UnwindRegsNative) -> u64 {
+    registers.bp()
+}
+
 /// The link register is not known: a function that was interrupted before it kept it has no
 /// caller.
 #[cfg(target_arch = "aarch64")]
 fn native(from: &Registers) -> UnwindRegsNative {
     UnwindRegsNative::new(0, from.stack as u64, from.frame as u64)
+}
+
+#[cfg(target_arch = "aarch64")]
+fn frame_pointer(registers: &UnwindRegsNative) -> u64 {
+    registers.fp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tracer::unwind;
+
+    /// Walks from `depth` calls down, by `walk`.
+    #[inline(never)]
+    fn at(depth: u32, walk: &mut dyn FnMut(&Registers)) {
+        match depth {
+            0 => walk(&unwind::registers()),
+            _ => at(std::hint::black_box(depth - 1), walk),
+        }
+        std::hint::black_box(());
+    }
+
+    #[test]
+    fn tables_and_frame_pointers_lead_the_same_way() {
+        unwind::check();
+        prepare();
+        let bounds = Bounds { low: 0, root: unwind::registers().stack };
+        let (mut cache, mut first, mut second) = (Cache::new(), Pcs::new(), Pcs::new());
+        let mut framed = Pcs::new();
+        at(9, &mut |here| {
+            let bounds = Bounds { low: here.stack, ..bounds };
+            assert!(walk(&mut cache, here, bounds, &mut first));
+            assert!(walk(&mut cache, here, bounds, &mut second));
+            let by_frames = unwind::walk_frames(here, bounds, &mut framed);
+            assert_eq!(by_frames.is_some(), unwind::frames_hold());
+        });
+        // Nine calls return to `at`, and one to here.
+        assert_eq!(first.len(), 9, "{:x?}", &*first);
+        assert!(first.windows(2).all(|pair| pair[0] == pair[1]), "{:x?}", &*first);
+        assert_eq!(*first, *second);
+        if unwind::frames_hold() {
+            assert_eq!(*first, *framed);
+        }
+    }
+
+    #[test]
+    fn a_walk_stays_on_its_stack() {
+        prepare();
+        let mut cache = Cache::new();
+        at(3, &mut |here| {
+            // Too little of it: what cannot be read ends the walk.
+            let bounds = Bounds { low: here.stack, root: here.stack + 16 };
+            let mut pcs = Pcs::new();
+            walk(&mut cache, here, bounds, &mut pcs);
+            assert!(pcs.is_empty(), "{:x?}", &*pcs);
+            // Nonsense in the registers.
+            for stack in [0, 8, usize::MAX - 64, here.stack | 1] {
+                let bounds = Bounds { low: stack, root: stack };
+                let nonsense = Registers { stack, frame: usize::MAX, ..*here };
+                walk(&mut cache, &nonsense, bounds, &mut pcs);
+                assert!(pcs.is_empty(), "{:x?}", &*pcs);
+            }
+        });
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_looked_at_again() {
+        prepare();
+        let (tables, changes) = (unwinder().map(std::ptr::from_ref), KNOWN.lock().changes);
+        assert!(tables.is_some() && changes > 0);
+        prepare();
+        assert_eq!((unwinder().map(std::ptr::from_ref), KNOWN.lock().changes), (tables, changes));
+    }
 }

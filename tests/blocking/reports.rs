@@ -26,7 +26,8 @@ fn dumps_show_who_blocks_and_where() {
             let found = all.iter().find(|g| g.name.as_deref() == Some(name));
             found.map(|g| (g.state, g.frames.iter().any(|f| f.function.contains("waits_in_std"))))
         };
-        let framed = cfg!(gort_frame_pointers) && cfg!(feature = "symbolize");
+        let framed =
+            (cfg!(gort_frame_pointers) || cfg!(feature = "unwind")) && cfg!(feature = "symbolize");
         for name in ["plain", "call"] {
             eventually("shown as in the system", || {
                 state(name) == Some((GoroutineState::Syscall, framed))
@@ -73,7 +74,8 @@ fn the_watchdog_names_the_culprit() {
             let said = SAID.lock().unwrap();
             said.iter().any(|(l, text)| *l == level && what.iter().all(|w| text.contains(w)))
         };
-        let framed = cfg!(gort_frame_pointers) && cfg!(feature = "symbolize");
+        let framed =
+            (cfg!(gort_frame_pointers) || cfg!(feature = "unwind")) && cfg!(feature = "symbolize");
         let hogs = Hogs::new(2);
         let beat = || sleep(Duration::from_millis(1));
         let place = if framed { "count_until" } else { "goroutine" };

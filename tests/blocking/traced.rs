@@ -106,7 +106,8 @@ fn who_is_away_is_not_where_an_earlier_trace_saw_it_park() {
                 tools.check(std::slice::from_ref(&file)).unwrap();
                 tools.parsed(&file).unwrap()
             };
-            let framed = cfg!(gort_frame_pointers) && cfg!(feature = "symbolize");
+            let framed = (cfg!(gort_frame_pointers) || cfg!(feature = "unwind"))
+                && cfg!(feature = "symbolize");
             assert_eq!(parsed(first).contains("parks_here"), framed);
             assert!(!parsed(second).contains("parks_here"));
         }

@@ -3,11 +3,12 @@
 //!
 //! Part of the test and of the program that the test builds.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
@@ -46,7 +47,7 @@ fn want(event: &str, reason: &str, function: &str, line: u32, through_system: bo
     let wanted = Wanted {
         event: event.to_owned(),
         reason: reason.to_owned(),
-        function: parts[parts.len() - 2].to_owned(), // the last is that of `at!`
+        function: parts[parts.len() - 2].to_owned(), // the last is that of the macro
         line,
         through_system,
     };
@@ -55,20 +56,26 @@ fn want(event: &str, reason: &str, function: &str, line: u32, through_system: bo
 
 /// Makes a call on this line that is to be found in the trace.
 macro_rules! at {
-    ($event:expr, $reason:expr, $call:expr) => {{
-        noted!($event, $reason, false);
+    ($event:expr, $reason:expr, $call:expr) => {
+        noted!($event, $reason, false, $call)
+    };
+}
+
+/// As `at!`; the first frames may be the system's.
+macro_rules! at_through {
+    ($event:expr, $call:expr) => {
+        noted!($event, "", true, $call)
+    };
+}
+
+macro_rules! noted {
+    ($event:expr, $reason:expr, $through_system:expr, $call:expr) => {{
+        fn here() {}
+        want($event, $reason, std::any::type_name_of_val(&here), line!(), $through_system);
         let result = $call;
         // Else the call might be a jump, after which nothing is left of this function.
         std::hint::black_box(());
         result
-    }};
-}
-
-/// Notes that this line is to be found in the trace.
-macro_rules! noted {
-    ($event:expr, $reason:expr, $through_system:expr) => {{
-        fn here() {}
-        want($event, $reason, std::any::type_name_of_val(&here), line!(), $through_system);
     }};
 }
 
@@ -107,6 +114,9 @@ fn all() {
     generic::<u32>(7);
     outer();
     through_c();
+    if let Some(file) = std::env::var_os(LIBRARY) {
+        through_library(&CString::new(file.into_vec()).unwrap());
+    }
     deep(200);
 }
 
@@ -248,8 +258,8 @@ fn select_macro() {
     let (tx, rx) = chan(0);
     let (_other, never) = chan::<i32>(0);
     soon(move || tx.send(1).unwrap());
-    noted!(BLOCK, "select", false);
-    let _ = gort::select! { recv(rx) -> n => n, recv(never) -> n => n };
+    let result = at!(BLOCK, "select", gort::select! { recv(rx) -> n => n, recv(never) -> n => n });
+    result.unwrap();
 }
 
 #[inline(never)]
@@ -519,17 +529,14 @@ fn file() {
 /// The processor is taken while the thread is somewhere in the system.
 #[inline(never)]
 fn blocked() {
-    noted!(SYSCALL, "", true);
-    std::thread::sleep(15 * MOMENT);
-    std::hint::black_box(());
+    at_through!(SYSCALL, std::thread::sleep(15 * MOMENT));
 }
 
 /// The processor is taken while the thread computes: on this line.
 #[inline(never)]
 fn computing() {
     let begin = Instant::now();
-    noted!(SYSCALL, "", true);
-    while begin.elapsed() < 30 * MOMENT {}
+    at_through!(SYSCALL, while begin.elapsed() < 30 * MOMENT {});
 }
 
 fn annotations() {
@@ -611,6 +618,34 @@ fn through_c() {
     let mut bytes = [2, 1];
     // SAFETY: two bytes, and a function that compares.
     unsafe { qsort((&raw mut bytes).cast(), 2, 1, compare) };
+    std::hint::black_box(());
+}
+
+/// Names a library for [`through_library`].
+pub(crate) const LIBRARY: &str = "FRAMES_LIBRARY";
+
+unsafe extern "C" {
+    fn dlopen(file: *const c_char, flags: c_int) -> *mut c_void;
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+
+/// Called by the library, and waits.
+unsafe extern "C" fn called_back() {
+    at!(BLOCK, "sleep", gort::sleep(MOMENT));
+}
+
+/// Loads a library while the trace is taken, and calls it when the next generation has begun.
+#[inline(never)]
+fn through_library(file: &CStr) {
+    const NOW: c_int = 2;
+    // SAFETY: the library has this one function, which calls another.
+    let through: extern "C" fn(unsafe extern "C" fn()) = unsafe {
+        let library = dlopen(file.as_ptr(), NOW);
+        assert!(!library.is_null(), "{file:?}");
+        std::mem::transmute(dlsym(library, c"through".as_ptr()))
+    };
+    gort::sleep(Duration::from_millis(2500));
+    through(called_back);
     std::hint::black_box(());
 }
 

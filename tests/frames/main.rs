@@ -3,6 +3,9 @@
 //!
 //! `calls.rs` makes the calls, here and as a program of its own, which is built in several ways.
 
+#[allow(dead_code, reason = "its main is for cargo")]
+#[path = "../../build.rs"]
+mod build;
 mod calls;
 #[path = "../support/mod.rs"]
 mod support;
@@ -49,9 +52,22 @@ impl Program {
 
     /// Runs it: its trace as Go reads it, and what is wanted of that.
     fn run(&self, go: &support::Go) -> (Vec<Event>, Vec<Wanted>, String) {
+        self.run_with(go, None)
+    }
+
+    /// As [`Program::run`]; it loads a library meanwhile.
+    fn run_with(
+        &self,
+        go: &support::Go,
+        library: Option<&Path>,
+    ) -> (Vec<Event>, Vec<Wanted>, String) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("trace");
-        let output = Command::new(&self.path).arg(&file).output().unwrap();
+        let output = Command::new(&self.path)
+            .arg(&file)
+            .envs(library.map(|file| (calls::LIBRARY, file)))
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{}: {said}", self.path.display());
         let wanted = String::from_utf8(output.stdout).unwrap();
@@ -185,12 +201,26 @@ fn assert_names(what: &str, events: &[Event], generic: &str) {
 }
 
 /// A library without frame pointers does not hide who called it.
-fn assert_through_c(what: &str, events: &[Event]) {
+fn assert_through(what: &str, events: &[Event], outer: &str, inner: &str) {
     let is_it = |stack: &[Frame]| {
         let at = |name| stack.iter().position(|frame| short(&frame.function) == name);
-        at("compare").zip(at("through_c")).is_some_and(|(inner, outer)| inner < outer)
+        at(inner).zip(at(outer)).is_some_and(|(inner, outer)| inner < outer)
     };
-    assert!(events.iter().any(|event| is_it(stack(event))), "{what}");
+    assert!(events.iter().any(|event| is_it(stack(event))), "{what}: {inner} by {outer}");
+}
+
+/// A library with a function `through`, which calls the one it gets.
+fn library(folder: &Path) -> PathBuf {
+    let (source, file) = (folder.join("library.rs"), folder.join("library.so"));
+    let text = "#[unsafe(no_mangle)]\npub extern \"C\" fn through(f: extern \"C\" fn()) {\n\
+                let frame = std::hint::black_box([0_u64; 32]);\nf();\n\
+                std::hint::black_box(frame);\n}\n";
+    std::fs::write(&source, text).unwrap();
+    let mut command = Command::new(Path::new(env!("CARGO")).with_file_name("rustc"));
+    command.args(["--edition", "2024", "--crate-type", "cdylib", "-O", "-o"]);
+    let output = command.arg(&file).arg(&source).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    file
 }
 
 /// Everything that a build with names and lines shows.
@@ -198,7 +228,7 @@ fn assert_whole(what: &str, events: &[Event], wanted: &[Wanted]) {
     assert_found(what, events, wanted);
     assert_trimmed(what, events);
     assert_inlined(what, events);
-    assert_through_c(what, events);
+    assert_through(what, events, "through_c", "compare");
     assert_deep(what, events);
 }
 
@@ -213,11 +243,39 @@ fn each_event_of_this_build_has_the_line_of_its_call() {
 }
 
 #[test]
+fn the_build_script_reads_all_spellings() {
+    let keeps = |flags: &[&str]| build::keeps_frame_pointers("x86_64", &flags.join("\u{1f}"));
+    for flags in [
+        &["-Cforce-frame-pointers"][..],
+        &["-Cforce-frame-pointers=yes"],
+        &["-C", "force-frame-pointers=always"],
+        &["--codegen", "force-frame-pointers=on"],
+        &["--codegen=force-frame-pointers=true"],
+        &["-Cforce_frame_pointers=y"],
+        &["-g", "-Cforce-frame-pointers=no", "-C", "force-frame-pointers=non-leaf", "-O"],
+    ] {
+        assert!(keeps(flags), "{flags:?}");
+    }
+    for flags in [
+        &[][..],
+        &["-Cforce-frame-pointers=no"],
+        &["-Cforce-frame-pointers=yes", "-C", "force-frame-pointers=off"],
+        &["-Cforce-unwind-tables=yes"],
+        &["force-frame-pointers=yes"],
+    ] {
+        assert!(!keeps(flags), "{flags:?}");
+    }
+    assert!(build::keeps_frame_pointers("aarch64", ""));
+}
+
+#[test]
 fn a_build_without_frame_pointers() {
     let Some(go) = support::Go::find("first frames without frame pointers") else { return };
     let program = Program::build("plain", false, "-Cforce-frame-pointers=no", &[]);
-    let (events, wanted, said) = program.run(&go);
+    let folder = tempfile::tempdir().unwrap();
+    let (events, wanted, said) = program.run_with(&go, Some(&library(folder.path())));
     assert_whole("debug, no frame pointers", &events, &wanted);
+    assert_through("debug, no frame pointers", &events, "through_library", "called_back");
     assert_names("debug, no frame pointers", &events, "generic");
     assert_eq!(said, "");
 }
