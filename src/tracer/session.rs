@@ -35,7 +35,7 @@ const GENERATION_SHARE: usize = 4;
 const LEAST_BYTES: usize = 256 << 10;
 /// The most bytes held in memory, should the writing not keep up, unless somebody says otherwise.
 pub(crate) const LIMIT_BYTES: usize = 1 << 30;
-/// The most that the current generation may grow to if there is a recorder only.
+/// The current generation may grow to this in any case if there is a recorder.
 const RECORDER_LIMIT_BYTES: usize = 256 << 20;
 /// Above this many goroutines, those nobody touched are listed in every so many generations only,
 /// where nothing begins with just any generation.
@@ -593,9 +593,11 @@ impl Cutter {
         self.recorder = state.recorder.clone();
         let is_last = self.outlet.is_none() && self.recorder.is_none();
         let next = if is_last { 0 } else { state.next_generation() };
+        // Neither generation may find the limit of the other, if that is lower.
+        SESSION.limit_bytes.fetch_max(self.limit(), Ordering::Relaxed);
+        let leftovers = generation::cut(self.world, next);
         SESSION.limit_bytes.store(self.limit(), Ordering::Relaxed);
         SESSION.full_bytes.store(self.generation_bytes(), Ordering::Relaxed);
-        let leftovers = generation::cut(self.world, next);
         if leftovers.is_of_none() {
             flight_recorder::events_begin();
         }
@@ -644,6 +646,8 @@ impl Cutter {
 
     /// The most bytes that the next generation may have.
     fn limit(&self) -> usize {
-        self.outlet.as_ref().map_or(RECORDER_LIMIT_BYTES, Outlet::room)
+        let room = self.outlet.as_ref().map_or(0, Outlet::room);
+        let for_recorder = self.recorder.as_ref().map_or(0, |_| RECORDER_LIMIT_BYTES);
+        room.max(for_recorder)
     }
 }
