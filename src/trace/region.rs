@@ -16,7 +16,8 @@ use crate::sched::g::G;
 ///
 /// Regions of a goroutine nest. If one ends while others are open that began inside it, those end
 /// with it, and the log target `gort::trace` says so (debug). A region that began while no trace was
-/// taken, or in another trace, is not in this one, nor is its end.
+/// taken, or in another trace, is not in this one, nor is its end. (Traces beside a
+/// [`FlightRecorder`](super::FlightRecorder) are parts of one recording: a part has the end.)
 ///
 /// A region stays on its goroutine, which the compiler sees to:
 ///
