@@ -3,8 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::sched::{Inside, stand_in, tls};
+use crate::tracer;
 use crate::tracer::emit::Emitter;
-use crate::tracer::{self, generation};
 use crate::wire::encode::{self, Keep, MAX_STRING_BYTES};
 
 /// An annotation.
@@ -58,17 +58,22 @@ impl Note<'_> {
             return None;
         }
         let stack = stack(e);
-        let id = |text: &str| generation::strings(|s| s.id(text));
         match *self {
             Note::TaskBegin { task, parent, name } => {
-                e.user_task_begin(task, parent, id(name), stack);
+                let name = e.string(name);
+                e.user_task_begin(task, parent, name, stack);
             }
             Note::TaskEnd { task } => e.user_task_end(task, stack),
-            Note::RegionBegin { task, name } => e.user_region_begin(task, id(name), stack),
-            Note::RegionEnd { task, name } => e.user_region_end(task, id(name), stack),
+            Note::RegionBegin { task, name } => {
+                let name = e.string(name);
+                e.user_region_begin(task, name, stack);
+            }
+            Note::RegionEnd { task, name } => {
+                let name = e.string(name);
+                e.user_region_end(task, name, stack);
+            }
             Note::Log { task, category, message } => {
-                let (category, message) =
-                    generation::strings(|s| (s.id(category), s.id_once(message)));
+                let (category, message) = (e.string(category), e.message(message));
                 e.user_log(task, category, message, stack);
             }
         }

@@ -16,7 +16,8 @@ use crate::sched::g::G;
 ///
 /// Regions of a goroutine nest. If one ends while others are open that began inside it, those end
 /// with it, and the log target `gort::trace` says so (debug). A region that began while no trace was
-/// taken, or in another trace, is not in this one, nor is its end.
+/// taken, or in another trace, is not in this one, nor is its end. (Traces beside a
+/// [`FlightRecorder`](super::FlightRecorder) are parts of one recording: a part has the end.)
 ///
 /// A region stays on its goroutine, which the compiler sees to:
 ///
@@ -104,6 +105,14 @@ pub(super) fn begin(task: u64, name: Cow<'static, str>, span: Option<OpenSpan>) 
 /// assignment drops the old value last), and the format knows only nesting.
 #[inline(never)]
 fn end(serial: u64) {
+    if end_innermost(|region| region.serial == serial).is_none() {
+        end_around(serial);
+    }
+}
+
+/// As [`end`], where it is not the innermost one, or has ended.
+#[cold]
+fn end_around(serial: u64) {
     let Some(inner) = end_down_to(|region| region.serial == serial) else { return };
     if let Some((region, inside)) = inner.split_last().filter(|(_, inside)| !inside.is_empty()) {
         let names: Vec<&str> = inside.iter().map(|region| &*region.name).collect();
@@ -112,6 +121,18 @@ fn end(serial: u64) {
             "gort: region {:?} ended before what began inside it: {names:?}", region.name
         );
     }
+}
+
+/// Ends the caller's innermost region, if `is_it`, and returns it.
+pub(super) fn end_innermost(is_it: impl Fn(&OpenRegion) -> bool) -> Option<OpenRegion> {
+    let region = open(annotator()?).pop_if(|region| is_it(region))?;
+    write_end(&region);
+    Some(region)
+}
+
+/// In its own trace.
+fn write_end(region: &OpenRegion) {
+    Note::RegionEnd { task: region.task, name: &region.name }.write_in(region.trace);
 }
 
 /// Ends the caller's regions from the innermost one to the first that `is_it`, and returns them in
@@ -123,9 +144,6 @@ pub(super) fn end_down_to(is_it: impl Fn(&OpenRegion) -> bool) -> Option<Vec<Ope
         let at = open.iter().rposition(is_it)?;
         open.drain(at..).rev().collect()
     };
-    for region in &ended {
-        let end = Note::RegionEnd { task: region.task, name: &region.name };
-        let _ = end.write_in(region.trace);
-    }
+    ended.iter().for_each(write_end);
     Some(ended)
 }

@@ -79,7 +79,14 @@ impl Task {
     /// dropped: [`region`](super::region), [`event`](super::event) and [`task`] then belong to it. So
     /// do goroutines that are started meanwhile, for all their lives; threads of `std` do not.
     ///
-    /// Any number of goroutines may work for one task, also after it has ended.
+    /// Any number of goroutines may work for one task, also after it has ended. Who works for it does
+    /// so itself:
+    ///
+    /// ```compile_fail,E0277
+    /// let task = gort::trace::task("mine");
+    /// let working = task.enter();
+    /// gort::go(move || drop(working));
+    /// ```
     pub fn enter(&self) -> Working {
         Working::begin(self.task)
     }

@@ -166,6 +166,15 @@ fn enter(key: (u64, u64), task: u64, name: &'static str) {
 /// the reader of the trace they end with it and begin again.
 fn exit(key: (u64, u64)) {
     let is_it = |region: &OpenRegion| region.span.is_some_and(|span| span.key == key);
+    match region::end_innermost(is_it).and_then(|region| region.span) {
+        Some(span) => drop(annotations::set_task(span.task_before)),
+        None => exit_around(is_it),
+    }
+}
+
+/// As [`exit`], where it is not the innermost one, or has not been entered.
+#[cold]
+fn exit_around(is_it: impl Fn(&OpenRegion) -> bool) {
     let Some(mut ended) = region::end_down_to(is_it) else { return };
     let Some(span) = ended.pop().and_then(|region| region.span) else { return };
     let inside = ended.iter_mut().rev().find_map(|region| region.span.as_mut());

@@ -14,7 +14,7 @@ use crate::wire::reason::WaitReason;
 use super::buf::{Buf, Chunk, NO_THREAD, Ship, Stream};
 use super::stack_table::{self, Cache, Site};
 use super::status::{Entered, StateWord, Status};
-use super::string_table::reason_id;
+use super::string_table::{self, reason_id};
 use super::{clock, flight_recorder, generation, unwind_tables};
 
 /// How many event types there are, 0 included.
@@ -57,6 +57,7 @@ pub(crate) struct ProcTrace {
     id: u64,
     buf: Buf,
     stacks: Cache,
+    strings: string_table::Cache,
     unwind: unwind_tables::Cache,
     /// The generation that knows this processor's status.
     known_in: u32,
@@ -80,6 +81,7 @@ impl ProcTrace {
             id: NONE,
             buf: Buf::new(ship),
             stacks: Cache::new(),
+            strings: string_table::Cache::new(),
             unwind: unwind_tables::Cache::new(),
             known_in: 0,
             seq: 0,
@@ -140,6 +142,18 @@ impl<'a> Emitter<'a> {
     #[inline]
     pub(crate) fn unwind_cache(&mut self) -> &mut unwind_tables::Cache {
         &mut self.proc.unwind
+    }
+
+    /// The number of a text that may well come again.
+    #[inline]
+    pub(crate) fn string(&mut self, text: &str) -> u64 {
+        let look_up = |text: &str| generation::strings(|s| s.id(text));
+        self.proc.strings.id(text, self.generation, look_up)
+    }
+
+    /// The number of a text that comes once.
+    pub(crate) fn message(&mut self, text: &str) -> u64 {
+        generation::strings(|s| s.id_once(text))
     }
 
     /// Writes an event that follows from what this thread did before.
@@ -317,7 +331,7 @@ impl<'a> Emitter<'a> {
     /// Writes the current goroutine's name and labels, if it has any that this generation lacks.
     pub(crate) fn label(&mut self, g: &dyn Traced) {
         if let Some(label) = g.new_label(self.generation) {
-            let label = generation::strings(|s| s.id(&label));
+            let label = self.string(&label);
             self.event(EventType::GoLabel, [label]);
         }
     }

@@ -76,7 +76,89 @@ impl StringTable {
     }
 }
 
+/// A processor's cache of texts that come again and again: names of regions, categories.
+pub(crate) struct Cache([Known; Cache::SLOTS]);
+
+/// A text and its number in one generation; 0: none yet.
+#[derive(Default)]
+struct Known {
+    generation: u32,
+    id: u64,
+    text: Box<str>,
+}
+
+impl Cache {
+    const SLOTS: usize = 64;
+
+    pub(crate) fn new() -> Cache {
+        Cache(std::array::from_fn(|_| Known::default()))
+    }
+
+    /// The number of `text` in `generation`, which `look_up` finds where this has it not.
+    #[inline]
+    pub(crate) fn id(
+        &mut self,
+        text: &str,
+        generation: u32,
+        look_up: impl FnOnce(&str) -> u64,
+    ) -> u64 {
+        if text.is_empty() {
+            return 0;
+        }
+        let known = &mut self.0[hash(text) as usize % Cache::SLOTS];
+        if *known.text != *text {
+            known.text = text.into();
+        } else if known.generation == generation {
+            return known.id;
+        }
+        known.generation = generation;
+        known.id = look_up(text);
+        known.id
+    }
+}
+
+/// The multiply-and-rotate step of FxHash (Firefox; the rustc compiler uses it for its tables).
+fn hash(text: &str) -> u64 {
+    let step = |hash: u64, bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        (hash.rotate_left(5) ^ u64::from_ne_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95)
+    };
+    let hash = text.as_bytes().chunks(8).fold(text.len() as u64, step);
+    hash ^ hash >> 32
+}
+
 /// A reason's number, the same in every generation.
 pub(crate) fn reason_id(reason: WaitReason) -> u64 {
     reason.trace_text() as u64 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_asks_once_a_generation() {
+        let (mut cache, mut asked) = (Cache::new(), 0);
+        let mut id = |text: &str, generation| {
+            cache.id(text, generation, |_| {
+                asked += 1;
+                asked
+            })
+        };
+        assert_eq!((id("a", 1), id("a", 1), id("another text", 1)), (1, 1, 2));
+        assert_eq!((id("a", 2), id("a", 2), id("", 2)), (3, 3, 0));
+    }
+
+    #[test]
+    fn texts_that_share_a_slot_keep_their_numbers() {
+        let (mut cache, mut table) = (Cache::new(), StringTable::new());
+        let texts: Vec<String> = (0..1000).map(|n| format!("text {n}")).collect();
+        let ids: Vec<u64> = texts.iter().map(|text| table.id(text)).collect();
+        for _ in 0..2 {
+            for (text, &id) in texts.iter().zip(&ids) {
+                assert_eq!(cache.id(text, 1, |text| table.id(text)), id);
+            }
+        }
+    }
 }

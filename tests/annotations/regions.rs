@@ -132,6 +132,38 @@ fn a_region_is_in_the_trace_that_it_began_in() {
     );
 }
 
+/// A flight recorder that is on makes of several traces one recording: a region that began in it is
+/// there to its end, and in a part of it from the part's beginning.
+#[test]
+fn regions_beside_a_flight_recorder() {
+    let Some(go) = Go::find("regions beside a flight recorder") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("dump.trace");
+    let texts = traces(&go, |taker| {
+        let ctx = Context::background();
+        let recorder = trace::FlightRecorder::new(trace::FlightRecorderConfig::default());
+        recorder.start().unwrap();
+        let outer = start_region(&ctx, "outer");
+        let task = trace::task("task");
+        taker.start();
+        let inner = start_region(&ctx, "inner");
+        outer.end();
+        inner.end();
+        task.end();
+        taker.stop();
+        let last = start_region(&ctx, "last");
+        recorder.write_to(std::fs::File::create(&dump).unwrap()).unwrap();
+        last.end();
+        recorder.stop();
+    });
+    let inside = ["RegionBegin inner", "RegionEnd inner", "RegionEnd outer"];
+    assert_eq!(annotations(&texts[0]), [&inside[..], &["TaskEnd "]].concat());
+    go.check(std::slice::from_ref(&dump)).unwrap();
+    let whole = annotations(&go.parsed(&dump).unwrap());
+    let begun = ["RegionBegin outer", "TaskBegin task"];
+    assert_eq!(whole, [&begun[..], &inside, &["TaskEnd task", "RegionBegin last"]].concat());
+}
+
 #[test]
 fn a_region_lives_no_longer_than_its_goroutine() {
     let Some(go) = Go::find("regions and ends of goroutines") else { return };

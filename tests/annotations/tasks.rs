@@ -10,6 +10,12 @@ use crate::support::Go;
 use crate::support::parsed::{self, Event};
 use crate::{named, only, traced, traced_in_many_generations, traces};
 
+/// What may be handed to others.
+const fn of_all<T: Send + Sync>() {}
+const _: () = of_all::<trace::Task>();
+const _: () = of_all::<gort::labels::Labels>();
+const _: () = of_all::<trace::LogBridge>();
+
 /// The task that each log with this message belongs to.
 fn task_of(events: &[Event], message: &str) -> String {
     only(events, "Log", message).field("Task").to_owned()

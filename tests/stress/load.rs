@@ -119,7 +119,8 @@ fn act(shared: &Arc<Shared>, mut random: Random) {
             3 => gort::sleep(Duration::from_micros(random.below(2_000))),
             4 => (0..random.below(20)).for_each(|_| gort::gosched()),
             5 => compute(random.below(20_000)),
-            6 => annotate(&mut random),
+            6 if random.below(2) == 0 => annotate(&mut random),
+            6 => annotate_oneself(&mut random),
             7 => fail(),
             8 => exit_early(),
             9 => time_out(&mut random),
@@ -196,6 +197,26 @@ fn annotate(random: &mut Random) {
     drop(sub);
 }
 
+/// Tasks, labels and regions of the caller's own, which end in any order, over calls that block.
+fn annotate_oneself(random: &mut Random) {
+    let task = trace::task("own");
+    let working = task.enter();
+    let labels = [("number", random.below(1_000).to_string())].into();
+    gort::labels::with(&labels, || {
+        let mut regions: Vec<_> = ["one", "two", "three"].map(trace::region).into();
+        gort::gosched();
+        regions.swap_remove(random.below(3) as usize).end();
+        let worker = gort::go(|| {
+            let _region = trace::region("inherited");
+            trace::eventf!("labels", "{}", gort::labels::current());
+            gort::gosched();
+        });
+        worker.join().unwrap();
+    });
+    drop(working);
+    gort::go(move || task.end()).join().unwrap();
+}
+
 fn fail() {
     let outcome = gort::go(|| {
         gort::gosched();
@@ -270,6 +291,7 @@ fn act_outside(shared: &Arc<Shared>, mut random: Random) {
                 let (ctx, task) = trace::new_task(&Context::background(), "from outside");
                 trace::with_region(&ctx, "outside", || compute(100));
                 task.end();
+                annotate_oneself(&mut random);
             }
             4..=6 => vocabulary::act(&mut random),
             _ => gort::sleep(Duration::from_micros(random.below(1_000))),
