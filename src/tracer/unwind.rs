@@ -252,7 +252,7 @@ mod check {
     /// The program counter, and no call moves from one side of this to the other.
     #[inline(always)]
     fn place() -> usize {
-        // ORDERING: SeqCst with nobody: the compiler leaves the calls where they are.
+        // ORDERING: SeqCst, pairs with the other one in `chain_holds`: no call moves past either.
         compiler_fence(Ordering::SeqCst);
         registers().pc
     }
