@@ -20,11 +20,11 @@ pub(crate) fn keeps_frame_pointers(arch: &str, flags: &str) -> bool {
         return true;
     }
     let flags = flags.replace("--codegen", "-C").replace("-C\u{1f}", "-C").replace("-C=", "-C");
-    let values = flags.split('\u{1f}').filter_map(|flag| {
+    let mut values = flags.split('\u{1f}').filter_map(|flag| {
         let (name, value) = flag.split_once('=').unwrap_or((flag, "yes"));
         (name.replace('_', "-") == "-Cforce-frame-pointers").then_some(value)
     });
     values
-        .last()
+        .next_back()
         .is_some_and(|value| matches!(value, "y" | "yes" | "on" | "true" | "always" | "non-leaf"))
 }

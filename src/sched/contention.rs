@@ -23,6 +23,7 @@ use super::{Inside, current_g, sampler};
 use crate::sys::clock;
 use crate::tracer::stack_table::Site;
 use crate::tracer::unwind::Pcs;
+use crate::tracer::unwind_tables;
 use crate::wire::reason::WaitReason;
 
 /// Lists of a table.
@@ -59,12 +60,14 @@ pub(crate) static MUTEX: Kind = Kind(OnceLock::new());
 
 /// One sample for so many nanoseconds blocked, on average; 1: everything; 0: off.
 pub(crate) fn set_block_rate(ns: u64) {
+    unwind_tables::prepare();
     BLOCK.sums();
     RATES.block_ns.store(ns, Ordering::Relaxed);
 }
 
 /// One sample for so many contended unlocks, on average; 0: off. Returns what it was.
 pub(crate) fn set_mutex_fraction(fraction: u64) -> u64 {
+    unwind_tables::prepare();
     MUTEX.sums();
     RATES.mutex.swap(fraction, Ordering::Relaxed)
 }

@@ -244,7 +244,11 @@ pub(super) fn own_stack(g: Option<&'static G>, pcs: &mut Pcs) {
     // SAFETY: null, or the control block, which lives as long as the process.
     match g.and_then(|g| unsafe { g.coro.get().as_ref() }) {
         Some(coro) => coro.own_stack(&here, None, pcs),
-        None => walk_checked(here.frame, here.stack, pcs),
+        None if unwind::frames_hold() => walk_checked(here.frame, here.stack, pcs),
+        None => {
+            let read = |address| memory::peek(address).map(|[word, _]| word);
+            unwind_tables::walk_unbounded(&here, read, pcs);
+        }
     }
 }
 

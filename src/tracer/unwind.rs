@@ -228,8 +228,10 @@ pub(crate) unsafe fn unframed_caller(pc: usize, stack: usize) -> Option<usize> {
 /// The look at a chain of frames that is known, part of it the standard library's, which came
 /// compiled.
 mod check {
-    use super::registers;
     use std::sync::Once;
+    use std::sync::atomic::{Ordering, compiler_fence};
+
+    use super::registers;
 
     /// How large the frame of [`chain_holds`] is at most.
     const FRAME_BYTES: usize = 1024;
@@ -250,7 +252,8 @@ mod check {
     /// The program counter, and no call moves from one side of this to the other.
     #[inline(always)]
     fn place() -> usize {
-        std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+        // ORDERING: SeqCst, pairs with the other one in `chain_holds`: no call moves past either.
+        compiler_fence(Ordering::SeqCst);
         registers().pc
     }
 

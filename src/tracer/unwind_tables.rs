@@ -114,12 +114,12 @@ impl Memory {
         unwinder: &Unwinder,
         place: Place,
         at: &Registers,
-        stack: &Range<usize>,
+        read: &impl Fn(usize) -> Option<usize>,
     ) -> Option<Registers> {
         if let Some(rule) = self.rules.get(place) {
-            return rule.follow(at, |address| word(address, stack));
+            return rule.follow(at, read);
         }
-        self.step_slow(unwinder, place, at, stack)
+        self.step_slow(unwinder, place, at, read)
     }
 
     #[cold]
@@ -129,13 +129,13 @@ impl Memory {
         unwinder: &Unwinder,
         place: Place,
         at: &Registers,
-        stack: &Range<usize>,
+        read: &impl Fn(usize) -> Option<usize>,
     ) -> Option<Registers> {
         let learned = rules::learn(|at, read| self.ask(unwinder, place, at, read));
         if let Some(rule) = learned {
             self.rules.put(place, rule);
         }
-        self.ask(unwinder, place, at, &mut |address| word(address, stack))
+        self.ask(unwinder, place, at, &mut |address| read(address))
     }
 
     /// framehop's answer.
@@ -328,9 +328,10 @@ pub(crate) fn walk(cache: &mut Cache, from: &Registers, bounds: Bounds, out: &mu
     let Some(unwinder) = unwinder() else { return false };
     let memory = cache.memory(unwinder);
     let stack = from.stack.max(bounds.low)..bounds.root;
+    let read = |address| word(address, &stack);
     let (mut at, mut place) = (*from, Place::Interrupted(from.pc));
     loop {
-        let Some(next) = memory.step(unwinder, place, &at, &stack) else { return false };
+        let Some(next) = memory.step(unwinder, place, &at, &read) else { return false };
         if next.stack >= bounds.root {
             return true;
         }
@@ -342,6 +343,27 @@ pub(crate) fn walk(cache: &mut Cache, from: &Registers, bounds: Bounds, out: &mu
         }
         (at, place) = (next, Place::Return(next.pc));
     }
+}
+
+/// Walks up a stack of which no end is known, with a cache for whoever comes: `read` reads it, and
+/// knows what can be read. Not in a signal handler, whose stack may be small.
+#[cfg(feature = "pprof")]
+pub(crate) fn walk_unbounded(
+    from: &Registers,
+    read: impl Fn(usize) -> Option<usize>,
+    out: &mut Pcs,
+) {
+    let Some(unwinder) = unwinder() else { return };
+    Shared::with(|cache| {
+        let memory = cache.memory(unwinder);
+        let (mut at, mut place) = (*from, Place::Interrupted(from.pc));
+        while let Some(next) = memory.step(unwinder, place, &at, &read) {
+            if next.stack < at.stack || next.pc == 0 || !out.push(next.pc) {
+                break;
+            }
+            (at, place) = (next, Place::Return(next.pc));
+        }
+    });
 }
 
 /// As [`walk`], with a cache for whoever comes. False also if all are taken.

@@ -24,6 +24,10 @@ pub(crate) fn walk(_: &mut Cache, _: &Registers, _: Bounds, _: &mut Pcs) -> bool
 }
 
 /// Leads nowhere.
+#[cfg(feature = "pprof")]
+pub(crate) fn walk_unbounded(_: &Registers, _: impl Fn(usize) -> Option<usize>, _: &mut Pcs) {}
+
+/// Leads nowhere.
 pub(crate) fn walk_shared(_: &Registers, _: Bounds, _: &mut Pcs) -> bool {
     false
 }

@@ -150,7 +150,8 @@ fn plain_threads_are_sampled() {
         second.join().unwrap();
     });
     let table = tool.top(&["-sample_index=cpu"], &profile);
-    if WHOLE {
+    // A handler on a plain thread has no room to read the tables.
+    if cfg!(gort_frame_pointers) && WHOLE {
         let (early, late) = (tool::sum(&table, "::early").cum, tool::sum(&table, "::late").cum);
         assert!((0.8..1.2).contains(&early), "{early}: {table:#?}");
         // It was found within a tenth of a second.
