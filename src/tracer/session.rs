@@ -35,7 +35,7 @@ const GENERATION_SHARE: usize = 4;
 const LEAST_BYTES: usize = 256 << 10;
 /// The most bytes held in memory, should the writing not keep up, unless somebody says otherwise.
 pub(crate) const LIMIT_BYTES: usize = 1 << 30;
-/// The most that the current generation may grow to if there is a recorder only.
+/// The current generation may grow to this in any case if there is a recorder.
 const RECORDER_LIMIT_BYTES: usize = 256 << 20;
 /// Above this many goroutines, those nobody touched are listed in every so many generations only,
 /// where nothing begins with just any generation.
@@ -644,6 +644,8 @@ impl Cutter {
 
     /// The most bytes that the next generation may have.
     fn limit(&self) -> usize {
-        self.outlet.as_ref().map_or(RECORDER_LIMIT_BYTES, Outlet::room)
+        let room = self.outlet.as_ref().map_or(0, Outlet::room);
+        let for_recorder = self.recorder.as_ref().map_or(0, |_| RECORDER_LIMIT_BYTES);
+        room.max(for_recorder)
     }
 }

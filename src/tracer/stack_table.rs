@@ -160,3 +160,26 @@ pub(crate) fn used(generation: u32) -> Vec<&'static Stack> {
     let all = table.iter().flat_map(|t| &t.by_id);
     all.filter(|s| s.is_used(generation)).copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_knows_where_goroutines_come_from() {
+        let site = Site { name: || "f", location: Location::caller() };
+        let mut table = Table::default();
+        let early = [1, 2, 3];
+        let first = table.intern(hash(site, &early), site, &early).id;
+        table.pcs = MAX_PCS;
+        let mut ids = Vec::new();
+        for n in 0..1000 {
+            let pcs = [n, n + 1, n + 2];
+            let stack = table.intern(hash(site, &pcs), site, &pcs);
+            assert!(stack.pcs.is_empty() || stack.id == first);
+            ids.push(stack.id);
+        }
+        assert_eq!((ids[1], table.by_id.len(), table.pcs), (first, 2, MAX_PCS));
+        assert!(ids.iter().all(|&id| id == first || id == ids[0]));
+    }
+}
