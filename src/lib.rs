@@ -40,7 +40,8 @@
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.
 //! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
-//!   [`trace::LogBridge`] puts records of the crate `log` into it.
+//!   [`trace::LogBridge`] puts records of the crate `log` into it, and a [`trace::FlightRecorder`] has
+//!   the last seconds when something goes wrong.
 //! - [`labels`] tell in traces, profiles and dumps what a goroutine is at work on.
 //! - [`fs`], [`process`] and [`io`] are those of `std`, whose calls let other goroutines run;
 //!   [`signal`] has signals on channels.
@@ -72,7 +73,8 @@
 //! [`JoinHandle::join`] and [`JoinHandle::join_timeout`], [`scope()`], [`block_on`] with every
 //! `.await` in its future, in [`sync`] whatever locks (not the `try_` forms), acquires, waits or
 //! runs something once, [`ErrGroup::go`](sync::ErrGroup::go) with a limit, [`select!`],
-//! [`sleep`], [`gosched`], [`trace::stop`], and in [`net`] whatever reads, writes, connects, accepts or
+//! [`sleep`], [`gosched`], [`trace::stop`] and [`trace::stop_within`],
+//! [`FlightRecorder::write_to`](trace::FlightRecorder::write_to), and in [`net`] whatever reads, writes, connects, accepts or
 //! looks up names. Inside [`lock_os_thread`] none of them does. [`blocking()`], [`fs`] and [`process`]
 //! block the thread, and so return on it. All other calls return on the thread they were made on. During a panic nothing changes threads.
 //!

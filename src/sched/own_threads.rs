@@ -1,7 +1,8 @@
 //! How many threads are the runtime's own and act for goroutines only: workers, sysmon, helpers.
 //!
-//! The writer of a trace that the program takes is none of them: it calls the user's writer, which
-//! may do anything. That of a whole run's trace is: it writes to a file.
+//! The thread that cuts a trace's generations is one of them. The one that writes a trace of the
+//! program's is not: it calls the user's writer, which may do anything. That of a whole run's trace
+//! is, as are those that write a flight recorder to a file.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -27,6 +27,26 @@
 //! it. Texts longer than 1024 bytes are cut; arguments of functions are never in a trace unless you
 //! write them there.
 //!
+//! A [`FlightRecorder`] keeps the last seconds in memory, for when something has gone wrong.
+//!
+//! # When the writer cannot follow, or the process dies
+//! Nobody waits for a trace's writer. What it has not taken yet waits in memory, up to a
+//! [limit](Config::limit_bytes); beyond that the trace ends with what it has, and [`stop`] says so,
+//! or it [goes on in another file](Config::roll_over). A trace consists of generations, of a second or
+//! less; each is written with what makes it readable at its end. So a file that is cut short
+//! anywhere, by the end of the process or of the disk, has all generations before that, for Go's
+//! tools too, in every version of the format. Version 1.26 also marks where a generation ends. With
+//! earlier ones, damage at the very beginning of a generation may cost the one before it as well.
+//!
+//! The version is 1.23 unless another one is asked for, as that opens in the tools of every Go since
+//! then, and lacks only the wall clock. Whole runs and flight recorders are of 1.26.
+//!
+//! # What is in a trace
+//! What goroutines do and when, the names of functions, files and lines, names of goroutines, and the
+//! texts of annotations, of each the first 1024 bytes. No arguments, values or messages of panics.
+//! A trace is written where the program, or `GORT_TRACE`, says, and files that gort itself makes are
+//! their user's alone (mode 0600).
+//!
 //! # Whole runs
 //! With `GORT_TRACE` in the environment, a program is traced without a word in it, from the start of
 //! the runtime to the end of the process:
@@ -135,7 +155,7 @@ pub use crate::__trace_eventf as eventf;
 /// Starts a trace that is written to `out`, from a thread of its own, about once a second.
 ///
 /// Nothing waits for `out`: if it is slow, memory fills, up to 1 GiB, and then the trace ends with
-/// what was written. If it fails, the trace ends, and [`stop`] tells the error. The program goes
+/// what is there by then. If it fails, the trace ends, and [`stop`] tells the error. The program goes
 /// on in any case. Wrap a file in nothing: what is written comes in large pieces.
 ///
 /// The header says Go 1.23, which every Go since then opens; `GORT_TRACE_VERSION` in the

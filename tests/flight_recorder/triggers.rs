@@ -1,0 +1,225 @@
+//! What makes a recorder write: ends of the process, signals, goroutines that wait.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gort::signal::Signal;
+use gort::trace::{FlightRecorder, FlightRecorderConfig, Trigger};
+use gort::{chan, go, sleep};
+
+use super::{
+    PATIENCE, SHORT, accept, contains, eventually, is_whole, log, place, ran, recorder, run, save,
+    work,
+};
+
+pub(super) fn it_dumps_on_a_deadlock() {
+    let Some(ran) = ran("it_dumps_on_a_deadlock", &[]) else {
+        run(|| {
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Deadlock, place("deadlock.trace")).unwrap();
+            recorder.dump_on(Trigger::Panic, place("panic.trace")).unwrap();
+            recorder.start().unwrap();
+            work();
+            let (_tx, rx) = chan::<()>(0);
+            let _ = rx.recv();
+        });
+        return;
+    };
+    assert_eq!(ran.output.status.code(), Some(2), "{}", ran.err());
+    assert!(ran.err().starts_with("fatal error: all goroutines are asleep - deadlock!"));
+    assert!(ran.err().contains("deadlock.trace (a deadlock)"), "{}", ran.err());
+    assert_eq!(ran.names(), ["deadlock.trace"]);
+}
+
+pub(super) fn it_dumps_on_a_panic_that_nobody_joins() {
+    let Some(ran) = ran("it_dumps_on_a_panic_that_nobody_joins", &[]) else {
+        run(|| {
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Panic, place("panic.trace")).unwrap();
+            recorder.start().unwrap();
+            // One that somebody joins ends nothing.
+            assert!(go(|| panic!("joined")).join().is_err());
+            assert!(!place("panic.trace").exists());
+            drop(go(|| {
+                work();
+                panic!("nobody joins this");
+            }));
+            loop {
+                sleep(Duration::from_secs(1));
+            }
+        });
+        return;
+    };
+    assert_eq!(ran.output.status.code(), Some(2), "{}", ran.err());
+    assert!(ran.err().contains("panic.trace (a panic)"), "{}", ran.err());
+    assert_eq!(ran.names(), ["panic.trace"]);
+}
+
+pub(super) fn it_dumps_on_a_panic_of_main() {
+    let Some(ran) = ran("it_dumps_on_a_panic_of_main", &[]) else {
+        // The recorder is there until the process ends.
+        let recorder: &'static FlightRecorder = Box::leak(Box::new(recorder()));
+        run(|| {
+            recorder.dump_on(Trigger::Panic, place("folder/")).unwrap();
+            recorder.start().unwrap();
+            work();
+            panic!("the end");
+        });
+        return;
+    };
+    assert_eq!(ran.output.status.code(), Some(101), "{}", ran.err());
+    let folder = ran.folder.path().join("folder");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("flight_recorder-") && name.ends_with(".trace"), "{name}");
+    accept(files);
+}
+
+fn raise() {
+    // SAFETY: kill has no preconditions.
+    unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+}
+
+pub(super) fn it_dumps_on_a_signal() {
+    let Some(ran) = ran("it_dumps_on_a_signal", &[]) else {
+        run(|| {
+            fs::write(place("mine.trace"), "precious").unwrap();
+            std::os::unix::fs::symlink(place("elsewhere"), place("mine.1.trace")).unwrap();
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Signal(Signal::SIGUSR1), place("mine.trace")).unwrap();
+            // While it does not record, the signal does nothing.
+            raise();
+            thread::sleep(Duration::from_millis(300));
+            recorder.start().unwrap();
+            for n in 2..5 {
+                log(&format!("message {n}"));
+                raise();
+                let name = format!("mine.{n}.trace");
+                eventually("a dump", || is_whole(&name));
+                assert!(contains(&fs::read(place(&name)).unwrap(), &format!("message {n}")));
+            }
+            // Who listens gets it as well.
+            let signals = gort::signal::notify(&[Signal::SIGUSR1]).unwrap();
+            raise();
+            assert_eq!(signals.recv(), Signal::SIGUSR1);
+            eventually("a dump", || is_whole("mine.5.trace"));
+            assert_eq!(fs::read_to_string(place("mine.trace")).unwrap(), "precious");
+            fs::remove_file(place("mine.trace")).unwrap();
+            assert!(!place("elsewhere").exists());
+            fs::remove_file(place("mine.1.trace")).unwrap();
+        });
+        // Now the signal does again what it did.
+        raise();
+        thread::sleep(PATIENCE);
+        return;
+    };
+    assert_eq!(ran.output.status.signal(), Some(libc::SIGUSR1), "{}", ran.err());
+    assert!(ran.err().contains("mine.2.trace (SIGUSR1)"), "{}", ran.err());
+    assert_eq!(ran.names(), [2, 3, 4, 5].map(|n| format!("mine.{n}.trace")));
+}
+
+/// A signal writes so many files and no more.
+pub(super) fn files_of_a_signal_are_limited() {
+    let Some(ran) = ran("files_of_a_signal_are_limited", &[]) else {
+        run(|| {
+            let recorder = recorder();
+            recorder.dump_on(Trigger::Signal(Signal::SIGUSR1), place("some.trace")).unwrap();
+            recorder.start().unwrap();
+            let files = || fs::read_dir(place("")).unwrap().count();
+            for n in 0..16 {
+                raise();
+                let name = if n == 0 { "some.trace".into() } else { format!("some.{n}.trace") };
+                eventually("another file", || is_whole(&name));
+            }
+            for _ in 0..5 {
+                raise();
+                thread::sleep(Duration::from_millis(100));
+            }
+            assert_eq!(files(), 16);
+        });
+        return;
+    };
+    assert_eq!(ran.succeeded().names().len(), 16);
+}
+
+/// Has a goroutine wait until another one has computed for so long, on the one processor.
+fn make_wait(time: Duration) {
+    let late = go(|| {});
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        std::hint::spin_loop();
+    }
+    late.join().unwrap();
+}
+
+pub(super) fn it_tells_of_goroutines_that_wait() {
+    let one = [("GOMAXPROCS", "1"), SHORT];
+    let Some(ran) = ran("it_tells_of_goroutines_that_wait", &one) else {
+        run(|| {
+            let min_age = Duration::from_millis(300);
+            let recorder = FlightRecorder::new(FlightRecorderConfig { min_age, max_bytes: 0 });
+            let (tell, told) = mpsc::channel();
+            recorder.on_latency(Duration::from_millis(4), move |recorder, latency| {
+                let mut trace = Vec::new();
+                recorder.write_to(&mut trace).unwrap();
+                tell.send((latency, trace, Instant::now())).unwrap();
+            });
+            recorder.start().unwrap();
+            // These are not late.
+            (0..100).for_each(|_| work());
+            log("before");
+            make_wait(Duration::from_millis(8));
+            let (latency, trace, first) = told.recv_timeout(PATIENCE).unwrap();
+            assert!(latency.waited >= Duration::from_millis(4), "{latency:?}");
+            assert!(latency.waited < Duration::from_secs(5), "{latency:?}");
+            assert!(latency.goroutine > 1, "{latency:?}");
+            assert!(contains(&trace, "before"));
+            save("first.trace", &trace);
+            // Not again before the window is another one.
+            let again = loop {
+                make_wait(Duration::from_millis(8));
+                if let Ok((_, _, again)) = told.try_recv() {
+                    break again;
+                }
+            };
+            assert!(again - first >= min_age, "{:?}", again - first);
+            recorder.stop();
+            make_wait(Duration::from_millis(8));
+            thread::sleep(2 * min_age);
+            assert!(told.try_recv().is_err());
+        });
+        return;
+    };
+    assert_eq!(ran.succeeded().names(), ["first.trace"]);
+}
+
+pub(super) fn it_dumps_on_latency() {
+    let one = [("GOMAXPROCS", "1"), SHORT];
+    let Some(ran) = ran("it_dumps_on_latency", &one) else {
+        run(|| {
+            let min_age = Duration::from_millis(50);
+            let recorder = FlightRecorder::new(FlightRecorderConfig { min_age, max_bytes: 0 });
+            recorder.start().unwrap();
+            let threshold = Duration::from_millis(4);
+            recorder.dump_on(Trigger::Latency(threshold), place("late.trace")).unwrap();
+            let begin = Instant::now();
+            while !is_whole("late.1.trace") {
+                assert!(begin.elapsed() < PATIENCE);
+                make_wait(Duration::from_millis(8));
+            }
+            recorder.stop();
+            eventually("no dump is written", || {
+                let is_whole = |n| !place(n).exists() || is_whole(n);
+                is_whole("late.2.trace") && is_whole("late.3.trace")
+            });
+        });
+        return;
+    };
+    let ran = ran.succeeded();
+    assert!(ran.names().starts_with(&["late.1.trace".into(), "late.trace".into()]));
+    assert!(ran.err().contains("late.trace (goroutine "), "{}", ran.err());
+}
