@@ -593,9 +593,11 @@ impl Cutter {
         self.recorder = state.recorder.clone();
         let is_last = self.outlet.is_none() && self.recorder.is_none();
         let next = if is_last { 0 } else { state.next_generation() };
+        // Neither generation may find the limit of the other, if that is lower.
+        SESSION.limit_bytes.fetch_max(self.limit(), Ordering::Relaxed);
+        let leftovers = generation::cut(self.world, next);
         SESSION.limit_bytes.store(self.limit(), Ordering::Relaxed);
         SESSION.full_bytes.store(self.generation_bytes(), Ordering::Relaxed);
-        let leftovers = generation::cut(self.world, next);
         if leftovers.is_of_none() {
             flight_recorder::events_begin();
         }

@@ -11,8 +11,8 @@ use gort::trace::{FlightRecorder, FlightRecorderConfig, Trigger};
 use gort::{chan, go, sleep};
 
 use super::{
-    PATIENCE, SHORT, accept, contains, eventually, is_whole, log, place, ran, recorder, run, save,
-    work,
+    PATIENCE, SHORT, accept, contains, eventually, is_dumping, is_written, log, place, ran,
+    recorder, run, save, work,
 };
 
 pub(super) fn it_dumps_on_a_deadlock() {
@@ -99,23 +99,25 @@ pub(super) fn it_dumps_on_a_signal() {
                 log(&format!("message {n}"));
                 raise();
                 let name = format!("mine.{n}.trace");
-                eventually("a dump", || is_whole(&name));
+                eventually("a dump", || is_written(&name));
                 assert!(contains(&fs::read(place(&name)).unwrap(), &format!("message {n}")));
             }
             // Who listens gets it as well.
             let signals = gort::signal::notify(&[Signal::SIGUSR1]).unwrap();
             raise();
             assert_eq!(signals.recv(), Signal::SIGUSR1);
-            eventually("a dump", || is_whole("mine.5.trace"));
+            eventually("a dump", || is_written("mine.5.trace"));
+            recorder.stop();
             assert_eq!(fs::read_to_string(place("mine.trace")).unwrap(), "precious");
             fs::remove_file(place("mine.trace")).unwrap();
             assert!(!place("elsewhere").exists());
             fs::remove_file(place("mine.1.trace")).unwrap();
         });
-        // Now the signal does again what it did.
-        raise();
-        thread::sleep(PATIENCE);
-        return;
+        // The signal does again what it did, as soon as the last dump's thread has ended.
+        loop {
+            raise();
+            thread::sleep(Duration::from_millis(10));
+        }
     };
     assert_eq!(ran.output.status.signal(), Some(libc::SIGUSR1), "{}", ran.err());
     assert!(ran.err().contains("mine.2.trace (SIGUSR1)"), "{}", ran.err());
@@ -133,7 +135,7 @@ pub(super) fn files_of_a_signal_are_limited() {
             for n in 0..16 {
                 raise();
                 let name = if n == 0 { "some.trace".into() } else { format!("some.{n}.trace") };
-                eventually("another file", || is_whole(&name));
+                eventually("another file", || is_written(&name));
             }
             for _ in 0..5 {
                 raise();
@@ -207,15 +209,12 @@ pub(super) fn it_dumps_on_latency() {
             let threshold = Duration::from_millis(4);
             recorder.dump_on(Trigger::Latency(threshold), place("late.trace")).unwrap();
             let begin = Instant::now();
-            while !is_whole("late.1.trace") {
+            while !is_written("late.1.trace") {
                 assert!(begin.elapsed() < PATIENCE);
                 make_wait(Duration::from_millis(8));
             }
             recorder.stop();
-            eventually("no dump is written", || {
-                let is_whole = |n| !place(n).exists() || is_whole(n);
-                is_whole("late.2.trace") && is_whole("late.3.trace")
-            });
+            eventually("no dump is written", || !is_dumping());
         });
         return;
     };
