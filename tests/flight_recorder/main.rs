@@ -401,6 +401,55 @@ fn traces_beside_it_are_whole() {
     assert_eq!(ran.succeeded().names().len(), 60);
 }
 
+/// Everybody starts, stops and writes everything at once, goroutines and threads.
+fn all_at_once() {
+    let Some(ran) = ran("all_at_once", &[SHORT]) else {
+        run(|| ());
+        let recorders = [recorder(), recorder()];
+        let traces = Mutex::new(Vec::new());
+        let keep = |trace: Vec<u8>| traces.lock().unwrap().push(trace);
+        let contest = |who: usize| {
+            let recorder = &recorders[who % 2];
+            for round in 0..60 {
+                work();
+                match (who + round) % 4 {
+                    0 if recorder.start().is_ok() => work(),
+                    1 => {
+                        let mut trace = Vec::new();
+                        match recorder.write_to(&mut trace) {
+                            Ok(_) => keep(trace),
+                            Err(
+                                DumpError::NotEnabled | DumpError::InProgress | DumpError::Lost,
+                            ) => {}
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                    2 => {
+                        let sink = Sink::default();
+                        if trace::start(sink.clone()).is_ok() {
+                            work();
+                            trace::stop().unwrap();
+                            keep(sink.bytes());
+                        }
+                    }
+                    _ => recorder.stop(),
+                }
+            }
+        };
+        thread::scope(|scope| {
+            (0..4).for_each(|who| drop(scope.spawn(move || run(|| contest(who)))));
+            (4..6).for_each(|who| drop(scope.spawn(move || contest(who))));
+        });
+        recorders.iter().for_each(FlightRecorder::stop);
+        assert!(!trace::is_enabled());
+        for (n, trace) in traces.lock().unwrap().iter().enumerate() {
+            save(&format!("{n}.trace"), trace);
+        }
+        return;
+    };
+    assert!(ran.succeeded().names().len() > 20);
+}
+
 /// A trace whose writer hangs holds up neither the recorder nor anybody else.
 fn a_trace_that_hangs_is_nothing_to_it() {
     let Some(ran) = ran("a_trace_that_hangs_is_nothing_to_it", &[SHORT]) else {
@@ -514,6 +563,7 @@ fn main() {
         the_window_moves_on
         the_window_has_a_limit
         traces_beside_it_are_whole
+        all_at_once
         a_trace_that_hangs_is_nothing_to_it
         it_dumps_on_a_deadlock
         it_dumps_on_a_panic_that_nobody_joins
