@@ -39,9 +39,9 @@
 //! - [`net`] has sockets; [`blocking()`] wraps whatever else blocks.
 //! - [`stacks()`] and [`goroutines`] show what every goroutine does, [`metrics()`] has figures, and
 //!   [`test::leaks`] finds goroutines that a test left behind.
-//! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it. A
-//!   [`trace::FlightRecorder`] has the last seconds when something goes wrong, and a
-//!   [`trace::LogBridge`] puts records of the crate `log` into it.
+//! - [`trace::start`] and [`trace::stop`] take a trace; tasks, regions and logs annotate it.
+//!   [`trace::LogBridge`] puts records of the crate `log` into it, and a [`trace::FlightRecorder`] has
+//!   the last seconds when something goes wrong.
 //! - [`labels`] tell in traces, profiles and dumps what a goroutine is at work on.
 //! - [`fs`], [`process`] and [`io`] are those of `std`, whose calls let other goroutines run;
 //!   [`signal`] has signals on channels.

@@ -198,7 +198,7 @@ fn a_writer_that_hangs_can_be_left_alone() {
     accept([sink.bytes()]);
 }
 
-/// The files of a trace, each a writer made by `wrap`.
+/// The files of a trace.
 #[derive(Clone, Default)]
 struct Files(Arc<Mutex<Vec<Sink>>>);
 
