@@ -27,6 +27,20 @@
 //! it. Texts longer than 1024 bytes are cut; arguments of functions are never in a trace unless you
 //! write them there.
 //!
+//! # CPU samples
+//! Between its events a trace can show where processor time goes: each thread, a worker or not, is
+//! interrupted by SIGPROF so many times in a second of its own processor time, and its stack is
+//! noted, with the processor and the goroutine that it had. [`Config::profile_hz`] asks for it, or
+//! `GORT_TRACE_PROFILE_HZ=100` in the environment for each trace that does not say itself. `go tool
+//! trace` marks the samples in the timeline. What a [`pprof`](crate#features) profile of processor
+//! time samples meanwhile is in the trace as well, whether or not the trace asks for samples.
+//!
+//! Both may be taken at once, at different rates: threads are interrupted at the higher one, the
+//! trace has all of the samples, and the profile counts at its own rate. The system does not
+//! interrupt a thread more often than its clock ticks, mostly 250 times a second; a sample of a trace
+//! then stands for more time than was asked for. A plain thread that is started later is noticed
+//! within a tenth of a second. What finds no room is counted: [`Summary::lost_cpu_samples`].
+//!
 //! # Whole runs
 //! With `GORT_TRACE` in the environment, a program is traced without a word in it, from the start of
 //! the runtime to the end of the process:
@@ -234,13 +248,16 @@ pub struct Summary {
     generations: u64,
     files: u64,
     gaps: u64,
+    samples: u64,
+    lost_samples: u64,
     counts: BTreeMap<&'static str, u64>,
 }
 
 impl Summary {
     fn new(report: Report) -> Summary {
-        let Report { bytes, generations, files, gaps, counts } = report;
-        Summary { bytes, generations, files, gaps, counts: counts.into_iter().collect() }
+        let Report { bytes, generations, files, gaps, samples, lost_samples, counts } = report;
+        let counts = counts.into_iter().collect();
+        Summary { bytes, generations, files, gaps, samples, lost_samples, counts }
     }
 
     /// Bytes written, to all files.
@@ -262,6 +279,16 @@ impl Summary {
     /// may [roll over](Config::roll_over) goes on then, in the next file.
     pub fn gaps(&self) -> u64 {
         self.gaps
+    }
+
+    /// [CPU samples](self#cpu-samples) written; they are no events.
+    pub fn cpu_samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// CPU samples that are missing, because they came faster than they were collected.
+    pub fn lost_cpu_samples(&self) -> u64 {
+        self.lost_samples
     }
 
     /// Events written.
