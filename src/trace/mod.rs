@@ -41,9 +41,9 @@
 //! then stands for more time than was asked for. A plain thread that is started later is noticed
 //! within a tenth of a second. What finds no room is counted: [`Summary::lost_cpu_samples`].
 //!
-//! SIGPROF's handler of before gets what is not ours, and is there again afterwards. Stacks are whole
-//! where the program keeps frame pointers; without them there are a sample's function and its
-//! goroutine's. Go takes samples for a trace while a CPU profile is taken only, and has one rate.
+//! SIGPROF's handler of before gets what is not ours, and is there again afterwards. Goroutines'
+//! stacks are walked as those of events are, plain threads' by frame pointers alone. Go takes
+//! samples for a trace while a CPU profile is taken only, and has one rate.
 //!
 //! Other tools may watch a traced program: `perf record -g` walks goroutines' stacks as threads'.
 //! `valgrind` warns that the "client" is "switching stacks", once, which is what goroutines do.
