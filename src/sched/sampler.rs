@@ -21,7 +21,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::sample::{self, Sample};
 use super::{own_threads, sample_timers};
 use crate::tracer::cpu_sample::{self, CpuSample};
-use crate::tracer::unwind_tables;
+use crate::tracer::{unwind, unwind_tables};
 
 /// The most samples a second of a thread's time. The kernel looks at such timers some hundred times a second anyway.
 pub(crate) const MAX_HZ: u32 = 10_000;
@@ -78,6 +78,7 @@ impl Sampler {
     /// When the system has no timers or threads left.
     pub(crate) fn start(hz: u32, sink: Option<Box<dyn Sink>>) -> io::Result<Sampler> {
         assert!((1..=MAX_HZ).contains(&hz), "gort: {hz} samples a second");
+        unwind::check(); // there may be no runtime yet
         unwind_tables::prepare();
         let mut hub = HUB.lock();
         hub.drain(); // what is there is of before
