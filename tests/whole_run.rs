@@ -187,8 +187,8 @@ fn a_run_is_traced_from_its_start_to_the_end_of_the_process() {
     assert_eq!(end.file(), end.folder.path().join("trace.out"));
     assert_eq!(fs::metadata(end.file()).unwrap().permissions().mode() & 0o777, 0o600);
     let Some(go) = Go::find("counting goroutines") else { return };
-    // Two runs, three goroutines of theirs.
-    assert_eq!(go.wire_counts(&end.file())["GoDestroy"], 5, "{end:#?}");
+    // Two runs, three goroutines of theirs. (The process may end before the last of them does.)
+    assert_eq!(go.wire_counts(&end.file())["GoCreate"], 5, "{end:#?}");
 }
 
 fn nothing_is_traced_unasked() {
@@ -241,14 +241,16 @@ fn every_way_to_exit() {
             })
         }),
     ];
-    for (name, status, way) in ways {
+    // Whoever collects CPU samples hides no deadlock either, and holds nothing up.
+    for ((name, status, way), hz) in ways.iter().flat_map(|way| [(way, ""), (way, "1000")]) {
         let Some(traced) = Traced::new("every_way_to_exit", "trace.out") else {
             let wanted = std::env::var("GORT_TEST_WAY").unwrap();
             let (_, _, way) = ways.iter().find(|(name, ..)| *name == wanted).unwrap();
             return way();
         };
         let _ = way;
-        traced.env("GORT_TEST_WAY", name).end().exited(status).said_nothing().has_a_trace();
+        let traced = traced.env("GORT_TEST_WAY", name).env("GORT_TRACE_PROFILE_HZ", hz);
+        traced.end().exited(*status).said_nothing().has_a_trace();
     }
 }
 

@@ -1,31 +1,27 @@
 //! The profile of processor time: who samples, who sums up, who writes.
 //!
-//! A thread of its own drains the samples ten times a second and sums them up by stack; it ends
-//! with the profile. Whoever stops the profile looks up the names and calls the writer.
+//! The sampler's thread sums samples up by stack. Whoever stops the profile looks up the names and
+//! calls the writer.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use super::labels;
 use super::profile::{self, Builder, Stack, Types};
-use crate::chan::Receiver;
 use crate::sched::dump::names::Inner;
 use crate::sched::labels::Set;
-use crate::sched::sampler::{Sample, Sampler};
+use crate::sched::sample::Sample;
+use crate::sched::sample_timers;
+use crate::sched::sampler::{MAX_HZ, Sampler, Sink};
 use crate::sys::clock;
 use crate::tracer::stack_table::Site;
 
 /// Samples a second of a thread's processor time, as in Go.
 const DEFAULT_HZ: u32 = 100;
-/// The most. The kernel looks at such timers some hundred times a second anyway.
-const MAX_HZ: u32 = 10_000;
-/// How often samples are drained, and new threads looked for.
-const PERIOD: Duration = Duration::from_millis(100);
 
 static RATE: AtomicU32 = AtomicU32::new(DEFAULT_HZ);
 
@@ -45,23 +41,20 @@ struct Running {
     hz: u32,
     begin_ns: u64,
     wall_ns: u64,
-    end: Arc<End>,
-    sums: Receiver<Sums>,
-}
-
-/// Tells the collecting thread to end.
-#[derive(Default)]
-struct End {
-    told: Mutex<bool>,
-    changed: Condvar,
+    sampler: Sampler,
+    sums: Arc<Mutex<Sums>>,
 }
 
 type Key = (usize, usize, Box<[usize]>, Option<String>, Option<Arc<Set>>);
 
 /// What was sampled.
-#[derive(Default)]
 struct Sums {
+    period_ns: u64,
     ticks: HashMap<Key, (Option<Site>, u64)>,
+    /// Time of each thread, less than a period, that has yet to be counted: samples may come more
+    /// often than this profile wants them. It begins with any part of a period, so that threads
+    /// with less than one in all count, now and then.
+    rests_ns: HashMap<u64, u64>,
     lost: u64,
 }
 
@@ -95,52 +88,53 @@ pub(super) fn start(out: Box<dyn Write + Send>) -> io::Result<()> {
 
 fn begin(out: Box<dyn Write + Send>) -> io::Result<Running> {
     let hz = RATE.load(Ordering::Relaxed);
-    let sampler = Sampler::start(hz)?;
-    let end = Arc::new(End::default());
-    // No bubble's, whose thread this is not.
-    let (tx, sums) = crate::chan::of_nobody(1);
-    let told = Arc::clone(&end);
-    let collect = move || {
-        let collected = collect(&sampler, &told);
-        // Once it is sent, the next profile may begin.
-        drop(sampler);
-        let _ = tx.try_send(collected);
-    };
-    std::thread::Builder::new().name("gort-cpu-profile".into()).spawn(collect)?;
+    let sums = Arc::new(Mutex::new(Sums::new(period_ns(hz))));
+    let sampler = Sampler::start(hz, Some(Box::new(Arc::clone(&sums))))?;
     let (seconds, ns) = clock::wall();
     let wall_ns = seconds * 1_000_000_000 + u64::from(ns);
-    Ok(Running { out, hz, begin_ns: clock::monotonic_ns(), wall_ns, end, sums })
+    Ok(Running { out, hz, begin_ns: clock::monotonic_ns(), wall_ns, sampler, sums })
 }
 
-/// The collecting thread.
-fn collect(sampler: &Sampler, end: &End) -> Sums {
-    let mut sums = Sums::default();
-    loop {
-        let mut told = end.told.lock();
-        if !*told {
-            end.changed.wait_for(&mut told, PERIOD);
-        }
-        let is_over = *told;
-        drop(told);
-        if is_over {
-            sampler.stop();
-        } else {
-            sampler.look_for_threads();
-        }
-        sampler.drain(|sample| sums.add(sample));
-        sums.lost += sampler.take_lost();
-        if is_over {
-            return sums;
-        }
+fn period_ns(hz: u32) -> u64 {
+    1_000_000_000 / u64::from(hz)
+}
+
+impl Sink for Arc<Mutex<Sums>> {
+    fn take(&mut self, sample: &Sample) {
+        self.lock().add(sample);
+    }
+
+    fn take_lost(&mut self, number: u64) {
+        self.lock().lost += number;
     }
 }
 
 impl Sums {
-    fn add(&mut self, sample: Sample) {
-        let Sample { site, name, labels, pcs, ticks, .. } = sample;
+    fn new(period_ns: u64) -> Sums {
+        Sums { period_ns, ticks: HashMap::new(), rests_ns: HashMap::new(), lost: 0 }
+    }
+
+    fn add(&mut self, sample: &Sample) {
+        let ticks = self.ticks_of(sample.tid, sample.cpu_ns);
+        if ticks == 0 {
+            return;
+        }
+        let site = sample.site;
         let (entry, location) =
             site.map_or((0, 0), |s| (s.name as usize, std::ptr::from_ref(s.location).addr()));
-        self.ticks.entry((entry, location, pcs, name, labels)).or_insert((site, 0)).1 += ticks;
+        let name = sample.name.clone();
+        let key = (entry, location, sample.pcs.clone(), name, sample.labels.clone());
+        self.ticks.entry(key).or_insert((site, 0)).1 += ticks;
+    }
+
+    /// How many ticks of this profile so much of a thread's time is, with what was left over.
+    fn ticks_of(&mut self, tid: u64, cpu_ns: u64) -> u64 {
+        let begin = || sample_timers::random(tid) % self.period_ns;
+        let rest = self.rests_ns.entry(tid).or_insert_with(begin);
+        *rest += cpu_ns;
+        let ticks = *rest / self.period_ns;
+        *rest %= self.period_ns;
+        ticks
     }
 
     fn fill(&self, builder: &mut Builder, period_ns: u64) {
@@ -169,17 +163,10 @@ pub(super) fn stop() -> io::Result<()> {
             }
         }
     };
-    *running.end.told.lock() = true;
-    running.end.changed.notify_one();
-    let sums = running.sums.recv();
+    let Running { out, hz, begin_ns, wall_ns, sampler, sums } = running;
+    drop(sampler);
     *STATE.lock() = State::Off;
-    let sums = sums.map_err(|_| io::Error::other("the collecting thread has died"))?;
-    write(running, sums)
-}
-
-fn write(running: Running, sums: Sums) -> io::Result<()> {
-    let Running { out, hz, begin_ns, wall_ns, .. } = running;
-    let period = 1_000_000_000 / u64::from(hz);
+    let period = period_ns(hz);
     let duration_ns = clock::monotonic_ns() - begin_ns;
     let types = Types {
         values: &[("samples", "count"), ("cpu", "nanoseconds")],
@@ -189,7 +176,7 @@ fn write(running: Running, sums: Sums) -> io::Result<()> {
     };
     let fill = move |builder: &mut Builder| {
         builder.set_time(wall_ns, duration_ns);
-        sums.fill(builder, period);
+        sums.lock().fill(builder, period);
     };
     profile::write(types, fill, out)
 }

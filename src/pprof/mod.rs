@@ -145,6 +145,9 @@ pub fn mutex(debug: u8, out: impl Write) -> io::Result<()> {
 /// process. Where samples come faster than they are collected they are lost; their number
 /// is in the profile as `gort::pprof::lost_samples`.
 ///
+/// While a [trace](crate::trace#cpu-samples) is taken the samples are in it as well. If the trace asks
+/// for more of them, the profile counts at its own rate all the same.
+///
 /// A handler of SIGPROF that was there before gets what is not the profile's, and is there again
 /// after the profile. System calls are restarted, as far as the system does that.
 ///

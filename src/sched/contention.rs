@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::g::{FLAG_CLOCKED, G};
 use super::stack_sums::Sums;
 use super::sudog::Waiter;
-use super::{Inside, current_g, sampler};
+use super::{Inside, current_g, sample};
 use crate::sys::clock;
 use crate::tracer::stack_table::Site;
 use crate::tracer::unwind::Pcs;
@@ -188,7 +188,7 @@ impl Timing {
         let delay_ns = end_ns.saturating_sub(self.since_ns).max(1);
         let Some((count, delay_ns)) = blocked_sample(delay_ns, mix(end_ns)) else { return rt };
         let mut pcs = Pcs::new();
-        sampler::own_stack(g, &mut pcs);
+        sample::own_stack(g, &mut pcs);
         drop(rt);
         BLOCK.add(g, &pcs, count, delay_ns);
         Inside::enter()
@@ -305,7 +305,7 @@ impl Charge {
         }
         let g = current_g();
         let mut pcs = Pcs::new();
-        sampler::own_stack(g, &mut pcs);
+        sample::own_stack(g, &mut pcs);
         MUTEX.add(g, &pcs, self.fraction as f64, self.sum_ns.saturating_mul(self.fraction));
     }
 }

@@ -13,7 +13,7 @@ use super::g::G;
 use super::hand_off::Why;
 use super::p::P;
 use super::park::Request;
-use super::{netpoll, own_threads, sampler, schedule, tls};
+use super::{netpoll, own_threads, sample_timers, schedule, tls};
 use crate::sys::epoll::Events;
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
@@ -103,7 +103,7 @@ impl M {
         signal::install_alternate_stack();
         let tid = thread::id();
         thread::wish_slice(tid, SLICE_NS);
-        sampler::worker_started(tid);
+        sample_timers::worker_started(tid);
         let mut all = ALL.lock();
         let m = Box::leak(Box::new(M {
             door: Door::new(),

@@ -35,9 +35,9 @@ mod quit;
 mod retake;
 mod runnext;
 mod runq;
-#[cfg(feature = "pprof")]
+pub(crate) mod sample;
 mod sample_ring;
-#[cfg_attr(not(feature = "pprof"), path = "sampler_off.rs")]
+pub(crate) mod sample_timers;
 pub(crate) mod sampler;
 mod schedule;
 pub(crate) mod scope;

@@ -92,6 +92,11 @@ impl<const W: usize> Ring<W> {
         true
     }
 
+    /// How many records were ever begun, and how many of them were read. By the reader.
+    pub(crate) fn begun_and_taken(&self) -> (u64, u64) {
+        (self.head.load(Ordering::Relaxed), self.tail.load(Ordering::Relaxed))
+    }
+
     /// How many records were lost since this was last asked.
     pub(crate) fn take_lost(&self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)

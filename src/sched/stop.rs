@@ -5,11 +5,14 @@
 //! are the stopper's. Threads that are no workers touch none of these; where they change a
 //! goroutine's state they hold the tracer's side lock, which the stopper takes last.
 
+use std::io;
+
 use super::m::{self, M};
 use super::p::{self, P};
+use super::sampler::{self, Sampler};
 use super::{SCHED, door, g, own_threads};
 use crate::tracer::emit::Traced;
-use crate::tracer::{self, ProcView, World};
+use crate::tracer::{self, ProcView, Sampling, World};
 
 /// The scheduler, for the tracer.
 pub(crate) static WORLD: Scheduler = Scheduler;
@@ -49,6 +52,14 @@ impl World for Scheduler {
 
     fn thread_ends(&self) {
         own_threads::count_me_out();
+    }
+
+    fn sample(&self, hz: u32) -> io::Result<Sampling> {
+        Ok(Box::new(Sampler::start(hz, None)?))
+    }
+
+    fn collect_samples(&self, last: bool) {
+        sampler::collect(last);
     }
 }
 

@@ -90,7 +90,6 @@ pub(crate) unsafe fn guard(base: *mut u8, len: usize) -> io::Result<()> {
 
 /// Two words of this process's memory at an address that may be anything: `None` where there is
 /// nothing to read, or the system does not let us ask. For signal handlers as well.
-#[cfg(feature = "pprof")]
 #[inline(never)]
 pub(crate) fn peek(address: usize) -> Option<[usize; 2]> {
     let mut words = [0_usize; 2];

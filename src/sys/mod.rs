@@ -14,7 +14,6 @@ pub(crate) mod futex;
 pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod modules;
-#[cfg(feature = "pprof")]
 pub(crate) mod prof_timer;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -143,13 +143,23 @@ impl ThreadTimer {
             return Err(io::Error::last_os_error());
         }
         let timer = ThreadTimer(id);
+        timer.set(first_ns, period_ns)?;
+        Ok(timer)
+    }
+
+    /// Sends the next signal after `first_ns` from now, and then each `period_ns`.
+    ///
+    /// # Errors
+    /// When the thread is no more.
+    #[inline(never)]
+    pub(crate) fn set(&self, first_ns: u64, period_ns: u64) -> io::Result<()> {
         let times = libc::itimerspec { it_interval: spec(period_ns), it_value: spec(first_ns) };
         let null = std::ptr::null_mut::<libc::itimerspec>();
         // SAFETY: the timer is ours, and the place is valid for the call.
-        if unsafe { libc::syscall(libc::SYS_timer_settime, id, 0, &raw const times, null) } != 0 {
-            return Err(io::Error::last_os_error());
+        match unsafe { libc::syscall(libc::SYS_timer_settime, self.0, 0, &raw const times, null) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
         }
-        Ok(timer)
     }
 
     /// Whether its thread still lives.
@@ -185,22 +195,40 @@ pub(crate) struct ProcessTimer {
 impl ProcessTimer {
     /// # Errors
     /// When the system refuses.
-    #[inline(never)]
     pub(crate) fn start(period_ns: u64) -> io::Result<ProcessTimer> {
-        let us = period_ns.div_ceil(1000).max(1);
-        let (seconds, rest) = (us / 1_000_000, us % 1_000_000);
-        let period =
-            libc::timeval { tv_sec: seconds as libc::time_t, tv_usec: rest as libc::suseconds_t };
-        let times = libc::itimerval { it_interval: period, it_value: period };
-        // SAFETY: plain data.
-        let mut before: libc::itimerval = unsafe { std::mem::zeroed() };
         WHOLE_PROCESS.store(true, Ordering::Relaxed);
-        // SAFETY: both places are valid for the call.
-        if unsafe { libc::setitimer(libc::ITIMER_PROF, &times, &mut before) } != 0 {
-            WHOLE_PROCESS.store(false, Ordering::Relaxed);
-            return Err(io::Error::last_os_error());
+        match set_process_timer(period_ns) {
+            Ok(before) => Ok(ProcessTimer { before }),
+            Err(error) => {
+                WHOLE_PROCESS.store(false, Ordering::Relaxed);
+                Err(error)
+            }
         }
-        Ok(ProcessTimer { before })
+    }
+
+    /// Sends a signal each `period_ns` from here on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn set(&self, period_ns: u64) -> io::Result<()> {
+        set_process_timer(period_ns).map(drop)
+    }
+}
+
+/// Returns what was set before.
+#[inline(never)]
+fn set_process_timer(period_ns: u64) -> io::Result<libc::itimerval> {
+    let us = period_ns.div_ceil(1000).max(1);
+    let (seconds, rest) = (us / 1_000_000, us % 1_000_000);
+    let period =
+        libc::timeval { tv_sec: seconds as libc::time_t, tv_usec: rest as libc::suseconds_t };
+    let times = libc::itimerval { it_interval: period, it_value: period };
+    // SAFETY: plain data.
+    let mut before: libc::itimerval = unsafe { std::mem::zeroed() };
+    // SAFETY: both places are valid for the call.
+    match unsafe { libc::setitimer(libc::ITIMER_PROF, &times, &mut before) } {
+        0 => Ok(before),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

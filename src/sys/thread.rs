@@ -22,7 +22,6 @@ pub(crate) fn count() -> Option<usize> {
 }
 
 /// The kernel's numbers of the process's threads; some may end, and others begin, meanwhile.
-#[cfg(feature = "pprof")]
 pub(crate) fn all_ids() -> Vec<u64> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::StartError;
+use crate::sched::sampler::MAX_HZ;
 use crate::tracer::session::{self, Number, Settings};
 use crate::tracer::writer::{Out, RollOver};
 use crate::wire::version;
@@ -30,6 +31,7 @@ pub struct Config {
     version: Option<Version>,
     limit_bytes: Option<usize>,
     roll_over: Option<RollOver>,
+    profile_hz: Option<u32>,
 }
 
 impl Config {
@@ -82,10 +84,17 @@ impl Config {
         self
     }
 
+    /// Samples of where processor time goes, `hz` in a second of each thread's: 1 to 10,000. It goes
+    /// before what `GORT_TRACE_PROFILE_HZ` asks for. See [CPU samples](super#cpu-samples).
+    pub fn profile_hz(mut self, hz: u32) -> Config {
+        self.profile_hz = Some(hz);
+        self
+    }
+
     /// Starts the trace; [`stop`](super::stop) ends it. See [`start`](super::start).
     ///
     /// # Errors
-    /// As [`start`](super::start).
+    /// As [`start`](super::start); or the rate of samples is none, or they cannot be taken.
     pub fn start(self, out: impl Write + Send + 'static) -> Result<(), StartError> {
         self.start_numbered(out).map(drop)
     }
@@ -101,9 +110,23 @@ impl Config {
             None => super::version(version::Version::default())?,
         };
         let limit_bytes = self.limit_bytes.unwrap_or(session::LIMIT_BYTES);
-        let settings = Settings { version, limit_bytes, roll_over: self.roll_over };
+        let profile_hz = profile_hz(self.profile_hz)?;
+        let settings = Settings { version, limit_bytes, roll_over: self.roll_over, profile_hz };
         session::start(Box::new(out), settings, None).map_err(StartError::from)
     }
+}
+
+/// The rate of CPU samples: `own`, or what the environment asks for; 0 for none.
+pub(super) fn profile_hz(own: Option<u32>) -> Result<u32, StartError> {
+    let text = match own {
+        Some(hz) => hz.to_string(),
+        None => match std::env::var_os("GORT_TRACE_PROFILE_HZ").filter(|text| !text.is_empty()) {
+            Some(text) => text.to_string_lossy().into_owned(),
+            None => return Ok(0),
+        },
+    };
+    let hz = text.parse().ok().filter(|hz| (1..=MAX_HZ).contains(hz));
+    hz.ok_or(StartError::ProfileRate(text))
 }
 
 /// A version of the trace format: the Go release whose tools first read it. Later ones do too.

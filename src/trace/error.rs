@@ -20,6 +20,10 @@ pub enum StartError {
     Version(String),
     /// The writer's thread could not be started.
     Thread(io::Error),
+    /// There is no such rate of CPU samples; `GORT_TRACE_PROFILE_HZ` may have named it.
+    ProfileRate(String),
+    /// CPU samples could not be taken: the system has no timers or threads left.
+    Samples(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -32,6 +36,10 @@ impl fmt::Display for StartError {
                 write!(f, "no such trace version: {text} (there are 1.23, 1.25 and 1.26)")
             }
             StartError::Thread(error) => write!(f, "no thread for the trace's writer: {error}"),
+            StartError::ProfileRate(text) => {
+                write!(f, "no such rate of CPU samples: {text} (there are 1 to 10000 a second)")
+            }
+            StartError::Samples(error) => write!(f, "no CPU samples: {error}"),
         }
     }
 }
@@ -39,7 +47,7 @@ impl fmt::Display for StartError {
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            StartError::Thread(error) => Some(error),
+            StartError::Thread(error) | StartError::Samples(error) => Some(error),
             _ => None,
         }
     }
@@ -60,6 +68,7 @@ impl From<StartFailure> for StartError {
             StartFailure::AlreadyEnabled => StartError::AlreadyEnabled,
             StartFailure::NoRuntime => StartError::NoRuntime,
             StartFailure::Thread(error) => StartError::Thread(error),
+            StartFailure::Samples(error) => StartError::Samples(error),
         }
     }
 }

@@ -47,6 +47,27 @@
 //! A trace is written where the program, or `GORT_TRACE`, says, and files that gort itself makes are
 //! their user's alone (mode 0600).
 //!
+//! # CPU samples
+//! Between its events a trace can show where processor time goes: each thread, a worker or not, is
+//! interrupted by SIGPROF so many times in a second of its own processor time, and its stack is
+//! noted, with the processor and the goroutine that it had. [`Config::profile_hz`] asks for it, or
+//! `GORT_TRACE_PROFILE_HZ=100` in the environment for each trace that does not say itself. `go tool
+//! trace` marks the samples in the timeline. What a [`pprof`](crate#features) profile of processor
+//! time samples meanwhile is in the trace as well, whether or not the trace asks for samples.
+//!
+//! Both may be taken at once, at different rates: threads are interrupted at the higher one, the
+//! trace has all of the samples, and the profile counts at its own rate. The system does not
+//! interrupt a thread more often than its clock ticks, mostly 250 times a second; a sample of a trace
+//! then stands for more time than was asked for. A plain thread that is started later is noticed
+//! within a tenth of a second. What finds no room is counted: [`Summary::lost_cpu_samples`].
+//!
+//! SIGPROF's handler of before gets what is not ours, and is there again afterwards. Goroutines'
+//! stacks are walked as those of events are, plain threads' by frame pointers alone. Go takes
+//! samples for a trace while a CPU profile is taken only, and has one rate.
+//!
+//! Other tools may watch a traced program: `perf record -g` walks goroutines' stacks as threads'.
+//! `valgrind` warns that the "client" is "switching stacks", once, which is what goroutines do.
+//!
 //! # Whole runs
 //! With `GORT_TRACE` in the environment, a program is traced without a word in it, from the start of
 //! the runtime to the end of the process:
@@ -254,13 +275,16 @@ pub struct Summary {
     generations: u64,
     files: u64,
     gaps: u64,
+    samples: u64,
+    lost_samples: u64,
     counts: BTreeMap<&'static str, u64>,
 }
 
 impl Summary {
     fn new(report: Report) -> Summary {
-        let Report { bytes, generations, files, gaps, counts } = report;
-        Summary { bytes, generations, files, gaps, counts: counts.into_iter().collect() }
+        let Report { bytes, generations, files, gaps, samples, lost_samples, counts } = report;
+        let counts = counts.into_iter().collect();
+        Summary { bytes, generations, files, gaps, samples, lost_samples, counts }
     }
 
     /// Bytes written, to all files.
@@ -282,6 +306,16 @@ impl Summary {
     /// may [roll over](Config::roll_over) goes on then, in the next file.
     pub fn gaps(&self) -> u64 {
         self.gaps
+    }
+
+    /// [CPU samples](self#cpu-samples) written; they are no events.
+    pub fn cpu_samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// CPU samples that are missing, because they came faster than they were collected.
+    pub fn lost_cpu_samples(&self) -> u64 {
+        self.lost_samples
     }
 
     /// Events written.

@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
-use super::{StartError, StopError, file};
+use super::{StartError, StopError, config, file};
 use crate::sched::own_threads;
 use crate::signal::{self, Signal};
 use crate::sys::signal::write_stderr;
@@ -47,6 +47,7 @@ pub(crate) fn begin() {
 fn start(value: &OsStr) -> Result<(), Box<dyn Error>> {
     // A trace that is cut short by SIGKILL is to stay readable, which needs the marks of this one.
     let version = super::version(Version::Go126)?;
+    let profile_hz = config::profile_hz(None)?;
     let (file, path) = open(value)?;
     let path = PATH.get_or_init(|| path);
     let output = Output { file, is_counted: false };
@@ -57,7 +58,8 @@ fn start(value: &OsStr) -> Result<(), Box<dyn Error>> {
         }
         session::whole_run_ended();
     };
-    let settings = Settings { version, limit_bytes: session::LIMIT_BYTES, roll_over: None };
+    let settings =
+        Settings { version, limit_bytes: session::LIMIT_BYTES, roll_over: None, profile_hz };
     session::start(Box::new(output), settings, Some(Box::new(ended))).map_err(StartError::from)?;
     exit::at_exit(at_exit);
     if let Err(why) = signal::on_end(&ENDS, end_by) {

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::buf::Chunk;
+use super::cpu_sample::Samples;
 use super::emit::{EVENT_TYPES, Emitter, Side, Traced};
 use super::status::Status;
 use super::string_table::StringTable;
-use super::{FIRST_GENERATION, GENERATION, Stopped, Stream, World, clock, session};
+use super::{FIRST_GENERATION, GENERATION, Stopped, Stream, World, clock, cpu_sample, session};
 use crate::wire::encode::Clocks;
 
 /// Events of those without a processor.
@@ -37,6 +38,7 @@ pub(crate) struct Leftovers {
     pub(super) counts: [u64; EVENT_TYPES],
     /// Nothing of it had to be dropped.
     pub(super) whole: bool,
+    pub(super) samples: Samples,
 }
 
 impl Leftovers {
@@ -48,6 +50,9 @@ impl Leftovers {
 
 /// Ends the current generation and begins generation `next`, or none if it is 0.
 pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
+    if super::generation() == 0 {
+        cpu_sample::begin(next);
+    }
     let mut result = None;
     world.stopped(&mut |all| {
         let mut side = SIDE.lock();
@@ -67,9 +72,13 @@ pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
             begin(all, side, next, world.procs());
         }
         let strings = strings.unwrap_or_else(StringTable::new);
-        result = Some(Leftovers { generation, chunks, strings, clocks, counts, whole });
+        result = Some((generation, chunks, strings, clocks, counts, whole));
     });
-    result.expect("the world was stopped")
+    let result = result.expect("the world was stopped");
+    let (generation, chunks, strings, clocks, counts, whole) = result;
+    world.collect_samples(next == 0);
+    let samples = cpu_sample::take(generation, next == 0);
+    Leftovers { generation, chunks, strings, clocks, counts, whole, samples }
 }
 
 /// The first words of a generation.

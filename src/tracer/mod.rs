@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sched, annotations --emit--> buf (per P) --chunks--> session --generation--> sealed
-//!                                  stack_table, string_table ----------^         |
+//!                      stack_table, string_table, cpu_sample ----------^         |
 //!                                                  Write <-- writer <-- outlet --+-- flight_recorder
 //! ```
 //! The tracer does not know the scheduler. What it needs of it (to stop everybody for a moment,
@@ -10,6 +10,7 @@
 
 mod buf;
 pub(crate) mod clock;
+pub(crate) mod cpu_sample;
 pub(crate) mod emit;
 pub(crate) mod flight_recorder;
 pub(crate) mod frames;
@@ -29,6 +30,7 @@ mod unwind_rules;
 pub(crate) mod unwind_tables;
 pub(crate) mod writer;
 
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use emit::{ProcTrace, Traced};
@@ -72,6 +74,9 @@ pub(crate) struct Stopped<'a> {
     pub(crate) away: Vec<(u64, &'a dyn Traced)>,
 }
 
+/// Samples are taken while this lives.
+pub(crate) type Sampling = Box<dyn Send>;
+
 /// The scheduler as the tracer sees it.
 pub(crate) trait World: Sync {
     /// Calls `f` while no thread is inside the runtime.
@@ -86,6 +91,12 @@ pub(crate) trait World: Sync {
     fn thread_begins(&self);
     /// The calling thread is about to end.
     fn thread_ends(&self);
+    /// Has `hz` samples taken of each second of a thread's processor time, until the result is
+    /// dropped.
+    fn sample(&self, hz: u32) -> io::Result<Sampling>;
+    /// Hands what was sampled until now to [`cpu_sample`]; waits for those that are being taken, if
+    /// these are the `last` ones.
+    fn collect_samples(&self, last: bool);
 }
 
 /// A processor's trace data.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::Sampling;
 use super::sealed::Sealed;
 use super::session::{Failure, Report, Settings};
 use super::writer::{GenerationWriter, Out};
@@ -65,6 +66,8 @@ pub(super) struct Outlet {
     is_leaving_out: bool,
     is_overfull: bool,
     is_ended: bool,
+    /// CPU samples are taken for it.
+    sampling: Option<Sampling>,
 }
 
 /// Called on the writing thread, when it has nothing more to do with the user's writer.
@@ -76,10 +79,11 @@ impl Outlet {
     pub(super) fn new(
         out: Out,
         settings: Settings,
+        sampling: Option<Sampling>,
         broke: fn(),
         finished: Finished,
     ) -> io::Result<Outlet> {
-        let Settings { version, limit_bytes, roll_over } = settings;
+        let Settings { version, limit_bytes, roll_over, .. } = settings;
         let rolls_over = roll_over.is_some();
         let queue = Arc::new(Queue {
             items: Mutex::new(VecDeque::new()),
@@ -98,6 +102,7 @@ impl Outlet {
             is_leaving_out: false,
             is_overfull: false,
             is_ended: false,
+            sampling,
         })
     }
 
@@ -164,6 +169,7 @@ impl Outlet {
 
     fn end_with(&mut self, result: Result<(), Failure>) {
         self.is_ended = true;
+        self.sampling = None;
         if self.is_leaving_out {
             self.queue.push(Item::Gap);
         }

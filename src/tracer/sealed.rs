@@ -6,6 +6,7 @@
 
 use super::buf;
 use super::buf::Chunk;
+use super::cpu_sample::Samples;
 use super::emit::EVENT_TYPES;
 use super::generation::Leftovers;
 use super::stack_table::{self, Stack};
@@ -23,6 +24,7 @@ pub(crate) struct Sealed {
     events: Vec<u8>,
     stacks: Vec<&'static Stack>,
     strings: StringTable,
+    pub(super) samples: Samples,
     /// Events, by type.
     pub(super) counts: [u64; EVENT_TYPES],
 }
@@ -31,11 +33,11 @@ impl Sealed {
     /// Before the next cut but one, as stacks remember two generations. `None`: something of it
     /// had to be dropped.
     pub(super) fn new(leftovers: Leftovers) -> Option<Sealed> {
-        let Leftovers { generation, chunks, strings, clocks, counts, whole } = leftovers;
+        let Leftovers { generation, chunks, strings, samples, clocks, counts, whole } = leftovers;
         let stacks = stack_table::used(generation);
         whole.then(|| {
             let events = events(generation.into(), &chunks);
-            Sealed { generation, clocks, events, stacks, strings, counts }
+            Sealed { generation, clocks, events, stacks, strings, samples, counts }
         })
     }
 
@@ -46,7 +48,8 @@ impl Sealed {
 
     /// Bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
-        self.events.capacity() + self.strings.bytes() + size_of_val(&*self.stacks)
+        let tables = self.strings.bytes() + size_of_val(&*self.stacks) + self.samples.bytes();
+        self.events.capacity() + tables
     }
 
     /// What comes first in the file.
@@ -61,9 +64,13 @@ impl Sealed {
         let mut bytes = Vec::new();
         let mut names = self.strings.more();
         let mut stacks = StacksBuilder::new(number, began);
+        let mut next = 1;
         for stack in &self.stacks {
             stacks.add(stack.id.into(), &symbols.resolve(stack, &mut names));
+            next = next.max(u64::from(stack.id) + 1);
         }
+        let tables = (&mut stacks, &mut names);
+        self.samples.write(number, began, next, symbols, tables).finish(&mut bytes);
         stacks.finish(&mut bytes);
         let mut strings = StringsBuilder::new(number, began);
         for (id, text, keep) in self.strings.iter().chain(names.iter()) {

@@ -64,6 +64,8 @@ pub(crate) enum StartFailure {
     NoRuntime,
     /// A thread could not be started.
     Thread(io::Error),
+    /// CPU samples could not be taken.
+    Samples(io::Error),
 }
 
 /// Why a trace ended early.
@@ -85,6 +87,9 @@ pub(crate) struct Report {
     pub(crate) files: u64,
     /// How often generations had to be left out.
     pub(crate) gaps: u64,
+    /// CPU samples written, and lost.
+    pub(crate) samples: u64,
+    pub(crate) lost_samples: u64,
     /// Events emitted, by name of their type.
     pub(crate) counts: Vec<(&'static str, u64)>,
 }
@@ -96,6 +101,8 @@ pub(crate) struct Settings {
     /// The most bytes held in memory.
     pub(crate) limit_bytes: usize,
     pub(crate) roll_over: Option<RollOver>,
+    /// CPU samples a second that are taken for it; 0: none.
+    pub(crate) profile_hz: u32,
 }
 
 /// Called once, on the writing thread, when everything is written.
@@ -248,7 +255,11 @@ pub(crate) fn start(
         return Err(StartFailure::AlreadyEnabled);
     }
     // What is the user's (the writer, the log) is used while no lock is held only.
-    let outlet = Outlet::new(out, settings, broke, Box::new(finished));
+    let sampling = match settings.profile_hz {
+        0 => None,
+        hz => Some(world.sample(hz).map_err(StartFailure::Samples)?),
+    };
+    let outlet = Outlet::new(out, settings, sampling, broke, Box::new(finished));
     let outlet = outlet.map_err(StartFailure::Thread)?;
     let mut state = SESSION.state.lock();
     if state.is_streaming() {

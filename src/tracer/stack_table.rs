@@ -19,7 +19,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    fn key(self) -> [usize; 2] {
+    pub(super) fn key(self) -> [usize; 2] {
         [self.name as usize, std::ptr::from_ref(self.location) as usize]
     }
 }

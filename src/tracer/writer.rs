@@ -12,7 +12,7 @@ use super::emit::EVENT_TYPES;
 use super::frames::{entry_frame, is_body_of, is_own, is_std};
 use super::sealed::Sealed;
 use super::session::{Failure, Report};
-use super::stack_table::Stack;
+use super::stack_table::{Site, Stack};
 use super::string_table::StringTable;
 use super::symbolize::{Frame, Symbolizer};
 use super::unwind;
@@ -107,6 +107,8 @@ impl GenerationWriter {
         self.put(&rest)?;
         self.flush()?;
         self.report.generations += 1;
+        self.report.samples += sealed.samples.len() as u64;
+        self.report.lost_samples += sealed.samples.lost;
         self.counts.iter_mut().zip(sealed.counts).for_each(|(sum, count)| *sum += count);
         with_symbols(|symbols| symbols.notice());
         Ok(())
@@ -188,6 +190,10 @@ impl Symbols {
 
     pub(super) fn resolve(&mut self, stack: &Stack, strings: &mut StringTable) -> Vec<StackFrame> {
         let ids = self.frames_of(stack);
+        self.stack_frames(ids, strings)
+    }
+
+    fn stack_frames(&self, ids: Vec<u32>, strings: &mut StringTable) -> Vec<StackFrame> {
         let frame = |id: u32| {
             let Frame { func, file, line } = &self.frames[id as usize].frame;
             StackFrame {
@@ -198,6 +204,24 @@ impl Symbols {
             }
         };
         ids.into_iter().map(frame).collect()
+    }
+
+    /// As [`Self::resolve`], of a CPU sample: with the runtime's own functions that it ends in, for
+    /// where the time goes is the question. A thread that is no worker has no entry function.
+    pub(super) fn resolve_sampled(
+        &mut self,
+        site: Option<Site>,
+        pcs: &[usize],
+        strings: &mut StringTable,
+    ) -> Vec<StackFrame> {
+        let mut ids = Vec::new();
+        for &pc in pcs {
+            ids.extend_from_slice(self.frames_at(pc));
+        }
+        if let Some(site) = site {
+            self.end_with_entry(&mut ids, site);
+        }
+        self.stack_frames(ids, strings)
     }
 
     /// The frames of a stack, innermost first: the user's, with the entry function as the root.
@@ -214,18 +238,24 @@ impl Symbols {
             let leaf = ids.iter().position(is_users).unwrap_or(ids.len());
             ids.drain(..leaf);
         }
+        self.end_with_entry(&mut ids, stack.site);
+        ids
+    }
+
+    /// Makes the goroutine's function the root, instead of what called it.
+    fn end_with_entry(&mut self, ids: &mut Vec<u32>, site: Site) {
+        let known = |id: &u32| &self.frames[*id as usize];
         while ids.last().is_some_and(|id| known(id).is_own || known(id).is_std) {
             ids.pop();
         }
-        let mut entry = entry_frame(stack.site);
+        let mut entry = entry_frame(site);
         if let Some(outermost) = ids.last()
-            && is_body_of(&known(outermost).frame, stack.site)
+            && is_body_of(&known(outermost).frame, site)
         {
             entry.line = known(outermost).frame.line;
             ids.pop();
         }
         ids.push(self.id(entry));
-        ids
     }
 
     fn frames_at(&mut self, pc: usize) -> &[u32] {

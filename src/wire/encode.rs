@@ -195,6 +195,47 @@ impl StringsBuilder {
     }
 }
 
+/// Makes the table of CPU samples of one generation.
+pub(crate) struct SamplesBuilder(Table);
+
+/// A CPU sample; who it is of is [`NONE`], a goroutine 0, where there is nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SampleRecord {
+    /// The trace's clock; readers merge samples with the events by it.
+    pub(crate) time: u64,
+    /// The thread.
+    pub(crate) thread: u64,
+    /// The processor that it had.
+    pub(crate) proc: u64,
+    /// The goroutine that it ran.
+    pub(crate) goroutine: u64,
+    /// The id of a stack of the same generation: Go's reader dies of another one.
+    pub(crate) stack: u64,
+}
+
+impl SamplesBuilder {
+    /// An empty table; `time` is any moment of the generation.
+    pub(crate) fn new(generation: u64, time: u64) -> SamplesBuilder {
+        SamplesBuilder(Table::new(EventType::CPUSamples, generation, time))
+    }
+
+    /// Adds a sample; in any order.
+    pub(crate) fn add(&mut self, sample: SampleRecord) {
+        let SampleRecord { time, thread, proc, goroutine, stack } = sample;
+        self.0.add(|out| {
+            out.push(EventType::CPUSample as u8);
+            for value in [time, thread, proc, goroutine, stack] {
+                varint::push(out, value);
+            }
+        });
+    }
+
+    /// Appends the batches of the table: none when it is empty.
+    pub(crate) fn finish(self, out: &mut Vec<u8>) {
+        self.0.finish(out);
+    }
+}
+
 /// A frame of a stack.
 ///
 /// Readers take `pc` for the identity of the frame, in a generation and beyond: each

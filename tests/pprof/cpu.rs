@@ -220,7 +220,7 @@ fn one_at_a_time_and_a_hundred_after_each_other() {
 fn profile_threads() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("gort-cpu-prof") || name.starts_with("gort-pprof")).count()
+    names.filter(|name| name.starts_with("gort-samples") || name.starts_with("gort-pprof")).count()
 }
 
 static SEEN: AtomicU64 = AtomicU64::new(0);
