@@ -24,7 +24,7 @@ use super::{Inside, SCHED, metrics};
 use crate::sys::{clock, thread};
 use crate::tracer::emit::Emitter;
 use crate::tracer::status::Status;
-use crate::tracer::{self, Stream, generation, unwind};
+use crate::tracer::{self, Stream, generation, stack_table, unwind};
 
 /// How long a take-over waits, while tracing, for the thread to say where it is...
 const ASK: Duration = Duration::from_millis(1);
@@ -139,7 +139,7 @@ fn begin_syscall(m: &'static M, g: &'static G, p: &'static P, stream: &mut Strea
     // SAFETY: the door is held, so the processor and the worker's stream are the holder's.
     let (trace, own) = unsafe { (p.trace(), m.stream()) };
     let mut e = Emitter::new(trace, own, generation);
-    let stack = e.stack(g.site(), &pcs);
+    let stack = stack_table::intern(g.site(), &pcs, generation);
     g.keep_stack(stack);
     let begin = e.go_syscall_begin(g, stack);
     let stolen = Emitter::new(trace, stream, generation).proc_steal(m.tid, begin);

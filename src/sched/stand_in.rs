@@ -66,7 +66,7 @@ pub(crate) fn label(g: &'static G) {
 /// Writes what the calling plain thread annotates.
 pub(crate) fn annotate(g: &'static G, f: impl FnOnce(&mut Emitter<'_>, u32)) {
     generation::annotate_outside(thread::id(), g, false, |emitter| {
-        let stack = emitter.stack(g.site(), &[]);
+        let stack = emitter.entry_stack(g.site());
         f(emitter, stack);
     });
 }

@@ -12,6 +12,8 @@
 //! a strictly later time (Lamport, "Time, clocks, and the ordering of events", CACM 1978). Go's
 //! reader may fail to find the one event it can go on with among several of the same time.
 
+use parking_lot::Mutex;
+
 use crate::wire::event::EventType;
 use crate::wire::varint;
 
@@ -84,9 +86,20 @@ pub(crate) struct Chunk {
     pub(crate) segments: Vec<Segment>,
 }
 
+/// Memory of chunks that were read, for new ones: it has its pages already.
+static SPARE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+/// As much of it as a long generation needs.
+const MAX_SPARE: usize = (32 << 20) / CHUNK_BYTES;
+
+/// Nobody traces: the memory goes back.
+pub(super) fn forget_spare() {
+    drop(std::mem::take(&mut *SPARE.lock()));
+}
+
 impl Chunk {
     fn new() -> Chunk {
-        Chunk { data: vec![0; CHUNK_BYTES].into(), segments: Vec::with_capacity(8) }
+        let data = SPARE.lock().pop().unwrap_or_else(|| vec![0; CHUNK_BYTES].into());
+        Chunk { data, segments: Vec::with_capacity(8) }
     }
 
     pub(crate) fn bytes(&self, segment: &Segment) -> &[u8] {
@@ -95,6 +108,15 @@ impl Chunk {
 
     pub(crate) fn len(&self) -> usize {
         self.segments.last().map_or(0, |s| s.end)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let mut spare = SPARE.lock();
+        if spare.len() < MAX_SPARE {
+            spare.push(std::mem::take(&mut self.data));
+        }
     }
 }
 

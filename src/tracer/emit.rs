@@ -15,6 +15,7 @@ use super::buf::{Buf, Chunk, NO_THREAD, Ship, Stream};
 use super::stack_table::{self, Cache, Site};
 use super::status::{Entered, StateWord, Status};
 use super::string_table::{self, reason_id};
+use super::unwind::Pcs;
 use super::{clock, flight_recorder, generation, unwind_tables};
 
 /// How many event types there are, 0 included.
@@ -134,8 +135,14 @@ impl<'a> Emitter<'a> {
 
     /// The number of a stack of the goroutine spawned at `site`.
     #[inline]
-    pub(crate) fn stack(&mut self, site: Site, pcs: &[usize]) -> u32 {
+    pub(crate) fn stack(&mut self, site: Site, pcs: &Pcs) -> u32 {
         self.proc.stacks.intern(site, pcs, self.generation)
+    }
+
+    /// The number of the stack of a goroutine spawned at `site` that has not begun.
+    #[inline]
+    pub(crate) fn entry_stack(&mut self, site: Site) -> u32 {
+        self.proc.stacks.intern_entry(site, self.generation)
     }
 
     /// What the processor remembers of walks of stacks.
@@ -214,7 +221,7 @@ impl<'a> Emitter<'a> {
     /// A goroutine is born, runnable; `creator_stack` is where.
     #[inline]
     pub(crate) fn go_create(&mut self, g: &impl Traced, creator_stack: u32) {
-        let start = self.stack(g.identity().site, &[]);
+        let start = self.entry_stack(g.identity().site);
         g.state().born(Status::Runnable, self.generation);
         let args = [g.identity().id, start.into(), creator_stack.into()];
         note_time(g, self.event(EventType::GoCreate, args));

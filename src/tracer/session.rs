@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::buf::Chunk;
+use super::buf::{self, Chunk};
 use super::flight_recorder::{self, Recorder, Snapshot};
 use super::outlet::Outlet;
 use super::sealed::Sealed;
@@ -535,6 +535,7 @@ impl Cutter {
         let mut state = SESSION.state.lock();
         if state.joining.is_none() && state.recorder.is_none() {
             state.has_thread = false;
+            buf::forget_spare();
             return true;
         }
         // From here on there are events again. What came before was handed on.

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
+use super::unwind::{Pcs, hash_step};
+
 /// Where a goroutine comes from: its entry function's name and the place that spawned it.
 #[derive(Clone, Copy)]
 pub(crate) struct Site {
@@ -52,9 +54,16 @@ impl Stack {
         self.used[generation as usize & 1].load(Ordering::Relaxed) == generation
     }
 
+    #[inline]
     fn is(&self, hash: u64, site: Site, pcs: &[usize]) -> bool {
-        self.hash == hash && self.site.key() == site.key() && *self.pcs == *pcs
+        self.hash == hash && self.site.key() == site.key() && are_equal(&self.pcs, pcs)
     }
+}
+
+/// Without a call and, as they mostly are, without a branch for each.
+#[inline]
+fn are_equal(a: &[usize], b: &[usize]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
 #[derive(Default)]
@@ -68,11 +77,14 @@ struct Table {
 static TABLE: Mutex<Option<Table>> = Mutex::new(None);
 
 fn hash(site: Site, pcs: &[usize]) -> u64 {
-    // The multiply-and-rotate step of FxHash (Firefox; the rustc compiler uses it for its tables).
-    let step = |h: u64, v: usize| (h.rotate_left(5) ^ v as u64).wrapping_mul(0x517c_c1b7_2722_0a95);
-    let [name, location] = site.key();
-    let h = pcs.iter().fold(step(step(0, name), location), |h, &pc| step(h, pc));
-    h ^ h >> 32
+    hash_with(site, pcs.iter().fold(0, |hash, &pc| hash_step(hash, pc)))
+}
+
+/// As [`hash`], from that of the addresses.
+#[inline]
+fn hash_with(site: Site, pcs: u64) -> u64 {
+    let hash = site.key().into_iter().fold(pcs, hash_step);
+    hash ^ hash >> 32
 }
 
 /// A processor's cache of recent stacks.
@@ -87,8 +99,18 @@ impl Cache {
 
     /// The number of a stack, marked as used in `generation`.
     #[inline]
-    pub(crate) fn intern(&mut self, site: Site, pcs: &[usize], generation: u32) -> u32 {
-        let hash = hash(site, pcs);
+    pub(crate) fn intern(&mut self, site: Site, pcs: &Pcs, generation: u32) -> u32 {
+        self.intern_hashed(hash_with(site, pcs.hash()), site, pcs, generation)
+    }
+
+    /// The number of the stack of a goroutine that begins.
+    #[inline]
+    pub(crate) fn intern_entry(&mut self, site: Site, generation: u32) -> u32 {
+        self.intern_hashed(hash_with(site, 0), site, &[], generation)
+    }
+
+    #[inline]
+    fn intern_hashed(&mut self, hash: u64, site: Site, pcs: &[usize], generation: u32) -> u32 {
         let slot = &mut self.0[hash as usize % Cache::SLOTS];
         if let Some(stack) = slot
             && stack.is(hash, site, pcs)

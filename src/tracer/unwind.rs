@@ -51,13 +51,21 @@ pub(crate) struct Bounds {
 /// Return addresses, innermost first. Made without a word being written.
 pub(crate) struct Pcs {
     len: usize,
+    /// Of the addresses, by [`hash_step`]: beside the walk, which waits for memory, it costs nothing.
+    hash: u64,
     all: [MaybeUninit<usize>; MAX_PCS],
+}
+
+/// The multiply-and-rotate step of FxHash (Firefox; the rustc compiler uses it for its tables).
+#[inline(always)]
+pub(crate) fn hash_step(hash: u64, value: usize) -> u64 {
+    (hash.rotate_left(5) ^ value as u64).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
 impl Pcs {
     #[inline]
     pub(crate) fn new() -> Pcs {
-        Pcs { len: 0, all: [const { MaybeUninit::uninit() }; MAX_PCS] }
+        Pcs { len: 0, hash: 0, all: [const { MaybeUninit::uninit() }; MAX_PCS] }
     }
 
     /// Adds an address, if there is room. False: that was the last one with room.
@@ -66,12 +74,18 @@ impl Pcs {
         if let Some(place) = self.all.get_mut(self.len) {
             place.write(pc);
             self.len += 1;
+            self.hash = hash_step(self.hash, pc);
         }
         self.len < MAX_PCS
     }
 
     pub(crate) fn clear(&mut self) {
-        self.len = 0;
+        (self.len, self.hash) = (0, 0);
+    }
+
+    /// The addresses' hash: 0 of none.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
     }
 }
 
@@ -140,24 +154,29 @@ pub(crate) fn walk_frames(from: &Registers, bounds: Bounds, out: &mut Pcs) -> Op
     if !frames_hold() {
         return None;
     }
-    out.clear();
-    let mut frame = from.frame;
-    while frame >= bounds.low && frame < bounds.root && frame.is_multiple_of(8) {
+    let (mut len, mut hash, mut frame) = (0, 0, from.frame);
+    let is_whole = loop {
+        if frame < bounds.low || frame >= bounds.root || !frame.is_multiple_of(8) {
+            break false;
+        }
         // SAFETY: `frame` lies within the live part of the stack, which is readable up to the root
         // frame; a wrong chain yields wrong numbers, no wild access.
         let (parent, pc) = unsafe { (*(frame as *const usize), *((frame + 8) as *const usize)) };
         if parent >= bounds.root {
-            return Some(());
+            break true;
         }
         if parent <= frame || pc == 0 {
-            return None;
+            break false;
         }
-        if !out.push(pc) {
-            return Some(());
+        out.all[len].write(pc);
+        (len, hash) = (len + 1, hash_step(hash, pc));
+        if len == MAX_PCS {
+            break true;
         }
         frame = parent;
-    }
-    None
+    };
+    (out.len, out.hash) = (len, hash);
+    is_whole.then_some(())
 }
 
 /// Walks up from `from`, on a stack that stands still or is the caller's own, with one of the
