@@ -37,6 +37,7 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
             }
             return g;
         }
+        m.emit(|e| e.time_passes());
         let seeded = SCHED.is_seeded();
         if seeded {
             p.shared.take_tick_back();

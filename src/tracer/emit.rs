@@ -233,7 +233,8 @@ impl<'a> Emitter<'a> {
         self.status(g);
         let seq = g.state().set_numbered(Status::Running);
         let cause = g.last_event().load(Ordering::Relaxed);
-        let now = self.event_after(cause, EventType::GoStart, [g.identity().id, seq.into()]);
+        let now = self.stream.time_at_once(Some(cause));
+        self.proc.event(self.stream, now, EventType::GoStart, [g.identity().id, seq.into()]);
         let waited = (now as u32).wrapping_sub(cause);
         if flight_recorder::is_late(waited) {
             flight_recorder::note_late(g.identity().id, waited, now);
@@ -245,6 +246,7 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_stop(&mut self, g: &impl Traced, reason: WaitReason, stack: u32) {
         g.state().set(Status::Runnable);
         note_time(g, self.event(EventType::GoStop, [reason_id(reason), stack.into()]));
+        self.stream.set_fresh(true);
     }
 
     /// The current goroutine blocks.
@@ -252,6 +254,7 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_block(&mut self, g: &impl Traced, reason: WaitReason, stack: u32) {
         g.state().set(Status::Waiting);
         note_time(g, self.event(EventType::GoBlock, [reason_id(reason), stack.into()]));
+        self.stream.set_fresh(true);
     }
 
     /// A blocked goroutine becomes runnable; `stack` is the waker's.
@@ -296,6 +299,13 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_destroy(&mut self, g: &impl Traced) {
         g.state().set(Status::Dead);
         self.event(EventType::GoDestroy, []);
+        self.stream.set_fresh(true);
+    }
+
+    /// The thread looks for work, or does something else that takes its time.
+    #[inline]
+    pub(crate) fn time_passes(&mut self) {
+        self.stream.set_fresh(false);
     }
 
     /// A task begins.

@@ -4,6 +4,8 @@
 //! It is made at the cut, by copying: names are looked up when somebody wants it written, and no
 //! cut ever waits for that.
 
+use parking_lot::Mutex;
+
 use super::buf;
 use super::buf::Chunk;
 use super::cpu_sample::Samples;
@@ -93,11 +95,51 @@ fn events(generation: u64, chunks: &[Chunk]) -> Vec<u8> {
     }
     let headers = segments.len() * encode::MAX_BATCH_HEADER_BYTES;
     let size = chunks.iter().map(Chunk::len).sum::<usize>() + headers;
-    let mut bytes = Vec::with_capacity(size);
+    let mut bytes = take_spare(size);
     for (chunk, segment) in segments {
         debug_assert!(segment.thread != buf::NO_THREAD || segment.time != 0);
         encode::batch(&mut bytes, generation, segment.thread, segment.time, chunk.bytes(segment));
     }
-    bytes.shrink_to_fit();
+    if bytes.capacity() > 2 * bytes.len() {
+        bytes.shrink_to_fit();
+    }
     bytes
+}
+
+/// Memory of a long generation that was written, for another one: it has its pages already.
+static SPARE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// Long generations are not all of one length, but mostly of one so rounded up. Shorter ones are not
+/// worth it...
+const SPARE_MIN: usize = 4 << 20;
+/// ...and no generation is much longer than this, but where its end came late.
+const SPARE_MAX: usize = 64 << 20;
+
+/// Empty, with room for so much.
+fn take_spare(size: usize) -> Vec<u8> {
+    if size < SPARE_MIN {
+        return Vec::with_capacity(size);
+    }
+    let mut spare = SPARE.lock();
+    if (size..=2 * size).contains(&spare.capacity()) {
+        return std::mem::take(&mut *spare);
+    }
+    Vec::with_capacity(size.next_multiple_of(SPARE_MIN))
+}
+
+/// Nobody traces: the memory goes back.
+pub(super) fn forget_spare() {
+    drop(std::mem::take(&mut *SPARE.lock()));
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        let mut spare = SPARE.lock();
+        if (SPARE_MIN..=SPARE_MAX).contains(&events.capacity())
+            && events.capacity() > spare.capacity()
+        {
+            *spare = events;
+        }
+    }
 }

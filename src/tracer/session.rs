@@ -19,7 +19,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::buf::{self, Chunk};
 use super::flight_recorder::{self, Recorder, Snapshot};
 use super::outlet::Outlet;
-use super::sealed::Sealed;
+use super::sealed::{self, Sealed};
 use super::writer::{Out, RollOver};
 use super::{World, clock, generation, unwind_tables};
 use crate::sys::{futex, thread};
@@ -536,6 +536,7 @@ impl Cutter {
         if state.joining.is_none() && state.recorder.is_none() {
             state.has_thread = false;
             buf::forget_spare();
+            sealed::forget_spare();
             return true;
         }
         // From here on there are events again. What came before was handed on.

@@ -83,7 +83,9 @@ fn hash(site: Site, pcs: &[usize]) -> u64 {
 /// As [`hash`], from that of the addresses.
 #[inline]
 fn hash_with(site: Site, pcs: u64) -> u64 {
-    let hash = site.key().into_iter().fold(pcs, hash_step);
+    // Not step by step: what the walk has still to wait for comes in last.
+    let [name, location] = site.key();
+    let hash = hash_step(name as u64, location).wrapping_add(pcs);
     hash ^ hash >> 32
 }
 

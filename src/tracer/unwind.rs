@@ -155,17 +155,18 @@ pub(crate) fn walk_frames(from: &Registers, bounds: Bounds, out: &mut Pcs) -> Op
         return None;
     }
     let (mut len, mut hash, mut frame) = (0, 0, from.frame);
+    if !(bounds.low..bounds.root).contains(&frame) || !frame.is_multiple_of(8) {
+        out.clear();
+        return None;
+    }
     let is_whole = loop {
-        if frame < bounds.low || frame >= bounds.root || !frame.is_multiple_of(8) {
-            break false;
-        }
         // SAFETY: `frame` lies within the live part of the stack, which is readable up to the root
         // frame; a wrong chain yields wrong numbers, no wild access.
         let (parent, pc) = unsafe { (*(frame as *const usize), *((frame + 8) as *const usize)) };
         if parent >= bounds.root {
             break true;
         }
-        if parent <= frame || pc == 0 {
+        if parent <= frame || !parent.is_multiple_of(8) || pc == 0 {
             break false;
         }
         out.all[len].write(pc);

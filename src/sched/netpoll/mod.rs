@@ -149,6 +149,7 @@ fn poll_now(m: &'static M) -> bool {
     if !take_events(&mut events) {
         return false;
     }
+    m.emit(|e| e.time_passes());
     m.count_poll();
     let rt = Inside::already(m);
     let goroutines = deliver(&rt, &events);
