@@ -10,7 +10,8 @@ use crate::system;
 pub(crate) const USAGE: &str = "\
 usage: cargo bench --features http --bench http -- [OPTION...]
 
-  --systems A,B      of gort, go (both unless given)
+  --systems A,B      of gort, go (both unless given), and either with -traced or -recorded: while a
+                     trace is taken, or a flight recorder records
   --connections A,B  so many at a time (1,10,100,1000 unless given)
   --idle N           idle connections whose memory is measured; 0: none (10000 unless given)
   --procs N          GOMAXPROCS of the servers (the machine's processors unless given)
@@ -89,6 +90,7 @@ fn number(text: &str) -> Result<usize, String> {
 }
 
 fn systems(names: &str) -> Result<Vec<&'static str>, String> {
-    let known = |name| system::NAMES.into_iter().find(|known| *known == name);
+    let all = || system::NAMES.into_iter().chain(system::TRACED);
+    let known = |name| all().find(|known| *known == name);
     names.split(',').map(|name| known(name).ok_or_else(|| format!("{name}: no system"))).collect()
 }

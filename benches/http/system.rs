@@ -8,6 +8,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 pub(crate) const NAMES: [&str; 2] = ["gort", "go"];
 
+/// The same while a trace is taken, which is thrown away, or a flight recorder records.
+pub(crate) const TRACED: [&str; 4] = ["gort-traced", "go-traced", "gort-recorded", "go-recorded"];
+
+/// In the environment of a server: `traced` or `recorded`.
+pub(crate) const TRACING: &str = "GORT_BENCH_TRACING";
+
 /// A server, or why there is none.
 pub(crate) struct System {
     pub(crate) name: &'static str,
@@ -18,7 +24,9 @@ impl System {
     /// Builds the program if need be.
     pub(crate) fn build(name: &'static str) -> System {
         let program = match name {
-            "gort" => std::env::current_exe().map_err(|error| error.to_string()),
+            gort if gort.starts_with("gort") => {
+                std::env::current_exe().map_err(|error| error.to_string())
+            }
             _ => build_go(),
         };
         System { name, program }
@@ -27,8 +35,11 @@ impl System {
     /// Starts the server in a process of its own.
     pub(crate) fn start(&self, procs: usize) -> Result<Server, String> {
         let mut command = Command::new(self.program.clone()?);
-        if self.name == "gort" {
+        if self.name.starts_with("gort") {
             command.args(["--child", "server"]);
+        }
+        if let Some((_, how)) = self.name.split_once('-') {
+            command.env(TRACING, how);
         }
         command.env("GOMAXPROCS", procs.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use ::gort::JoinHandle;
 use ::gort::sync::{Mutex, WaitGroup};
+use ::gort::trace::{FlightRecorder, FlightRecorderConfig};
 
 use crate::load::{self, Kind, Load, Outcome};
 
@@ -20,17 +21,26 @@ pub(crate) fn child() {
     unsafe {
         ::gort::run(|| {
             run(warm_up);
-            let is_traced = std::env::var_os(load::TRACED).is_some();
-            if is_traced {
-                ::gort::trace::start(std::io::sink()).expect("no trace is on");
-            }
-            let outcome = run(load);
-            if is_traced {
-                ::gort::trace::stop().expect("nothing went wrong with it");
-            }
-            load::report(outcome);
+            load::report(match std::env::var(load::TRACING).as_deref() {
+                Ok("traced") => traced(load),
+                Ok("recorded") => recorded(load),
+                _ => run(load),
+            });
         })
     };
+}
+
+fn traced(load: Load) -> Outcome {
+    ::gort::trace::start(std::io::sink()).expect("no trace is on");
+    let outcome = run(load);
+    ::gort::trace::stop().expect("nothing went wrong with it");
+    outcome
+}
+
+fn recorded(load: Load) -> Outcome {
+    let recorder = FlightRecorder::new(FlightRecorderConfig::default());
+    recorder.start().expect("none records");
+    run(load)
 }
 
 fn run(load: Load) -> Outcome {

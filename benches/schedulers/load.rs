@@ -9,9 +9,10 @@ use std::time::Duration;
 /// What a child whose goroutine did not get to run says instead of figures.
 pub(crate) const STARVED: &str = "starved:";
 
-/// In the environment of a child that takes a trace meanwhile.
+/// In the environment of a child that takes a trace meanwhile, or has a flight recorder record:
+/// `traced` or `recorded`.
 #[allow(dead_code, reason = "not every system can")]
-pub(crate) const TRACED: &str = "GORT_BENCH_TRACED";
+pub(crate) const TRACING: &str = "GORT_BENCH_TRACING";
 
 /// What kind of work: see `benches/README.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,8 @@ usage: cargo bench --bench schedulers -- [OPTION...] [WORKLOAD...]
 A WORKLOAD is a row of the table or, if none has that name, the beginning of some; none means all.
 
   --systems A,B     of gort, go, may, go-lib, tokio, threads (all of these unless given), and
-                    gort-traced, go-traced, which take a trace meanwhile
+                    gort or go with -traced or -recorded: while a trace is taken, or a flight
+                    recorder records
   --procs N         GOMAXPROCS, workers (the machine's processors unless given)
   --rounds N        runs of each system and workload (9 unless given)
   --n-scale F       F times the operations (1 unless given)

@@ -10,8 +10,8 @@ use crate::load::{self, Load};
 
 pub(crate) const NAMES: [&str; 6] = ["gort", "go", "may", "go-lib", "tokio", "threads"];
 
-/// gort and Go while a trace is taken, which is thrown away.
-pub(crate) const TRACED: [&str; 2] = ["gort-traced", "go-traced"];
+/// gort and Go while a trace is taken, which is thrown away, or a flight recorder records.
+pub(crate) const TRACED: [&str; 4] = ["gort-traced", "go-traced", "gort-recorded", "go-recorded"];
 
 /// A column of the table.
 pub(crate) struct System {
@@ -24,8 +24,10 @@ impl System {
     /// Builds the program if need be.
     pub(crate) fn build(name: &'static str) -> System {
         let program = match name {
-            "gort" | "gort-traced" => std::env::current_exe().map_err(|error| error.to_string()),
-            "go" | "go-traced" => build_go(),
+            gort if gort.starts_with("gort") => {
+                std::env::current_exe().map_err(|error| error.to_string())
+            }
+            "go" | "go-traced" | "go-recorded" => build_go(),
             peer => build_peer(peer),
         };
         System { name, program }
@@ -42,8 +44,10 @@ impl System {
         if self.name.starts_with("gort") {
             command.args(["--child", "gort"]);
         }
-        if TRACED.contains(&self.name) {
-            command.env(load::TRACED, "1");
+        if TRACED.contains(&self.name)
+            && let Some((_, how)) = self.name.split_once('-')
+        {
+            command.env(load::TRACING, how);
         }
         command.args([warm_up.to_string(), load.to_string()]);
         command.env("GOMAXPROCS", procs.to_string());

@@ -8,8 +8,8 @@ use crate::system::{self, System};
 pub(crate) struct Table {
     /// Whether both sides of Go/gort are there.
     has_ratio: bool,
-    /// And whether both are there traced as well.
-    has_added: bool,
+    /// And whether both are there traced, or recorded, as well: what they are called then.
+    added: Option<[&'static str; 2]>,
     /// Systems without a program.
     absent: Vec<&'static str>,
     notes: Vec<String>,
@@ -23,8 +23,9 @@ impl Table {
         println!("ns per operation or as said, median of the rounds, GOMAXPROCS={procs}");
         let mut names: Vec<_> = systems.iter().map(|system| system.name.to_owned()).collect();
         names.extend(has_ratio.then(|| "go/gort".to_owned()));
-        let has_added = has_ratio && system::TRACED.iter().all(|name| has(name));
-        names.extend(has_added.then(|| "added".to_owned()));
+        let pairs = system::TRACED.as_chunks().0.iter().copied();
+        let added = pairs.filter(|_| has_ratio).find(|pair: &[_; 2]| pair.iter().all(|n| has(n)));
+        names.extend(added.map(|_| "added".to_owned()));
         print_row("", &names);
         let missing = |system: &System| Some((system.name, system.program.clone().err()?));
         let (absent, notes) = systems
@@ -32,7 +33,7 @@ impl Table {
             .filter_map(missing)
             .map(|(name, error)| (name, format!("{name}: {error}")))
             .unzip();
-        Table { has_ratio, has_added, absent, notes }
+        Table { has_ratio, added, absent, notes }
     }
 
     /// Prints the rows of a workload: one for each of its figures.
@@ -66,11 +67,11 @@ impl Table {
             });
             columns.push(ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
         }
-        if self.has_added {
+        if let Some([gort, go]) = self.added {
             // What a trace adds on gort, as a part of what it adds on Go.
             let of = |name| cells.iter().find(|cell| cell.system == name).and_then(&value);
             let added = |traced, plain| Some(of(traced)? - of(plain)?);
-            let part = added("gort-traced", "gort").zip(added("go-traced", "go"));
+            let part = added(gort, "gort").zip(added(go, "go"));
             let part = part.map(|(gort, go)| format!("{:.2}", gort / go));
             columns.push(part.unwrap_or_else(|| "-".to_owned()));
         }

@@ -2,6 +2,7 @@
 
 use crate::load::{Kind, Load, Way};
 use crate::measure::{self, Figure};
+use crate::system;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +101,8 @@ impl Workload {
     pub(crate) fn runs_on(&self, system: &str) -> bool {
         let is_about_blocking = matches!(self.kind, Hogs | Blockers(_) | TcpEcho);
         match system {
-            "gort" | "go" | "gort-traced" | "go-traced" => true,
+            "gort" | "go" => true,
+            traced if system::TRACED.contains(&traced) => true,
             _ if self.kind == Mutex => false,
             // Two threads a connection.
             "threads" => is_about_blocking && !matches!(self.width, AtMost(10_000..)),

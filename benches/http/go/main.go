@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/trace"
 )
 
 func main() {
+	startTracing()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -24,4 +26,19 @@ func main() {
 	}))
 	fmt.Println(listener.Addr())
 	io.Copy(io.Discard, os.Stdin)
+}
+
+// startTracing takes a trace until the end, or has a flight recorder record, if that is measured.
+func startTracing() {
+	var err error
+	switch os.Getenv("GORT_BENCH_TRACING") {
+	case "traced":
+		err = trace.Start(io.Discard)
+	case "recorded":
+		err = trace.NewFlightRecorder(trace.FlightRecorderConfig{}).Start()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }

@@ -33,13 +33,17 @@ func main() {
 	}
 	warmUp, measured := parse(os.Args[1]), parse(os.Args[2])
 	run(warmUp)
-	traced := os.Getenv("GORT_BENCH_TRACED") != ""
-	if traced {
+	var figures []string
+	switch os.Getenv("GORT_BENCH_TRACING") {
+	case "traced":
 		must(trace.Start(io.Discard))
-	}
-	figures := run(measured)
-	if traced {
+		figures = run(measured)
 		trace.Stop()
+	case "recorded":
+		must(trace.NewFlightRecorder(trace.FlightRecorderConfig{}).Start())
+		figures = run(measured)
+	default:
+		figures = run(measured)
 	}
 	fmt.Println(strings.Join(figures, ","), rssBytesPeak())
 }
