@@ -332,3 +332,91 @@ fn names_hold_up_no_generation() {
     });
     accept([sink.bytes()]);
 }
+
+#[test]
+fn no_file_is_empty() {
+    let _turn = turn();
+    let files = Files::default();
+    let summary = run(|| {
+        let first = files.next(0);
+        let next = files.clone();
+        let next = move |number| Ok::<_, io::Error>(next.next(number));
+        Config::new().roll_over(0, next).start(first).unwrap();
+        work();
+        trace::stop().unwrap()
+    });
+    let traces = files.bytes();
+    assert_eq!((summary.files(), summary.files()), (traces.len() as u64, summary.generations()));
+    assert!(traces.iter().all(|trace| trace.len() > pieces::HEADER_BYTES));
+    accept(traces);
+}
+
+/// What panics when it goes.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("at its end");
+    }
+}
+
+impl Write for Bomb {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn all_that_is_the_users_may_panic_at_its_end() {
+    let _turn = turn();
+    run(|| {
+        let bomb = Bomb;
+        let next = move |_| {
+            let _ = &bomb;
+            Ok::<_, io::Error>(Bomb)
+        };
+        Config::new().roll_over(0, next).start(Bomb).unwrap();
+        work();
+        assert!(trace::stop().unwrap().files() > 0);
+    });
+}
+
+/// Stops its own trace, at a write and at its end.
+struct Stopping(mpsc::Sender<Result<trace::Summary, StopError>>);
+
+impl Write for Stopping {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(trace::stop()).unwrap();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.send(trace::stop()).unwrap();
+    }
+}
+
+#[test]
+fn a_writer_does_not_wait_for_itself() {
+    let _turn = turn();
+    run(|| {
+        let (tell, told) = mpsc::channel();
+        trace::start(Stopping(tell)).unwrap();
+        let stopped = told.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(stopped, Err(StopError::TimedOut)), "{stopped:?}");
+        let again = told.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(again, Err(StopError::NotEnabled)), "{again:?}");
+        while trace::is_enabled() {
+            gort::gosched();
+        }
+    });
+}

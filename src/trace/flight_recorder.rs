@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::triggers::Triggers;
 use super::{DumpError, StartError};
+use crate::sched::deadlock::ExternalWait;
 use crate::tracer::flight_recorder::{Piece, Recorder, Snapshot};
 use crate::tracer::session;
 
@@ -158,8 +159,13 @@ impl FlightRecorder {
         let recorder = self.inner.recorder().ok_or(DumpError::NotEnabled)?;
         let _turn = Turn::begin(&self.inner.is_writing).ok_or(DumpError::InProgress)?;
         let (tx, rx) = crate::chan(1);
-        // The thread that cuts sends; it is a plain thread, and the buffer has room.
-        let kept = Box::new(move |snapshot| drop(tx.try_send(snapshot)));
+        // The thread that cuts, which is the runtime's own, may take a while: no deadlock is that.
+        let wait = ExternalWait::new();
+        // It is a plain thread, and the buffer has room.
+        let kept = Box::new(move |snapshot| {
+            let _ = tx.try_send(snapshot);
+            drop(wait);
+        });
         if !session::snapshot(&recorder, kept) {
             return Err(DumpError::NotEnabled);
         }

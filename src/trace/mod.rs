@@ -219,7 +219,8 @@ fn version(default: version::Version) -> Result<version::Version, StartError> {
 ///
 /// # Errors
 /// When no trace is being taken but a [whole run's](self#whole-runs), or the trace ended early: its writer failed, or was too slow.
-/// What had been written is a whole trace up to there.
+/// What had been written is a whole trace up to there. The trace's own writer, which may stop it too,
+/// cannot wait for itself: it gets [`StopError::TimedOut`] at once.
 pub fn stop() -> Result<Summary, StopError> {
     stop_numbered(None)
 }
@@ -235,7 +236,11 @@ pub fn stop_within(timeout: Duration) -> Result<Summary, StopError> {
 
 /// [`stop`], but no other trace than this one.
 pub(crate) fn stop_numbered(only: Option<Number>) -> Result<Summary, StopError> {
-    outcome(stopped(only)?.recv().map_err(|_| RecvTimeoutError::Closed))
+    let written = stopped(only)?;
+    if session::is_in_writer() {
+        return Err(StopError::TimedOut);
+    }
+    outcome(written.recv().map_err(|_| RecvTimeoutError::Closed))
 }
 
 /// Stops the trace. What it was comes when it is written.

@@ -114,7 +114,8 @@ impl FlightRecorder {
         f: impl FnMut(&FlightRecorder, Latency) + Send + 'static,
     ) {
         let act: Arc<Mutex<Act>> = Arc::new(Mutex::new(f));
-        *self.inner().triggers.late.lock() = Some(OnLate { threshold, act });
+        // The user's, and so are their destructors: dropped when no lock is held.
+        let _before = self.inner().triggers.late.lock().replace(OnLate { threshold, act });
         if let Some(recorder) = self.inner().recorder() {
             self.inner().triggers.watch_late(self.inner(), &recorder);
         }
@@ -136,10 +137,14 @@ impl FlightRecorder {
         let files = Mutex::new(0);
         let came = move |signal: Signal| {
             let mut files = files.lock();
-            if let Some(inner) = inner.upgrade().filter(|_| *files < MOST_FILES) {
+            if *files < MOST_FILES && inner.strong_count() != 0 {
                 *files += 1;
-                let path = path.clone();
-                spawn(move || dump(&inner, &path, &signal.to_string()));
+                let (inner, path) = (Weak::clone(&inner), path.clone());
+                spawn(move || {
+                    if let Some(inner) = inner.upgrade() {
+                        dump(&inner, &path, &signal.to_string());
+                    }
+                });
             }
         };
         let watch = signal::watch(signal, came)?;
@@ -163,27 +168,28 @@ impl Triggers {
     fn watch_late(&self, inner: &Arc<Inner>, recorder: &Arc<Recorder>) {
         let late = self.late.lock();
         let Some(OnLate { threshold, act }) = &*late else { return };
-        let (inner, act) = (Arc::downgrade(inner), Arc::clone(act));
-        let on_late = move |late: Late| {
-            if let Some(inner) = inner.upgrade() {
-                let act = Arc::clone(&act);
-                act_apart(inner, act, late);
-            }
+        let (min_age, inner, act) = (inner.min_age(), Arc::downgrade(inner), Arc::downgrade(act));
+        let on_late = move |recorder: &Arc<Recorder>, late: Late| {
+            let rest = Rest(Arc::clone(recorder), min_age);
+            act_apart(rest, Weak::clone(&inner), Weak::clone(&act), late);
         };
         let ns = u64::try_from(threshold.as_nanos()).unwrap_or(u64::MAX);
         recorder.set_on_late(ns, Box::new(on_late));
     }
 }
 
-/// Calls the user's function on a thread of its own, and watches again some time after that.
-fn act_apart(inner: Arc<Inner>, act: Arc<Mutex<Act>>, late: Late) {
+/// Calls the user's function on a thread of its own, and watches again some time after that. The
+/// caller, which cuts, locks nothing that those who wait for a cut may hold, and gets no share of
+/// what is the user's, lest it be the last one and run their destructors.
+fn act_apart(rest: Rest, inner: Weak<Inner>, act: Weak<Mutex<Act>>, late: Late) {
     let waited = Duration::from_nanos(late.waited_ns);
     let latency = Latency { goroutine: late.goroutine, waited };
-    let Some(recorder) = inner.recorder() else { return };
-    let rest = Rest(recorder, inner.min_age());
     spawn(move || {
-        let _rest = rest;
-        act.lock()(&FlightRecorder::of(inner), latency);
+        let Rest(recorder, _) = &rest;
+        let (Some(inner), Some(act)) = (inner.upgrade(), act.upgrade()) else { return };
+        if inner.recorder().is_some_and(|other| Arc::ptr_eq(&other, recorder)) {
+            act.lock()(&FlightRecorder::of(inner), latency);
+        }
     });
 }
 

@@ -28,8 +28,9 @@ pub(crate) struct Late {
     pub(crate) waited_ns: u64,
 }
 
-/// Called by the thread that cuts, under no lock: it may start a thread, and not do the work.
-pub(crate) type OnLate = Box<dyn Fn(Late) + Send + Sync>;
+/// Called by the thread that cuts, under no lock: it may start a thread, and neither do the work nor
+/// wait for anybody, who may wait for a cut.
+pub(crate) type OnLate = Box<dyn Fn(&Arc<Recorder>, Late) + Send + Sync>;
 
 /// The latest generations.
 pub(crate) struct Recorder {
@@ -118,9 +119,9 @@ impl Recorder {
     }
 
     /// Tells of the goroutine that waited too long.
-    pub(super) fn tell(&self, late: Late) {
+    pub(super) fn tell(self: &Arc<Self>, late: Late) {
         let f = self.on_late.lock().as_ref().map(|(_, f)| Arc::clone(f));
-        f.iter().for_each(|f| f(late));
+        f.iter().for_each(|f| f(self, late));
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -16,6 +16,15 @@ use super::Sampling;
 use super::sealed::Sealed;
 use super::session::{Failure, Report, Settings};
 use super::writer::{GenerationWriter, Out};
+use crate::sys::thread;
+
+/// The thread that writes the trace of now, 0 for none.
+static WRITING: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the caller writes the trace of now: the user's writer calls.
+pub(super) fn is_here() -> bool {
+    WRITING.load(Ordering::Relaxed) == thread::id()
+}
 
 /// What the writing thread is told.
 enum Item {
@@ -198,6 +207,7 @@ impl Writing {
             drop(self.writer.finish());
             return;
         }
+        WRITING.store(thread::id(), Ordering::Relaxed);
         let result = catch_unwind(AssertUnwindSafe(|| self.write()));
         let result = match result.unwrap_or(Err(Broken(Failure::Died))) {
             Ok(result) => result,
@@ -209,6 +219,8 @@ impl Writing {
             }
         };
         let report = self.writer.finish();
+        // The next trace begins when this one has finished.
+        WRITING.store(0, Ordering::Relaxed);
         finished(result.map(|()| report));
     }
 

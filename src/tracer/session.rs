@@ -18,7 +18,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::buf::{self, Chunk};
 use super::flight_recorder::{self, Recorder, Snapshot};
-use super::outlet::Outlet;
+use super::outlet::{self, Outlet};
 use super::sealed::{self, Sealed};
 use super::writer::{Out, RollOver};
 use super::{World, clock, generation, unwind_tables};
@@ -193,8 +193,8 @@ pub(super) fn ship(chunk: Chunk) {
 /// whole. Called inside the runtime.
 pub(super) fn note_bytes(bytes: usize) -> bool {
     let before = SESSION.held_bytes.fetch_add(bytes, Ordering::Relaxed);
-    let full = SESSION.full_bytes.load(Ordering::Relaxed);
-    if before < full && before + bytes >= full {
+    // Not the first time only: that may be just before the thread begins to wait.
+    if before + bytes >= SESSION.full_bytes.load(Ordering::Relaxed) {
         wake();
     }
     let has_room = before + bytes < SESSION.limit_bytes.load(Ordering::Relaxed);
@@ -393,6 +393,11 @@ pub(crate) fn stop(only: Option<Number>, done: Done) -> bool {
             false
         }
     }
+}
+
+/// Whether the caller is the user's writer, or what goes with it: it cannot wait for itself.
+pub(crate) fn is_in_writer() -> bool {
+    outlet::is_here()
 }
 
 /// The writing has failed.

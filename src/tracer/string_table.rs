@@ -11,9 +11,12 @@ pub(crate) struct StringTable {
     /// Texts that are not worth looking up again: log messages.
     once: Vec<(u64, Box<str>)>,
     next: u64,
-    /// Bytes of all texts.
+    /// Bytes of all texts, with what holds them.
     bytes: usize,
 }
+
+/// About what a text takes besides itself: its place here, and that of an allocation.
+const ENTRY_BYTES: usize = size_of::<(u64, Box<str>)>() + 16;
 
 impl StringTable {
     /// A table that holds the reasons under [`reason_id`].
@@ -58,13 +61,13 @@ impl StringTable {
         id
     }
 
-    /// Bytes of all texts.
+    /// Bytes of all texts, with what holds them.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     fn take(&mut self, text: &str) -> u64 {
-        self.bytes += text.len();
+        self.bytes += text.len() + ENTRY_BYTES;
         self.next += 1;
         self.next - 1
     }
@@ -148,6 +151,17 @@ mod tests {
         };
         assert_eq!((id("a", 1), id("a", 1), id("another text", 1)), (1, 1, 2));
         assert_eq!((id("a", 2), id("a", 2), id("", 2)), (3, 3, 0));
+    }
+
+    #[test]
+    fn many_short_texts_are_many_bytes() {
+        let mut table = StringTable::new();
+        let before = table.bytes();
+        for _ in 0..1000 {
+            table.id_once("x");
+        }
+        let held: usize = table.once.iter().map(|entry| size_of_val(entry) + entry.1.len()).sum();
+        assert!(table.bytes() - before >= held, "{held}");
     }
 
     #[test]

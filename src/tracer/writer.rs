@@ -55,6 +55,8 @@ pub(super) struct GenerationWriter {
     roll_over: Option<RollOver>,
     /// Bytes in this file.
     file_bytes: u64,
+    /// Generations in this file.
+    file_generations: u64,
     /// Generations are missing since the last one.
     is_broken_off: bool,
     report: Report,
@@ -68,6 +70,7 @@ impl GenerationWriter {
             version,
             roll_over,
             file_bytes: 0,
+            file_generations: 0,
             is_broken_off: false,
             report: Report { files: 1, ..Report::default() },
             counts: [0; EVENT_TYPES],
@@ -76,7 +79,9 @@ impl GenerationWriter {
 
     /// The trace is over.
     pub(super) fn finish(self) -> Report {
-        drop_quietly((self.out, self.roll_over));
+        // One by one: a second panic in the course of the first would end the process.
+        drop_quietly(self.out);
+        drop_quietly(self.roll_over);
         let named = self.counts.iter().enumerate().filter(|(_, count)| **count != 0);
         let counts = named
             .filter_map(|(n, &count)| Some((EventType::from_number(n as u8)?.name(), count)))
@@ -106,6 +111,7 @@ impl GenerationWriter {
         self.put(sealed.events())?;
         self.put(&rest)?;
         self.flush()?;
+        self.file_generations += 1;
         self.report.generations += 1;
         self.report.samples += sealed.samples.len() as u64;
         self.report.lost_samples += sealed.samples.lost;
@@ -120,14 +126,16 @@ impl GenerationWriter {
         let number = self.report.files;
         let is_broken_off = std::mem::take(&mut self.is_broken_off);
         let Some(roll_over) = &mut self.roll_over else { return Ok(()) };
-        if self.file_bytes < roll_over.bytes && !is_broken_off {
+        let is_due = self.file_bytes >= roll_over.bytes || is_broken_off;
+        // What has no generation yet is no trace to leave behind.
+        if !is_due || self.file_generations == 0 {
             return Ok(());
         }
         let next = AssertUnwindSafe(|| (roll_over.next)(number));
         let next = no_panic("the function for the next file panicked", next);
         let before = std::mem::replace(&mut self.out, next.map_err(Failure::Write)?);
         drop_quietly(before);
-        self.file_bytes = 0;
+        (self.file_bytes, self.file_generations) = (0, 0);
         self.report.files += 1;
         self.header()
     }

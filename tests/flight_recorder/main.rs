@@ -572,6 +572,9 @@ fn main() {
         files_of_a_signal_are_limited
         it_tells_of_goroutines_that_wait
         it_dumps_on_latency
+        it_stops_while_it_tells
+        what_a_closure_has_may_do_anything_at_its_end
+        a_slow_cut_is_no_deadlock
         no_data_of_the_program_is_recorded
         bytes_of_memory_are_a_trace
     });

@@ -222,3 +222,87 @@ pub(super) fn it_dumps_on_latency() {
     assert!(ran.names().starts_with(&["late.1.trace".into(), "late.trace".into()]));
     assert!(ran.err().contains("late.trace (goroutine "), "{}", ran.err());
 }
+
+/// What a closure of the user's has captured, and does when it goes.
+struct Last<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Last<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+pub(super) fn it_stops_while_it_tells() {
+    let Some(ran) = ran("it_stops_while_it_tells", &[]) else {
+        run(|| {
+            for _ in 0..1000 {
+                let min_age = Duration::from_micros(1);
+                let recorder = FlightRecorder::new(FlightRecorderConfig { min_age, max_bytes: 0 });
+                recorder.on_latency(Duration::ZERO, |_, _| {});
+                recorder.start().unwrap();
+                go(|| {}).join().unwrap();
+                recorder.stop();
+            }
+        });
+        return;
+    };
+    ran.succeeded();
+}
+
+pub(super) fn what_a_closure_has_may_do_anything_at_its_end() {
+    let Some(ran) = ran("what_a_closure_has_may_do_anything_at_its_end", &[]) else {
+        // One closure replaces another one, whose end replaces that.
+        let recorder: &'static FlightRecorder = Box::leak(Box::new(recorder()));
+        run(|| {
+            for _ in 0..2 {
+                let last = Last(|| recorder.on_latency(Duration::from_secs(9), |_, _| {}));
+                recorder.on_latency(Duration::from_secs(9), move |_, _| {
+                    let _ = &last;
+                });
+                recorder.on_latency(Duration::from_secs(9), |_, _| {});
+                // Now the same while it records.
+                let _ = recorder.start();
+            }
+            recorder.stop();
+            // The last one goes with the recorder, and not to the thread that cuts.
+            let recorder = super::recorder();
+            let (tell, told) = mpsc::channel();
+            let last = Last(move || {
+                let thread = thread::current();
+                tell.send(thread.name() == Some("gort-trace")).unwrap();
+            });
+            recorder.on_latency(Duration::from_secs(9), move |_, _| {
+                let _ = &last;
+            });
+            recorder.start().unwrap();
+            drop(recorder);
+            assert_eq!(told.recv_timeout(PATIENCE), Ok(false));
+        });
+        return;
+    };
+    ran.succeeded();
+}
+
+pub(super) fn a_slow_cut_is_no_deadlock() {
+    const GOROUTINES: usize = 100_000;
+    let Some(ran) = ran("a_slow_cut_is_no_deadlock", &[]) else {
+        run(|| {
+            let (tx, rx) = chan::<()>(0);
+            for _ in 0..GOROUTINES {
+                let rx = rx.clone();
+                drop(go(move || {
+                    let _ = rx.recv();
+                }));
+            }
+            let recorder = recorder();
+            recorder.start().unwrap();
+            // Each generation lists all goroutines, while this one waits.
+            for _ in 0..20 {
+                recorder.write_to(std::io::sink()).unwrap();
+            }
+            drop(tx);
+        });
+        return;
+    };
+    ran.succeeded();
+}
