@@ -112,8 +112,7 @@ pub(super) fn tick(at: Interrupted, ticks: u64) {
     let m = unsafe { tls::current_m().as_ref() };
     let g = m.and_then(|m| walk_goroutine(m, &at, &mut pcs));
     if g.is_none() {
-        // SAFETY: the thread is at that place, on a stack with frames above it.
-        let unframed = unsafe { unwind::unframed_caller(at.pc, at.stack) };
+        let unframed = unwind::unframed_caller(at.pc, at.stack);
         let _ = unframed.into_iter().all(|pc| pcs.push(pc));
         walk_checked(at.frame, at.stack, &mut pcs);
     }
@@ -143,7 +142,9 @@ fn walk_checked(mut frame: usize, stack: usize, out: &mut Pcs) {
     }
     let end = stack.saturating_add(MAX_STACK_BYTES);
     while (stack..end).contains(&frame) && frame.is_multiple_of(8) {
-        let Some([parent, pc]) = memory::peek(frame).filter(|words| words[1] != 0) else { break };
+        let Some([parent, pc]) = memory::peek(frame).filter(|words: &[_; 2]| words[1] != 0) else {
+            break;
+        };
         if !out.push(pc) || parent <= frame {
             break;
         }
@@ -162,7 +163,7 @@ pub(super) fn own_stack(g: Option<&'static G>, pcs: &mut Pcs) {
         Some(coro) => coro.own_stack(&here, None, pcs),
         None if unwind::frames_hold() => walk_checked(here.frame, here.stack, pcs),
         None => {
-            let read = |address| memory::peek(address).map(|[word, _]| word);
+            let read = |address| memory::peek(address).map(|[word]| word);
             unwind_tables::walk_unbounded(&here, read, pcs);
         }
     }

@@ -88,17 +88,35 @@ pub(crate) unsafe fn guard(base: *mut u8, len: usize) -> io::Result<()> {
     }
 }
 
-/// Two words of this process's memory at an address that may be anything: `None` where there is
+/// Words of this process's memory at an address that may be anything: `None` where there is
 /// nothing to read, or the system does not let us ask. For signal handlers as well.
 #[inline(never)]
-pub(crate) fn peek(address: usize) -> Option<[usize; 2]> {
-    let mut words = [0_usize; 2];
-    let bytes = size_of_val(&words);
-    let to = libc::iovec { iov_base: (&raw mut words).cast(), iov_len: bytes };
-    let from = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes };
-    // SAFETY: the kernel writes into `words` only, and checks what it reads.
+pub(crate) fn peek<const N: usize>(address: usize) -> Option<[usize; N]> {
+    let mut words = [0_usize; N];
+    // SAFETY: words may hold anything.
+    let read = unsafe { read_checked(address, words.as_mut_ptr().cast(), size_of_val(&words)) };
+    (read == size_of_val(&words)).then_some(words)
+}
+
+/// As [`peek`], but bytes, and how many of them there were to read.
+#[inline(never)]
+pub(crate) fn peek_bytes(address: usize) -> ([u8; 4], usize) {
+    let mut bytes = [0; 4];
+    // SAFETY: bytes may hold anything.
+    let read = unsafe { read_checked(address, bytes.as_mut_ptr().cast(), bytes.len()) };
+    (bytes, read)
+}
+
+/// Copies from an address that may be anything; returns how many bytes.
+///
+/// # Safety
+/// There is room for `len` bytes at `to`, of any value.
+unsafe fn read_checked(address: usize, to: *mut libc::c_void, len: usize) -> usize {
+    let to = libc::iovec { iov_base: to, iov_len: len };
+    let from = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: len };
+    // SAFETY: the kernel writes to `to` only, and checks what it reads.
     let read = unsafe { libc::process_vm_readv(libc::getpid(), &to, 1, &from, 1, 0) };
-    (read == bytes as isize).then_some(words)
+    usize::try_from(read).unwrap_or(0)
 }
 
 /// Has the processor bring a cache line from memory, without waiting for it. Any address will do.

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::unwind_tables as tables;
 use crate::sys::interrupt::Interrupted;
+use crate::sys::memory;
 
 /// The most return addresses taken from one stack: the format has room for 128 frames, and the
 /// runtime's own, up to ten, are left out.
@@ -193,7 +194,8 @@ pub(crate) fn walk(from: &Registers, bounds: Bounds, out: &mut Pcs) {
 /// for signals of a worker's, whose size the tables' reader needs.
 pub(crate) fn walk_interrupted(at: &Interrupted, bounds: Bounds, out: &mut Pcs) {
     let at = &Registers::from(at);
-    let bounds = Bounds { low: at.stack, ..bounds };
+    // Where a stack has overflowed, its pointer is below it.
+    let bounds = Bounds { low: at.stack.max(bounds.low), ..bounds };
     out.clear();
     if tables::walk_shared(at, bounds, out) || !frames_hold() {
         return;
@@ -201,8 +203,7 @@ pub(crate) fn walk_interrupted(at: &Interrupted, bounds: Bounds, out: &mut Pcs) 
     // What cannot be read to its end, frame pointers may reach.
     let mut above = Pcs::new();
     let _ = walk_frames(at, bounds, &mut above);
-    // SAFETY: the thread is at that place, with its stack up to the root function above it.
-    let unframed = unsafe { unframed_caller(at.pc, at.stack) };
+    let unframed = unframed_caller(at.pc, at.stack);
     if above.len() + usize::from(unframed.is_some()) >= out.len() {
         out.clear();
         let _ = unframed.into_iter().chain(above.iter().copied()).all(|pc| out.push(pc));
@@ -217,32 +218,20 @@ pub(crate) fn walk_interrupted(at: &Interrupted, bounds: Bounds, out: &mut Pcs) 
 /// mov rbp, rsp    48 89 e5   one word below the top
 /// ret             c3         on top
 /// ```
-/// On other architectures than x86-64 the caller is missed.
-///
-/// # Safety
-/// `pc` was interrupted, and at `stack` there are two words.
-pub(crate) unsafe fn unframed_caller(pc: usize, stack: usize) -> Option<usize> {
+/// On other architectures than x86-64 the caller is missed. The kernel reads for us: code may be
+/// there to be run only, or end where its page does.
+pub(crate) fn unframed_caller(pc: usize, stack: usize) -> Option<usize> {
     if !cfg!(target_arch = "x86_64") {
         return None;
     }
-    // SAFETY: code that ran a moment ago. The bytes after an instruction of less than four belong
-    // to the function, which goes on, or to the padding behind its last page's end.
-    let first = unsafe { *(pc as *const u8) };
-    let moves = || {
-        // SAFETY: as above; 0x48 is a prefix, so there are more bytes.
-        first == 0x48
-            && unsafe { [*((pc + 1) as *const u8), *((pc + 2) as *const u8)] } == [0x89, 0xe5]
-    };
-    let depth = match first {
-        0x55 | 0xc3 => 0,
-        _ if moves() => 8,
+    let depth = match memory::peek_bytes(pc) {
+        ([0x55 | 0xc3, ..], 1..) => 0,
+        ([0x48, 0x89, 0xe5, _], 3..) => 8,
         // endbr64 before all.
-        // SAFETY: as above; 0xf3 is a prefix.
-        0xf3 if unsafe { ((pc + 1) as *const [u8; 3]).read() } == [0x0f, 0x1e, 0xfa] => 0,
+        ([0xf3, 0x0f, 0x1e, 0xfa], 4..) => 0,
         _ => return None,
     };
-    // SAFETY: by the caller's promise.
-    Some(unsafe { *((stack + depth) as *const usize) })
+    memory::peek(stack.wrapping_add(depth)).map(|[caller]| caller)
 }
 
 /// The look at a chain of frames that is known, part of it the standard library's, which came
@@ -304,5 +293,52 @@ mod check {
         fn frame_pointers_are_there_where_the_flags_say_so() {
             assert_eq!(super::chain_holds(), cfg!(gort_frame_pointers));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 4096;
+
+    /// Three pages of memory, of which the `nth` must not be touched.
+    fn pages(nth: usize) -> *mut u8 {
+        let base = memory::reserve(3 * PAGE).unwrap();
+        // SAFETY: a page of its own.
+        unsafe { memory::guard(base.wrapping_add(nth * PAGE), PAGE) }.unwrap();
+        base
+    }
+
+    #[test]
+    fn code_may_end_where_its_page_does() {
+        let base = pages(1);
+        let return_to = [1234_usize, 5678];
+        let caller = |code: &[u8]| {
+            let start = base.wrapping_add(PAGE - code.len());
+            // SAFETY: the end of the first page.
+            unsafe { start.copy_from(code.as_ptr(), code.len()) };
+            unframed_caller(start.addr(), return_to.as_ptr().addr())
+        };
+        // repz ret; cqo; endbr64; ret; mov rbp, rsp.
+        assert_eq!(caller(&[0xf3, 0xc3]), None);
+        assert_eq!(caller(&[0x48, 0x99]), None);
+        let known = |caller| cfg!(target_arch = "x86_64").then_some(caller);
+        assert_eq!(caller(&[0xf3, 0x0f, 0x1e, 0xfa]), known(1234));
+        assert_eq!(caller(&[0xc3]), known(1234));
+        assert_eq!(caller(&[0x48, 0x89, 0xe5]), known(5678));
+        // Nor need there be a stack.
+        assert_eq!(unframed_caller(base.addr() + PAGE - 3, base.addr() + PAGE), None);
+    }
+
+    #[test]
+    fn an_overflown_stack_is_read_above_its_guard_only() {
+        check();
+        let base = pages(0).addr();
+        let bounds = Bounds { low: base + PAGE, root: base + 3 * PAGE };
+        let at = Interrupted { pc: 16, stack: base + 64, frame: base + 128 };
+        let mut pcs = Pcs::new();
+        walk_interrupted(&at, bounds, &mut pcs);
+        assert!(pcs.is_empty());
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn learn(
 ) -> Option<Rule> {
     let mut learn_from = |stack: usize, frame: usize| {
         let at = Registers { pc: 0, stack, frame };
-        let above = ask(&at, &mut |address| Some(address + VALUE))?;
+        let above = ask(&at, &mut |address| Some(address.wrapping_add(VALUE)))?;
         read_off(&at, &above)
     };
     let rule = learn_from(1 << 30, 1 << 31)?;
@@ -174,6 +174,8 @@ mod tests {
             learn(|at, read| framed(&Registers { frame: read(at.stack)?, ..*at }, read)),
             None
         );
+        // By way of an address at the end of all.
+        assert_eq!(learn(|_, read| framed(&Registers { pc: 0, stack: 0, frame: !23 }, read)), None);
         // By how the stack lies.
         let aligned = |at: &Registers| Registers { stack: at.stack & !0x7fff, ..*at };
         assert_eq!(learn(|at, read| bare(&aligned(at), read)), None);
