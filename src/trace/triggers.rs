@@ -51,7 +51,8 @@ pub struct Latency {
 /// What is set.
 #[derive(Default)]
 pub(super) struct Triggers {
-    panic: Mutex<Option<PathBuf>>,
+    /// With how many files it has.
+    panic: Mutex<Option<(PathBuf, u32)>>,
     deadlock: Mutex<Option<PathBuf>>,
     signals: Mutex<Vec<(Signal, Watch)>>,
     late: Mutex<Option<OnLate>>,
@@ -73,8 +74,8 @@ impl FlightRecorder {
     /// like the program. A line on standard error names it. A process that ends waits for it, 30
     /// seconds at most.
     ///
-    /// A signal, and goroutines that wait too long, write 16 files each at most, and the latter one
-    /// in `min_age`, so that no two show the same moment. The last call for a kind of trigger counts,
+    /// A signal, panics that the program survives, and goroutines that wait too long, write 16 files
+    /// each at most, and the latter one in `min_age`, so that no two show the same moment. The last call for a kind of trigger counts,
     /// of signals the last for each, and begins to count files anew.
     ///
     /// # Errors
@@ -83,7 +84,7 @@ impl FlightRecorder {
         let path = path.into();
         let triggers = &self.inner().triggers;
         match trigger {
-            Trigger::Panic => *triggers.panic.lock() = Some(path),
+            Trigger::Panic => *triggers.panic.lock() = Some((path, 0)),
             Trigger::Deadlock => *triggers.deadlock.lock() = Some(path),
             Trigger::Signal(signal) => self.dump_on_signal(signal, path)?,
             Trigger::Latency(threshold) => self.dump_on_latency(threshold, path),
@@ -165,6 +166,14 @@ impl Triggers {
         self.watch_late(inner, recorder);
     }
 
+    /// Where the next panic goes: a program may catch what leaves `run`, and go on.
+    fn for_panic(&self) -> Option<PathBuf> {
+        let mut panic = self.panic.lock();
+        let (path, files) = panic.as_mut().filter(|(_, files)| *files < MOST_FILES)?;
+        *files += 1;
+        Some(path.clone())
+    }
+
     fn watch_late(&self, inner: &Arc<Inner>, recorder: &Arc<Recorder>) {
         let late = self.late.lock();
         let Some(OnLate { threshold, act }) = &*late else { return };
@@ -214,7 +223,7 @@ fn spawn(f: impl FnOnce() + Send + 'static) {
 fn dump_before_end(cause: Cause) {
     let Some(inner) = RECORDING.lock().upgrade() else { return };
     let path = match cause {
-        Cause::Panic => inner.triggers.panic.lock().clone(),
+        Cause::Panic => inner.triggers.for_panic(),
         Cause::Deadlock => inner.triggers.deadlock.lock().clone(),
     };
     let Some(path) = path else { return };

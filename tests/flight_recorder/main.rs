@@ -568,6 +568,7 @@ fn main() {
         it_dumps_on_a_deadlock
         it_dumps_on_a_panic_that_nobody_joins
         it_dumps_on_a_panic_of_main
+        files_of_panics_are_limited
         it_dumps_on_a_signal
         files_of_a_signal_are_limited
         it_tells_of_goroutines_that_wait

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::panic::catch_unwind;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -305,4 +306,19 @@ pub(super) fn a_slow_cut_is_no_deadlock() {
         return;
     };
     ran.succeeded();
+}
+
+pub(super) fn files_of_panics_are_limited() {
+    let Some(ran) = ran("files_of_panics_are_limited", &[]) else {
+        let recorder = recorder();
+        run(|| {
+            recorder.dump_on(Trigger::Panic, place("panic.trace")).unwrap();
+            recorder.start().unwrap();
+        });
+        for _ in 0..20 {
+            assert!(catch_unwind(|| run(|| panic!("again"))).is_err());
+        }
+        return;
+    };
+    assert_eq!(ran.succeeded().names().len(), 16);
 }
