@@ -157,6 +157,35 @@ pub(crate) mod tests {
         unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"getenv".as_ptr()) as usize }
     }
 
+    /// A library that nothing else here uses.
+    #[cfg(feature = "unwind")]
+    pub(crate) struct Library(*mut c_void);
+
+    #[cfg(feature = "unwind")]
+    impl Library {
+        pub(crate) fn load(name: &CStr) -> Library {
+            // SAFETY: one of the C library's own, whose constructors do nothing.
+            let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
+            assert!(!library.is_null(), "{name:?} cannot be loaded");
+            Library(library)
+        }
+
+        pub(crate) fn function(&self, name: &CStr) -> usize {
+            // SAFETY: the library is loaded.
+            let function = unsafe { libc::dlsym(self.0, name.as_ptr()) };
+            assert!(!function.is_null(), "no {name:?}");
+            function as usize
+        }
+    }
+
+    #[cfg(feature = "unwind")]
+    impl Drop for Library {
+        fn drop(&mut self) {
+            // SAFETY: loaded by us, and nobody is in it.
+            unsafe { libc::dlclose(self.0) };
+        }
+    }
+
     #[test]
     fn the_program_comes_first_and_contains_its_functions() {
         let modules = loaded();

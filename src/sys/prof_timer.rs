@@ -5,7 +5,7 @@
 //! 1000 times a second) gets a signal for several ticks, and is told how many.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use super::interrupt::{Interrupted, interrupted, keeping_errno, pass_on};
 use super::signal;
@@ -14,8 +14,17 @@ use super::signal;
 pub(crate) type OnTick = fn(Interrupted, u64);
 
 static ON_TICK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-/// What SIGPROF did before; kept for ever, since a handler may be at it.
-static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(std::ptr::null_mut());
+/// What SIGPROF did before each of our handlers; kept for ever, since a handler may be at it.
+static PREVIOUS: [AtomicPtr<libc::sigaction>; 4] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; 4];
+/// Our handlers, all the same. Whoever comes after one may pass signals on to it for ever. So what
+/// is installed after him is the next one, or the two would pass them on to each other.
+const TICKS: [unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void); 4] =
+    [tick::<0>, tick::<1>, tick::<2>, tick::<3>];
+/// Which of them is in use, or was last.
+static TOP: AtomicUsize = AtomicUsize::new(0);
+/// Somebody came after that one, and was there when it should have gone.
+static IS_BELOW: AtomicBool = AtomicBool::new(false);
 /// The signals of the process's own timer are ours.
 static WHOLE_PROCESS: AtomicBool = AtomicBool::new(false);
 
@@ -45,15 +54,16 @@ fn mark() -> usize {
 pub(crate) fn install(handler: OnTick) {
     ON_TICK.store(handler as *mut (), Ordering::Relaxed);
     keep_previous(signal::disposition(libc::SIGPROF));
-    signal::install(libc::SIGPROF, tick as *const () as usize);
+    signal::install(libc::SIGPROF, TICKS[top()] as *const () as usize);
 }
 
 /// What SIGPROF did before, it does again, unless somebody else has it by now. All timers are gone.
 pub(crate) fn uninstall() {
-    if !is_ours(&signal::disposition(libc::SIGPROF)) {
+    let Some(own) = which(&signal::disposition(libc::SIGPROF)) else {
+        IS_BELOW.store(true, Ordering::Relaxed);
         return;
-    }
-    let previous = PREVIOUS.load(Ordering::Relaxed);
+    };
+    let previous = PREVIOUS[own].load(Ordering::Relaxed);
     // SAFETY: what is stored is never freed. To ignore a signal also takes back those that are on
     // their way to a thread: by default they would end the process.
     unsafe {
@@ -64,29 +74,39 @@ pub(crate) fn uninstall() {
     }
 }
 
-/// Whether it is our handler. Others who came later may have put it back when they ended, long
+/// Which of our handlers it is. Others who came later may have put it back when they ended, long
 /// after we did.
-fn is_ours(now: &libc::sigaction) -> bool {
-    now.sa_sigaction == tick as *const () as usize
+fn which(now: &libc::sigaction) -> Option<usize> {
+    TICKS.iter().position(|&tick| now.sa_sigaction == tick as *const () as usize)
+}
+
+fn top() -> usize {
+    TOP.load(Ordering::Relaxed)
 }
 
 /// Keeps what there was, in memory of its own unless it is what there was the last time.
 fn keep_previous(now: libc::sigaction) {
-    if is_ours(&now) {
+    let is_below = IS_BELOW.swap(false, Ordering::Relaxed);
+    if let Some(own) = which(&now) {
+        TOP.store(own, Ordering::Relaxed);
         return; // it is known what was before
     }
-    let known = PREVIOUS.load(Ordering::Relaxed);
+    if is_below {
+        TOP.store((top() + 1).min(TICKS.len() - 1), Ordering::Relaxed);
+    }
+    let previous = &PREVIOUS[top()];
+    let known = previous.load(Ordering::Relaxed);
     // SAFETY: null, or never freed.
     let same = unsafe { known.as_ref() }
         .is_some_and(|k| (k.sa_sigaction, k.sa_flags) == (now.sa_sigaction, now.sa_flags));
     if !same {
         // ORDERING: Release, pairs with the Acquire in `tick`.
-        PREVIOUS.store(Box::into_raw(Box::new(now)), Ordering::Release);
+        previous.store(Box::into_raw(Box::new(now)), Ordering::Release);
     }
 }
 
 #[inline(never)]
-unsafe extern "C" fn tick(
+unsafe extern "C" fn tick<const N: usize>(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
@@ -109,7 +129,7 @@ unsafe extern "C" fn tick(
             return;
         }
         // ORDERING: Acquire, pairs with the Release in `keep_previous`.
-        let previous = PREVIOUS.load(Ordering::Acquire);
+        let previous = PREVIOUS[N].load(Ordering::Acquire);
         // SAFETY: null or never freed; as the kernel called us.
         unsafe { pass_on(previous.as_ref(), signal, info, context) };
     });

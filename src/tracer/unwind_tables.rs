@@ -212,8 +212,25 @@ fn first() {
 static KNOWN: Mutex<Known> = Mutex::new(Known { modules: Vec::new(), changes: 0 });
 
 struct Known {
-    modules: Vec<Range<usize>>,
+    modules: Vec<Loaded>,
     changes: usize,
+}
+
+/// A module, told from others that are loaded at its place when it is gone.
+#[derive(PartialEq, Eq)]
+struct Loaded {
+    start: usize,
+    index: Range<usize>,
+    build_id: Vec<u8>,
+}
+
+impl Loaded {
+    /// `None`: it has no tables.
+    fn of(module: &modules::Module) -> Option<Loaded> {
+        let index = module.unwind_index.clone()?;
+        let start = module.segments.iter().map(|segment| segment.start).min()?;
+        Some(Loaded { start, index, build_id: module.build_id.clone() })
+    }
 }
 
 /// Makes the tables those of what is loaded now.
@@ -225,16 +242,19 @@ fn refresh() {
     let mut fresh = Vec::new();
     let mut seen = Vec::new();
     modules::each_loaded(&mut |module| {
-        let Some(index) = &module.unwind_index else { return };
-        seen.push(index.clone());
-        if !known.modules.contains(index) {
-            fresh.extend(tables_of(module, index));
+        let Some(loaded) = Loaded::of(module) else { return };
+        if !known.modules.contains(&loaded) {
+            fresh.extend(tables_of(module, &loaded.index));
         }
+        seen.push(loaded);
     });
     if seen == known.modules {
         return;
     }
     let mut all = unwinder().map_or_else(Unwinder::new, Clone::clone);
+    // Something else may be there by now, also in the midst of it.
+    let gone = known.modules.iter().filter(|loaded| !seen.contains(loaded));
+    gone.for_each(|loaded| all.remove_module(loaded.start as u64));
     fresh.into_iter().for_each(|module| all.add_module(module));
     known.modules = seen;
     known.changes += 1;
@@ -407,6 +427,9 @@ mod tests {
     use super::*;
     use crate::tracer::unwind;
 
+    /// Held by whoever changes what is loaded, or wants that nobody does.
+    static LOADING: Mutex<()> = Mutex::new(());
+
     /// Walks from `depth` calls down, by `walk`.
     #[inline(never)]
     fn at(depth: u32, walk: &mut dyn FnMut(&Registers)) {
@@ -462,10 +485,32 @@ mod tests {
 
     #[test]
     fn what_has_not_changed_is_not_looked_at_again() {
+        let _alone = LOADING.lock();
         prepare();
         let (tables, changes) = (unwinder().map(std::ptr::from_ref), KNOWN.lock().changes);
         assert!(tables.is_some() && changes > 0);
         prepare();
         assert_eq!((unwinder().map(std::ptr::from_ref), KNOWN.lock().changes), (tables, changes));
+    }
+
+    /// Where a library was, there may be another one next.
+    #[test]
+    fn tables_go_with_their_library() {
+        let _alone = LOADING.lock();
+        let library = modules::tests::Library::load(c"libresolv.so.2");
+        let place = Place::Interrupted(library.function(c"inet_neta"));
+        // Where a function begins, there is but a return address, or nothing. Frame pointers are
+        // what is left without tables.
+        let knows = || {
+            let at = Registers { pc: 0, stack: 0x1000, frame: 0x8000 };
+            let mut memory = Memory::new();
+            let above = memory.ask(unwinder().unwrap(), place, &at, &mut |_| Some(0x10_0000));
+            above.is_some_and(|above| above.stack < at.frame)
+        };
+        prepare();
+        assert!(knows());
+        drop(library);
+        prepare();
+        assert!(!knows());
     }
 }

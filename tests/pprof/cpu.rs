@@ -256,6 +256,45 @@ fn an_earlier_handler_stays() {
     }
 }
 
+static BEFORE: AtomicU64 = AtomicU64::new(0);
+
+/// Counts, and passes on to whoever was there before.
+extern "C" fn count_and_pass_on(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    SEEN.fetch_add(1, Ordering::Relaxed);
+    type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+    let before = BEFORE.load(Ordering::Relaxed) as usize;
+    // SAFETY: what was there before is the profile's, which is of this kind.
+    unsafe { std::mem::transmute::<usize, Handler>(before)(signal, info, context) };
+}
+
+/// Somebody comes while there is a profile, stays, and is there at the next one.
+#[test]
+fn a_later_handler_stays() {
+    alone!("a_later_handler_stays");
+    profile_of(1000, || {
+        // SAFETY: the handler counts, and passes on what it gets.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut action);
+            BEFORE.store(action.sa_sigaction as u64, Ordering::Relaxed);
+            action.sa_sigaction = count_and_pass_on as *const () as usize;
+            libc::sigaction(libc::SIGPROF, &action, std::ptr::null_mut());
+        }
+    });
+    for _ in 0..9 {
+        profile_of(1000, || {
+            let before = SEEN.load(Ordering::Relaxed);
+            // SAFETY: a signal with a handler, to this thread.
+            unsafe { libc::raise(libc::SIGPROF) };
+            assert_eq!(SEEN.load(Ordering::Relaxed), before + 1);
+        });
+    }
+}
+
 /// A thread that blocks in the system is interrupted often, and its calls do what they should.
 #[test]
 fn blocking_calls_are_not_disturbed() {
