@@ -58,14 +58,22 @@ pub(crate) fn install(handler: OnTick) {
 }
 
 /// What SIGPROF did before, it does again, unless somebody else has it by now. All timers are gone.
+///
+/// By default it ends the process, and a signal may still be on its way to a thread (under valgrind,
+/// which handles signals itself, even one that the kernel knows of no more). So our handler stays
+/// then, which does nothing with signals that are not ours; programs that are started do not inherit it.
 pub(crate) fn uninstall() {
     let Some(own) = which(&signal::disposition(libc::SIGPROF)) else {
         IS_BELOW.store(true, Ordering::Relaxed);
         return;
     };
     let previous = PREVIOUS[own].load(Ordering::Relaxed);
+    // SAFETY: null, or never freed.
+    if unsafe { previous.as_ref() }.is_none_or(|p| p.sa_sigaction == libc::SIG_DFL) {
+        return;
+    }
     // SAFETY: what is stored is never freed. To ignore a signal also takes back those that are on
-    // their way to a thread: by default they would end the process.
+    // their way to a thread.
     unsafe {
         let mut ignore: libc::sigaction = std::mem::zeroed();
         ignore.sa_sigaction = libc::SIG_IGN;

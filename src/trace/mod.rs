@@ -61,9 +61,10 @@
 //! then stands for more time than was asked for. A plain thread that is started later is noticed
 //! within a tenth of a second. What finds no room is counted: [`Summary::lost_cpu_samples`].
 //!
-//! SIGPROF's handler of before gets what is not ours, and is there again afterwards. Goroutines'
-//! stacks are walked as those of events are, plain threads' by frame pointers alone. Go takes
-//! samples for a trace while a CPU profile is taken only, and has one rate.
+//! SIGPROF's handler of before gets what is not ours, and is there again afterwards; where there was
+//! none, ours stays, so that no late signal ends the process. Goroutines' stacks are walked as those
+//! of events are, plain threads' by frame pointers alone. Go takes samples for a trace while a CPU
+//! profile is taken only, and has one rate.
 //!
 //! Other tools may watch a traced program: `perf record -g` walks goroutines' stacks as threads'.
 //! `valgrind` warns that the "client" is "switching stacks", once, which is what goroutines do.
