@@ -231,7 +231,9 @@ impl M {
         Some(unsafe { f(&mut Emitter::new(p.trace(), self.stream(), generation)) })
     }
 
-    /// The trace's number of the current goroutine's stack; 0 without a goroutine.
+    /// The trace's number of the current goroutine's stack; 0 without a goroutine. Each call on the
+    /// way here would be one more frame of every walk.
+    #[inline(always)]
     pub(crate) fn stack_here(&self, emitter: &mut Emitter<'_>) -> u32 {
         let Some(g) = self.g() else { return 0 };
         let mut pcs = Pcs::new();

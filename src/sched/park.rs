@@ -64,11 +64,13 @@ impl Inside {
     }
 
     /// Blocks the caller, who is `waiter`, until it is woken. False: a thread's deadline came
-    /// first. (A goroutine's deadline is a timer that its commit starts.)
+    /// first. (A goroutine's deadline is a timer that its commit starts.) Inlined: one frame less for
+    /// the tracer to walk; it is [`Inside::park`] that must not be.
     ///
     /// # Safety
     /// `wait.argument` suits its commit, and both it and whatever the commit publishes stay valid
     /// until the caller is woken.
+    #[inline(always)]
     pub(crate) unsafe fn block(
         self,
         waiter: Waiter,
