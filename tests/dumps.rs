@@ -343,6 +343,14 @@ fn waiting_times_are_told_by_the_coarse_clock() {
     });
 }
 
+/// The processor time of the calling thread.
+fn cpu_time() -> Duration {
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the place is valid.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut ts) };
+    Duration::new(ts.tv_sec as u64, ts.tv_nsec as u32)
+}
+
 #[test]
 fn a_dump_of_many_is_quick() {
     let Some(output) = process::process("a_dump_of_many_is_quick", &[]) else {
@@ -371,15 +379,17 @@ fn a_dump_of_many_is_quick() {
                 }
                 longest
             });
-            let begin = Instant::now();
+            // Others may have the processors meanwhile, so only this thread's own time counts.
+            let _locked = gort::lock_os_thread();
+            let begin = cpu_time();
             let mut waiting = 0;
             gort::stacks::each(|info| waiting += usize::from(info.wait_reason.is_some()));
-            let took = begin.elapsed();
+            let took = cpu_time() - begin;
             stop.store(true, Ordering::Relaxed);
             let longest = other.join().unwrap();
             println!("{MANY} goroutines in {took:?}; another waited for {longest:?} at most");
             assert!(waiting >= MANY, "{waiting}");
-            assert!(took < Duration::from_secs(30), "{took:?}");
+            assert!(took < Duration::from_secs(10), "{took:?}");
             let begin = Instant::now();
             let text = stacks();
             println!("as text, {} bytes, in {:?}", text.len(), begin.elapsed());
