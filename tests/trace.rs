@@ -170,7 +170,9 @@ fn counts_are_those_of_what_happened() {
         // Whether `stop` itself blocks before the trace ends or after is open.
         let unblocked = events(&summary, "GoUnblock");
         assert!((blocked - 1..=blocked).contains(&unblocked), "{blocked} {unblocked}");
-        is("GoStart", MANY + unblocked);
+        // On a busy machine some lose their turn, or their processor to somebody else.
+        let again = events(&summary, "GoStop") + events(&summary, "GoSyscallEndBlocked");
+        is("GoStart", MANY + unblocked + again);
         return;
     };
     assert_success(&output);
