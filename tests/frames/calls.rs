@@ -518,7 +518,7 @@ fn system_calls() {
         blocked();
     }
     // There is somebody else for every processor.
-    let others = (0..8).map(|_| go(computing));
+    let others = (0..2 * gort::gomaxprocs(0)).map(|_| go(computing));
     others.collect::<Vec<_>>().into_iter().for_each(|other| other.join().unwrap());
 }
 
