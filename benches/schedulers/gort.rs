@@ -1,15 +1,20 @@
 //! The workloads on gort.
 
 mod blockers;
+mod context_tree;
 mod hogs;
+mod locks;
+mod select;
 mod tcp_echo;
+mod timers;
+mod trees;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use ::gort::JoinHandle;
-use ::gort::sync::{Mutex, WaitGroup};
+use ::gort::sync::WaitGroup;
 use ::gort::trace::{FlightRecorder, FlightRecorderConfig};
 
 use crate::load::{self, Kind, Load, Outcome};
@@ -52,7 +57,13 @@ fn run(load: Load) -> Outcome {
         Kind::ProdCons => prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
-        Kind::Mutex => mutex(load),
+        Kind::Skynet => trees::skynet(load),
+        Kind::Fib => trees::fib(load),
+        Kind::Select => select::run(load),
+        Kind::Mutex => locks::mutex(load),
+        Kind::RwMutex => locks::rwmutex(load),
+        Kind::ContextTree => context_tree::run(load),
+        Kind::Timers => return timers::run(load),
         Kind::Hogs => return hogs::run(load),
         Kind::Blockers(way) => return blockers::run(load, way),
         Kind::TcpEcho => return tcp_echo::run(load),
@@ -172,17 +183,6 @@ fn parked(load: Load) {
     tally.ready.wait();
     (0..load.n).for_each(|value| sender.send(value).unwrap());
     assert_eq!(tally.sum(), load.n * (load.n - 1) / 2);
-}
-
-fn mutex(load: Load) {
-    let count = Arc::new(Mutex::new(0));
-    let adds = |_| {
-        let count = Arc::clone(&count);
-        ::gort::go(move || (0..load.share()).for_each(|_| *count.lock() += 1))
-    };
-    let handles: Vec<_> = (0..load.width).map(adds).collect();
-    handles.into_iter().for_each(|handle| handle.join().unwrap());
-    assert_eq!(*count.lock(), load.n);
 }
 
 fn join_sum(handles: Vec<JoinHandle<u64>>) -> u64 {

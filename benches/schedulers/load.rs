@@ -23,7 +23,13 @@ pub(crate) enum Kind {
     ProdCons,
     ThreadRing,
     Parked,
+    Skynet,
+    Fib,
+    Select,
     Mutex,
+    RwMutex,
+    ContextTree,
+    Timers,
     Hogs,
     Blockers(Way),
     TcpEcho,
@@ -44,14 +50,20 @@ pub(crate) enum Way {
     Told,
 }
 
-const KINDS: [(Kind, &str); 14] = [
+const KINDS: [(Kind, &str); 20] = [
     (Kind::SpawnJoin, "spawn_join"),
     (Kind::Yield, "yield"),
     (Kind::PingPong, "pingpong"),
     (Kind::ProdCons, "prodcons"),
     (Kind::ThreadRing, "threadring"),
     (Kind::Parked, "parked"),
+    (Kind::Skynet, "skynet"),
+    (Kind::Fib, "fib"),
+    (Kind::Select, "select"),
     (Kind::Mutex, "mutex"),
+    (Kind::RwMutex, "rwmutex"),
+    (Kind::ContextTree, "context_tree"),
+    (Kind::Timers, "timers"),
     (Kind::Hogs, "hogs"),
     (Kind::Blockers(Way::Sleep), "blockers_sleep"),
     (Kind::Blockers(Way::Enter), "blockers_enter"),
@@ -65,7 +77,8 @@ const KINDS: [(Kind, &str); 14] = [
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) kind: Kind,
-    /// Goroutines, pairs, producers or connections at a time.
+    /// Goroutines, pairs, producers or connections at a time; children of a node of `skynet`; which
+    /// number `fib` computes.
     pub(crate) width: u64,
     /// The channel's buffer, for `prodcons`.
     pub(crate) capacity: usize,
