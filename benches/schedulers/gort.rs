@@ -5,6 +5,7 @@ mod context_tree;
 mod hogs;
 mod locks;
 mod select;
+mod stress;
 mod tcp_echo;
 mod timers;
 mod trees;
@@ -22,13 +23,15 @@ use crate::load::{self, Kind, Load, Outcome};
 /// What the child process does.
 pub(crate) fn child() {
     let [warm_up, load] = load::from_arguments();
+    let stress = stress::Stress::from_environment();
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
     unsafe {
         ::gort::run(|| {
             run(warm_up);
-            load::report(match std::env::var(load::TRACING).as_deref() {
-                Ok("traced") => traced(load),
-                Ok("recorded") => recorded(load),
+            load::report(match (stress, std::env::var(load::TRACING).as_deref()) {
+                (Some(stress), _) => stress.run(load),
+                (_, Ok("traced")) => traced(load),
+                (_, Ok("recorded")) => recorded(load),
                 _ => run(load),
             });
         })

@@ -14,6 +14,14 @@ pub(crate) const STARVED: &str = "starved:";
 #[allow(dead_code, reason = "not every system can")]
 pub(crate) const TRACING: &str = "GORT_BENCH_TRACING";
 
+/// In the environment of a child that repeats its load for so many seconds instead of once.
+#[allow(dead_code, reason = "gort can")]
+pub(crate) const SECONDS: &str = "GORT_BENCH_SECONDS";
+
+/// And writes the trace of that to this file.
+#[allow(dead_code, reason = "as above")]
+pub(crate) const TRACE_FILE: &str = "GORT_BENCH_TRACE_FILE";
+
 /// What kind of work: see `benches/README.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

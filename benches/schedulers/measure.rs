@@ -21,6 +21,16 @@ pub(crate) enum Unit {
     Percent,
 }
 
+impl Unit {
+    /// How many times as bad the one is as the other.
+    pub(crate) fn worse(self, one: f64, other: f64) -> f64 {
+        match self {
+            Unit::NsPerOp | Unit::Ns => one / other,
+            Unit::Percent => other / one,
+        }
+    }
+}
+
 const fn figure(key: &'static str, head: &'static str, unit: Unit) -> Figure {
     Figure { key, head, unit }
 }

@@ -5,7 +5,7 @@ use crate::load::{Kind, Load, Way};
 use crate::measure::{self, Figure};
 use crate::system;
 
-/// A row of the table.
+/// A row of the table, or some that belong together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
@@ -35,7 +35,7 @@ enum Width {
 }
 
 /// What a timed run takes at least, in milliseconds.
-const MIN_MS: u64 = 20;
+const MIN_MS: u64 = 200;
 
 const fn row(name: &'static str, kind: Kind, width: Width, capacity: usize, n: u64) -> Workload {
     Workload { name, kind, width, capacity, n }
