@@ -24,7 +24,7 @@ const LEAST: f64 = 0.5;
 
 const WIDTH: u32 = 980;
 const ROW_HEIGHT: u32 = 19;
-const TOP: u32 = 64;
+const TOP: u32 = 80;
 const BOTTOM: u32 = 44;
 const LEFT: u32 = 250;
 const RIGHT: u32 = 90;
@@ -106,11 +106,14 @@ fn rows_of(cells: &[Cell]) -> impl Iterator<Item = Row<'_>> {
 
 /// The circumstances, and whose dot is whose.
 fn head(area: &Area<'_>, cells: &[Cell], title: &str) -> Result<()> {
-    area.draw(&Text::new(title.to_owned(), (10, 8), text(11, HPos::Left, VPos::Top)))?;
+    let (machine, rest) = title.split_once("; ").unwrap_or((title, ""));
+    for (line, y) in [(machine, 8), (rest, 24)] {
+        area.draw(&Text::new(line.to_owned(), (10, y), text(11, HPos::Left, VPos::Top)))?;
+    }
     for (cell, x) in cells.iter().zip((LEFT as i32..).step_by(100)) {
-        area.draw(&Circle::new((x + 8, 46), 5, colour(cell.system).filled()))?;
+        area.draw(&Circle::new((x + 8, 62), 5, colour(cell.system).filled()))?;
         let name = cell.system.to_owned();
-        area.draw(&Text::new(name, (x + 18, 46), text(13, HPos::Left, VPos::Center)))?;
+        area.draw(&Text::new(name, (x + 18, 62), text(13, HPos::Left, VPos::Center)))?;
     }
     Ok(())
 }
