@@ -5,6 +5,9 @@ use crate::measure::Figure;
 use crate::statistics::Spread;
 use crate::table;
 
+/// How much of what a failing system says is shown.
+const NOTE_CHARS: usize = 160;
+
 const END: &str = "<!-- end -->";
 
 /// The document `old`, or a new one, with the table in its place.
@@ -85,11 +88,22 @@ fn memory_row(cells: &[Cell]) -> String {
 /// Why there are no figures.
 fn notes(rows: &[Vec<Cell>]) -> Vec<String> {
     let note = |cell: &Cell| {
-        let error = cell.error()?.replace('|', "\\|");
+        let error = presentable(&cell.error()?);
         Some(format!("- `{}` on {}: {error}", cell.workload.name, cell.system))
     };
     let notes: Vec<String> = rows.iter().flatten().filter_map(note).collect();
     if notes.is_empty() { notes } else { [vec![String::new()], notes].concat() }
+}
+
+/// What was said, in one code span, without the folders of this machine.
+fn presentable(error: &str) -> String {
+    let file = |word: &str| match word.starts_with('/') {
+        true => word.rsplit('/').next().unwrap_or_default().to_owned(),
+        false => word.to_owned(),
+    };
+    let words: Vec<String> = error.replace('`', "'").split_whitespace().map(file).collect();
+    let text: String = words.join(" ").chars().take(NOTE_CHARS).collect();
+    format!("`{}`", text.trim_end())
 }
 
 fn nothing() -> String {
