@@ -180,6 +180,8 @@ mod os_thread;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 pub mod process;
+#[cfg(feature = "analysis")]
+pub mod render;
 mod runtime;
 mod sched;
 mod scope;

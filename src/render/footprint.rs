@@ -1,0 +1,134 @@
+//! What each kind of event takes of a file, as a table.
+
+use std::io::{Read, Write};
+
+use super::go_sort;
+use super::raw::{self, RawError, RawEvent, RawEvents};
+use crate::wire::varint;
+
+/// Between two columns.
+const PADDING: usize = 2;
+const COLUMNS: usize = 5;
+
+/// Writes a table of bytes and numbers by kind of event, the largest first.
+///
+/// # Errors
+/// When the file cannot be read to its end, or the output not written. No table is written then.
+///
+/// # Go
+/// What `go tool trace -d=footprint` prints, byte for byte: kinds that there are none of are listed too.
+pub fn write(input: impl Read, mut output: impl Write) -> Result<(), RawError> {
+    let mut events = RawEvents::open(input)?;
+    let known = events.known();
+    let mut footprint = Footprint::new(known);
+    while let Some(event) = events.next()? {
+        footprint.count(&event);
+    }
+    let text = footprint.table(events.bytes_read());
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(RawError::Output)
+}
+
+struct Footprint {
+    /// By number.
+    kinds: Vec<Kind>,
+    names: Vec<raw::Names>,
+    known: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Kind {
+    number: usize,
+    events: u64,
+    bytes: u64,
+}
+
+impl Footprint {
+    fn new(known: usize) -> Footprint {
+        let kinds = (0..256).map(|number| Kind { number, ..Kind::default() }).collect();
+        Footprint { kinds, names: raw::names(), known }
+    }
+
+    fn count(&mut self, event: &RawEvent<'_>) {
+        let kind = &mut self.kinds[usize::from(event.number)];
+        kind.events += 1;
+        kind.bytes += self.names[usize::from(event.number)].encoded_bytes(event);
+    }
+
+    fn table(&self, bytes_read: u64) -> String {
+        let mut kinds = self.kinds.clone();
+        go_sort::sort(&mut kinds, |a, b| a.bytes > b.bytes);
+        let events: u64 = kinds.iter().map(|kind| kind.events).sum();
+        let mut rows = vec![["Event", "Bytes", "%", "Count", "%"].map(str::to_owned)];
+        rows.push(["-"; COLUMNS].map(str::to_owned));
+        rows.extend(kinds.iter().map(|kind| {
+            let bytes = percent(kind.bytes, bytes_read);
+            let count = percent(kind.events, events);
+            [self.name(kind), kind.bytes.to_string(), bytes, kind.events.to_string(), count]
+        }));
+        aligned(&rows)
+    }
+
+    fn name(&self, kind: &Kind) -> String {
+        if kind.number < self.known {
+            self.names[kind.number].event.to_owned()
+        } else {
+            format!("<unknown ({})>", kind.number)
+        }
+    }
+}
+
+impl raw::Names {
+    /// What an event takes where no number is padded.
+    fn encoded_bytes(&self, event: &RawEvent<'_>) -> u64 {
+        let mut bytes = 1 + event.args.iter().map(|&arg| varint::len(arg)).sum::<usize>();
+        if self.has_data {
+            bytes += varint::len(event.data.len() as u64) + event.data.len();
+        }
+        bytes as u64
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    format!("{:.2}%", part as f64 / whole as f64 * 100.0)
+}
+
+/// Pads every column but the last to its longest text.
+fn aligned(rows: &[[String; COLUMNS]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..COLUMNS - 1).map(|column| width(column) + PADDING).collect();
+    let mut text = String::new();
+    for row in rows {
+        for (cell, width) in row.iter().zip(&widths) {
+            text += &format!("{cell:width$}");
+        }
+        text += &row[COLUMNS - 1];
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table() {
+        let mut out = Vec::new();
+        write(&b"go 1.22 trace\0\0\0\x05\x01\x02hi\x0b\x01\x0b\x02"[..], &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 258);
+        assert_eq!(lines[0], "Event                Bytes  %       Count  %");
+        assert_eq!(lines[1], "-                    -      -       -      -");
+        assert_eq!(lines[2], "String               5      20.00%  1      33.33%");
+        assert_eq!(lines[3], "ProcStop             4      16.00%  2      66.67%");
+        assert!(text.contains("\n<unknown (255)>      0      0.00%   0      0.00%\n"), "{text}");
+    }
+
+    #[test]
+    fn nothing_is_no_share() {
+        let mut out = Vec::new();
+        write(&b"go 1.22 trace\0\0\0"[..], &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().contains("  0      0.00%  0      NaN%\n"));
+    }
+}

@@ -1,0 +1,15 @@
+//! How traces are shown: as text, as JSON, in the words of Go's own tools.
+//!
+//! Nothing here needs a runtime: it is for programs that look at traces, as the command
+//! `gort trace` does, with [`reader`](crate::reader) and [`analysis`](crate::analysis).
+
+#![forbid(unsafe_code)]
+
+pub mod footprint;
+mod go_sort;
+mod number;
+mod quote;
+mod raw;
+pub mod wire_text;
+
+pub use raw::RawError;
