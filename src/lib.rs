@@ -143,6 +143,8 @@
 //! - `tracing`: spans and events of the crate `tracing` in traces, by `trace::TracingLayer`, and
 //!   `trace::TracingRegistry`, which knows by goroutine which spans are entered. Off,
 //!   `tracing-subscriber` is not compiled.
+//! - `reader`: the module `reader`, which reads execution traces, gort's and Go's. Off, nothing of it
+//!   is there.
 //! - `http` (with `pprof`): the module `http`, with what hyper's servers and clients need to run on
 //!   goroutines, and the debug endpoint `/debug/pprof/`. Off, hyper is not compiled.
 //!
@@ -180,6 +182,8 @@ mod os_thread;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 pub mod process;
+#[cfg(feature = "reader")]
+pub mod reader;
 #[cfg(feature = "analysis")]
 pub mod render;
 mod runtime;

@@ -1,10 +1,11 @@
 //! What each kind of event takes of a file, as a table.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
+use super::error::Error;
 use super::go_sort;
-use super::raw::{self, RawError, RawEvent, RawEvents};
-use crate::wire::varint;
+use crate::reader::{RawEvent, RawReader};
+use crate::wire::event::{EventType, SPECS};
 
 /// Between two columns.
 const PADDING: usize = 2;
@@ -13,25 +14,57 @@ const COLUMNS: usize = 5;
 /// Writes a table of bytes and numbers by kind of event, the largest first.
 ///
 /// # Errors
-/// When the file cannot be read to its end, or the output not written. No table is written then.
+/// When the output cannot be written; and when the trace cannot be read, or not to its end, after a
+/// table of what comes before that was written. There is none of what is no trace.
 ///
 /// # Go
-/// What `go tool trace -d=footprint` prints, byte for byte: kinds that there are none of are listed too.
-pub fn write(input: impl Read, mut output: impl Write) -> Result<(), RawError> {
-    let mut events = RawEvents::open(input)?;
-    let known = events.known();
-    let mut footprint = Footprint::new(known);
-    while let Some(event) = events.next()? {
-        footprint.count(&event);
+/// What `go tool trace -d=footprint` prints, byte for byte: kinds that there are none of are listed,
+/// too. Of damaged traces Go's tool shows nothing.
+pub fn write(input: impl Read, mut output: impl Write) -> Result<(), Error> {
+    let mut input = Counted { input, bytes: 0 };
+    let mut reader = RawReader::new(&mut input)?;
+    let mut footprint = Footprint::new(known(reader.version().minor()));
+    let mut event = RawEvent::new();
+    let outcome = loop {
+        match reader.read(&mut event) {
+            Ok(true) => footprint.count(&event),
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    output.write_all(footprint.table(input.bytes).as_bytes())?;
+    output.flush()?;
+    outcome
+}
+
+/// How many numbers a version knows, those between that nothing has included.
+fn known(minor: u8) -> usize {
+    let last = match minor {
+        ..=22 => EventType::UserLog,
+        23..=24 => EventType::ExperimentalBatch,
+        25 => EventType::ClockSnapshot,
+        26.. => SPECS[SPECS.len() - 1].event,
+    };
+    last as usize + 1
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    input: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.input.read(buffer)?;
+        self.bytes += n as u64;
+        Ok(n)
     }
-    let text = footprint.table(events.bytes_read());
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(RawError::Output)
 }
 
 struct Footprint {
     /// By number.
     kinds: Vec<Kind>,
-    names: Vec<raw::Names>,
     known: usize,
 }
 
@@ -45,13 +78,13 @@ struct Kind {
 impl Footprint {
     fn new(known: usize) -> Footprint {
         let kinds = (0..256).map(|number| Kind { number, ..Kind::default() }).collect();
-        Footprint { kinds, names: raw::names(), known }
+        Footprint { kinds, known }
     }
 
-    fn count(&mut self, event: &RawEvent<'_>) {
-        let kind = &mut self.kinds[usize::from(event.number)];
+    fn count(&mut self, event: &RawEvent) {
+        let kind = &mut self.kinds[usize::from(event.number())];
         kind.events += 1;
-        kind.bytes += self.names[usize::from(event.number)].encoded_bytes(event);
+        kind.bytes += event.least_bytes() as u64;
     }
 
     fn table(&self, bytes_read: u64) -> String {
@@ -69,22 +102,11 @@ impl Footprint {
     }
 
     fn name(&self, kind: &Kind) -> String {
-        if kind.number < self.known {
-            self.names[kind.number].event.to_owned()
-        } else {
-            format!("<unknown ({})>", kind.number)
+        if kind.number >= self.known {
+            return format!("<unknown ({})>", kind.number);
         }
-    }
-}
-
-impl raw::Names {
-    /// What an event takes where no number is padded.
-    fn encoded_bytes(&self, event: &RawEvent<'_>) -> u64 {
-        let mut bytes = 1 + event.args.iter().map(|&arg| varint::len(arg)).sum::<usize>();
-        if self.has_data {
-            bytes += varint::len(event.data.len() as u64) + event.data.len();
-        }
-        bytes as u64
+        let event = EventType::from_number(kind.number as u8);
+        event.map_or("", |event| event.name()).to_owned()
     }
 }
 

@@ -5,11 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod error;
 pub mod footprint;
 mod go_sort;
 mod number;
 mod quote;
-mod raw;
+mod sink;
 pub mod wire_text;
 
-pub use raw::RawError;
+pub use error::Error;

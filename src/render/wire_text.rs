@@ -1,100 +1,88 @@
-//! The raw events of a file as text, a line each.
+//! What is in a file, as it is in it, as text: a line an event.
 
 use std::io::{Read, Write};
 
-use super::raw::{FRAME_FIELDS, Names, RawError, RawEvent, RawEvents, names};
+use super::error::Error;
+use super::sink::Sink;
 use super::{number, quote};
+use crate::reader::{RawEvent, RawReader};
 
-/// Text is handed on when there is so much of it.
-const FULL_BYTES: usize = 128 << 10;
+/// The names of a frame's numbers, after what goes before them.
+const FRAME_LABELS: [&str; 4] = ["\n\tpc=", " func=", " file=", " line="];
 
-/// Writes every event of the file `input` as it lies there, a line each, with the names of its
-/// arguments; frames of stacks and texts follow on lines of their own.
+/// Writes every event of a file as it is in it, a line each, with the names of its arguments; frames
+/// of stacks and the bytes of texts follow on lines of their own.
 ///
 /// # Errors
-/// When the file cannot be read or the output not written, and where the file makes no sense any more.
-/// Everything before that is written. A file that ends between two numbers of an event ends well.
+/// When the output cannot be written; and when the trace cannot be read, or not to its end, after what
+/// comes before that was written.
 ///
 /// # Go
-/// What `go tool trace -d=wire` prints, byte for byte.
-pub fn write(input: impl Read, mut output: impl Write) -> Result<(), RawError> {
-    let mut text = Text::new();
-    let outcome = text.all(input, &mut output);
-    let flushed = text.flush(&mut output).and_then(|()| output.flush().map_err(RawError::Output));
-    outcome.and(flushed)
+/// What `go tool trace -d=wire` prints, byte for byte. That a file ends within an event Go's tool does
+/// not always say.
+pub fn write(input: impl Read, output: impl Write) -> Result<(), Error> {
+    let mut reader = RawReader::new(input)?;
+    let mut sink = Sink::new(output);
+    let mut lines = Lines::new();
+    let mut event = RawEvent::new();
+    let outcome = loop {
+        match reader.read(&mut event) {
+            Ok(true) => lines.event(&event, &mut sink.bytes),
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+        sink.flush_if_full()?;
+    };
+    sink.flush()?;
+    outcome
 }
 
-struct Text {
-    /// What stands before each argument of an event: its name, for the first one also the event's.
-    labels: Vec<Labels>,
-    frame_labels: Vec<String>,
-    out: Vec<u8>,
+struct Lines {
+    /// By number: what stands before each argument. For the first one that is the event's name, too.
+    labels: Vec<Vec<String>>,
 }
 
-struct Labels {
-    event: &'static str,
-    args: Vec<String>,
-}
+impl Lines {
+    fn new() -> Lines {
+        Lines { labels: vec![Vec::new(); 256] }
+    }
 
-impl Labels {
-    fn new(names: &Names) -> Labels {
-        let label = |(n, arg): (usize, &&str)| match n {
-            0 => format!("{} {arg}=", names.event),
-            _ => format!(" {arg}="),
-        };
-        Labels { event: names.event, args: names.args.iter().enumerate().map(label).collect() }
+    fn event(&mut self, event: &RawEvent, out: &mut Vec<u8>) {
+        let labels = &mut self.labels[usize::from(event.number())];
+        if labels.is_empty() {
+            *labels = labels_of(event);
+        }
+        if event.args().is_empty() {
+            out.extend_from_slice(event.name().as_bytes());
+        }
+        for (label, &arg) in labels.iter().zip(event.args()) {
+            out.extend_from_slice(label.as_bytes());
+            number::decimal(out, arg);
+        }
+        for (label, &arg) in frame_args(event) {
+            out.extend_from_slice(label.as_bytes());
+            number::decimal(out, arg);
+        }
+        // As in Go, nothing is shown of an empty text.
+        if let Some(data) = event.data().filter(|data| !data.is_empty()) {
+            out.extend_from_slice(b"\n\tdata=");
+            quote::go(out, data);
+        }
+        out.push(b'\n');
     }
 }
 
-impl Text {
-    fn new() -> Text {
-        let before = |n| if n == 0 { "\n\t" } else { " " };
-        let fields = FRAME_FIELDS.iter().enumerate();
-        Text {
-            labels: names().iter().map(Labels::new).collect(),
-            frame_labels: fields.map(|(n, field)| format!("{}{field}=", before(n))).collect(),
-            out: Vec::with_capacity(FULL_BYTES + (64 << 10)),
-        }
-    }
+fn labels_of(event: &RawEvent) -> Vec<String> {
+    let label = |(n, arg): (usize, &&str)| match n {
+        0 => format!("{} {arg}=", event.name()),
+        _ => format!(" {arg}="),
+    };
+    event.arg_names().iter().enumerate().map(label).collect()
+}
 
-    fn all(&mut self, input: impl Read, output: &mut impl Write) -> Result<(), RawError> {
-        let mut events = RawEvents::open(input)?;
-        while let Some(event) = events.next()? {
-            self.event(&event);
-            if self.out.len() >= FULL_BYTES {
-                self.flush(output)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, event: &RawEvent<'_>) {
-        let labels = &self.labels[usize::from(event.number)];
-        let (own, of_frames) = event.args.split_at(labels.args.len());
-        if own.is_empty() {
-            self.out.extend_from_slice(labels.event.as_bytes());
-        }
-        for (label, &arg) in labels.args.iter().zip(own) {
-            self.out.extend_from_slice(label.as_bytes());
-            number::decimal(&mut self.out, arg);
-        }
-        for (label, &arg) in self.frame_labels.iter().cycle().zip(of_frames) {
-            self.out.extend_from_slice(label.as_bytes());
-            number::decimal(&mut self.out, arg);
-        }
-        // As in Go, an empty text is not shown.
-        if !event.data.is_empty() {
-            self.out.extend_from_slice(b"\n\tdata=");
-            quote::go(&mut self.out, event.data);
-        }
-        self.out.push(b'\n');
-    }
-
-    fn flush(&mut self, output: &mut impl Write) -> Result<(), RawError> {
-        output.write_all(&self.out).map_err(RawError::Output)?;
-        self.out.clear();
-        Ok(())
-    }
+fn frame_args(event: &RawEvent) -> impl Iterator<Item = (&'static str, &u64)> {
+    let frames = event.frames().unwrap_or_default().iter();
+    frames.flat_map(|frame| FRAME_LABELS.into_iter().zip(frame))
 }
 
 #[cfg(test)]
@@ -105,22 +93,22 @@ mod tests {
     fn lines() {
         let mut file = b"go 1.26 trace\0\0\0".to_vec();
         file.extend([1, 1, 2, 172, 2, 9, 21, 3, 4, 5, 6, 2, 3, 7, 2, 1, 2, 3, 4, 5, 6, 7, 8]);
-        file.extend(b"\x05\x09\x02a\n\x05\x0a\x00\x34\x35\x80\x01\x02\x03\x04");
+        file.extend(b"\x05\x09\x02a\n\x05\x0a\x00\x34\x80\x01\x02\x03\x04");
         let mut out = Vec::new();
         write(&file[..], &mut out).unwrap();
         let expected = "EventBatch gen=1 m=2 time=300 size=9\n\
             GoUnblock dt=3 g=4 g_seq=5 stack=6\nStacks\nStack id=7 nframes=2\n\
             \tpc=1 func=2 file=3 line=4\n\tpc=5 func=6 file=7 line=8\n\
-            String id=9\n\tdata=\"a\\n\"\nString id=10\nEndOfGeneration\n\n\
+            String id=9\n\tdata=\"a\\n\"\nString id=10\nEndOfGeneration\n\
             Span dt=1 id=2 npages_value=3 kindclass=4\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]
-    fn what_comes_before_an_error_is_written() {
+    fn what_comes_before_damage_is_written() {
         let mut out = Vec::new();
         let error = write(&b"go 1.22 trace\0\0\0\x0b\x05\x00"[..], &mut out).unwrap_err();
-        assert_eq!(error.to_string(), "invalid event type: 0");
+        assert!(matches!(error, Error::Trace(_)), "{error}");
         assert_eq!(out, b"ProcStop dt=5\n");
     }
 }

@@ -52,8 +52,8 @@ macro_rules! events {
             $($(#[$doc])* $name = $number,)*
         }
 
-        /// All events, by number: the one with number 1 comes first, and there are no gaps.
-        pub(crate) static SPECS: [Spec; LAST as usize] = [$(
+        /// All events, by number: from 1 to [`LAST`] without gaps, then those of experiments.
+        pub(crate) static SPECS: [Spec; LAST as usize + EXPERIMENTAL] = [$(
             Spec {
                 event: EventType::$name,
                 name: stringify!($name),
@@ -67,8 +67,15 @@ macro_rules! events {
     (@stream) => { false };
 }
 
-/// The highest event number.
+/// The highest event number outside of experiments.
 pub(crate) const LAST: u8 = EventType::EndOfGeneration as u8;
+
+/// The lowest event number of experiments.
+const FIRST_EXPERIMENTAL: u8 = EventType::Span as u8;
+
+/// How many events belong to experiments.
+const EXPERIMENTAL: usize =
+    EventType::GoroutineStackFree as usize - FIRST_EXPERIMENTAL as usize + 1;
 
 events! {
     /// Begins a batch; its data follows.
@@ -182,12 +189,31 @@ events! {
     ClockSnapshot = 51, structural, Go125, ["dt", "mono", "sec", "nsec"];
     /// Ends a generation; stands alone, outside of any batch.
     EndOfGeneration = 52, structural, Go126, [];
+
+    /// A span of the heap is there.
+    Span = 128, stream, Go123, ["dt", "id", "npages_value", "kindclass"];
+    /// A span of the heap is taken.
+    SpanAlloc = 129, stream, Go123, ["dt", "id", "npages_value", "kindclass"];
+    /// A span of the heap is given back.
+    SpanFree = 130, stream, Go123, ["dt", "id"];
+    /// An object is on the heap.
+    HeapObject = 131, stream, Go123, ["dt", "id", "type"];
+    /// An object is allocated.
+    HeapObjectAlloc = 132, stream, Go123, ["dt", "id", "type"];
+    /// An object is freed.
+    HeapObjectFree = 133, stream, Go123, ["dt", "id"];
+    /// A goroutine has a stack.
+    GoroutineStack = 134, stream, Go123, ["dt", "id", "order"];
+    /// A goroutine's stack is allocated.
+    GoroutineStackAlloc = 135, stream, Go123, ["dt", "id", "order"];
+    /// A goroutine's stack is freed.
+    GoroutineStackFree = 136, stream, Go123, ["dt", "id"];
 }
 
 impl EventType {
     /// What the format says about this event.
     pub(crate) fn spec(self) -> &'static Spec {
-        &SPECS[self as usize - 1]
+        &SPECS[place(self as u8)]
     }
 
     /// Its name, as Go's tools print it.
@@ -197,13 +223,36 @@ impl EventType {
 
     /// The event with this number.
     pub(crate) fn from_number(number: u8) -> Option<EventType> {
-        let index = usize::from(number).checked_sub(1)?;
-        Some(SPECS.get(index)?.event)
+        if !matches!(number, 1..=LAST | FIRST_EXPERIMENTAL..) {
+            return None;
+        }
+        Some(SPECS.get(place(number))?.event)
+    }
+
+    /// The event with this number, if the version knows it.
+    pub(crate) fn in_version(number: u8, version: Version) -> Option<EventType> {
+        let event = EventType::from_number(number)?;
+        // Go's table for a version is the first part of the whole one, which has the experiments last.
+        let first = if event.is_experimental() { Version::Go126 } else { event.spec().since };
+        (version >= first).then_some(event)
+    }
+
+    /// Whether it belongs to an experiment.
+    pub(crate) fn is_experimental(self) -> bool {
+        self as u8 >= FIRST_EXPERIMENTAL
     }
 
     /// The event with this name.
     pub(crate) fn from_name(name: &str) -> Option<EventType> {
         Some(SPECS.iter().find(|spec| spec.name == name)?.event)
+    }
+}
+
+/// Where an event's number stands in [`SPECS`].
+const fn place(number: u8) -> usize {
+    match number.checked_sub(FIRST_EXPERIMENTAL) {
+        Some(at) => LAST as usize + at as usize,
+        None => number as usize - 1,
     }
 }
 
@@ -245,9 +294,9 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order_of_numbers() {
-        assert_eq!(SPECS.len(), 52);
-        for (at, spec) in SPECS.iter().enumerate() {
-            assert_eq!(spec.event as usize, at + 1, "{}", spec.name);
+        assert_eq!(SPECS.len(), 52 + 9);
+        for (spec, number) in SPECS.iter().zip((1..=LAST).chain(128..=136)) {
+            assert_eq!(spec.event as u8, number, "{}", spec.name);
             assert!(std::ptr::eq(spec.event.spec(), spec));
         }
     }
@@ -259,7 +308,7 @@ mod tests {
             assert_eq!(EventType::from_name(spec.name), Some(spec.event));
             assert_eq!(format!("{:?}", spec.event), spec.event.name());
         }
-        for number in (0..=u8::MAX).filter(|n| !(1..=LAST).contains(n)) {
+        for number in (0..=u8::MAX).filter(|n| !matches!(n, 1..=LAST | 128..=136)) {
             assert_eq!(EventType::from_number(number), None, "{number}");
         }
         for name in ["", "goStart", "GoStart ", "None"] {
@@ -288,9 +337,9 @@ mod tests {
     #[test]
     fn every_version_knows_a_first_part_of_the_table() {
         let known = Version::ALL
-            .map(|version| SPECS.iter().take_while(|spec| spec.since <= version).count());
-        assert_eq!(known, [44, 49, 51, 52]);
-        assert!(SPECS.is_sorted_by_key(|spec| spec.since));
+            .map(|version| (0..=u8::MAX).filter_map(|n| EventType::in_version(n, version)).count());
+        assert_eq!(known, [44, 49, 51, 52 + 9]);
+        assert!(SPECS[..usize::from(LAST)].is_sorted_by_key(|spec| spec.since));
     }
 
     #[test]

@@ -1,0 +1,50 @@
+//! What can go wrong, and how the process ends then.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Why a command did not do all it was asked to.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A trace is damaged, is none, or cannot be read: a line for each.
+    Traces(Vec<String>),
+    /// The command line makes no sense.
+    Usage(String),
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// About one trace.
+    pub(crate) fn trace(file: &str, what: impl Display) -> Failure {
+        Failure::Traces(vec![format!("{file}: {what}")])
+    }
+
+    /// Says it in a line, and gives the status.
+    pub(crate) fn report(self) -> ExitCode {
+        let (lines, status) = match self {
+            // Whoever reads the output has had enough.
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => (vec![], 0),
+            Failure::Output(error) => (vec![format!("the output cannot be written: {error}")], 3),
+            Failure::Usage(line) => (vec![line], 2),
+            Failure::Traces(lines) => (lines, 1),
+        };
+        for line in lines {
+            // Where nobody can be told there is still the status.
+            let _ = writeln!(io::stderr(), "gort: {}", one_line(&line));
+        }
+        ExitCode::from(status)
+    }
+}
+
+/// Names of files may have line breaks.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}

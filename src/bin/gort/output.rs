@@ -1,0 +1,11 @@
+//! Where the output goes.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+/// Standard output, without a buffer that is searched for line ends: what is written here comes in
+/// large pieces.
+pub(crate) fn standard() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}

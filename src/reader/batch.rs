@@ -1,0 +1,120 @@
+//! Batches: what a file is made of.
+
+use std::ops::Range;
+
+use super::bytes::{Cursor, NoNumber};
+use super::error::{Error, ErrorKind};
+use super::ids::ThreadID;
+use super::version::Version;
+use crate::wire::encode::MAX_BATCH_BYTES;
+use crate::wire::event::EventType;
+
+/// A batch among the bytes that have come.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    /// The number of the experiment whose format it is in; 0 for none.
+    pub(crate) experiment: u8,
+    pub(crate) generation: u64,
+    pub(crate) thread: ThreadID,
+    /// What the times in it count from.
+    pub(crate) time: u64,
+    /// Where its data is.
+    pub(crate) data: Range<usize>,
+}
+
+/// What comes next.
+pub(crate) enum Piece {
+    Batch(Batch),
+    /// The mark at the end of a generation.
+    End,
+    /// The bytes end before the piece does; as the end of a file, that is fine or not.
+    More {
+        is_end: bool,
+    },
+}
+
+/// What a batch holds, by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Strings,
+    Stacks,
+    Samples,
+    /// The clock: before 1.25 its frequency, later a sync batch.
+    Clock,
+    EndOfGeneration,
+    Experiment,
+    Events,
+}
+
+/// The piece at `at`, and where the one after it begins.
+pub(crate) fn piece(held: &[u8], at: usize) -> Result<(Piece, usize), Error> {
+    let mut cursor = Cursor::new(held, at);
+    let is_end = |is_end| Ok((Piece::More { is_end }, at));
+    let Some(first) = cursor.byte() else { return is_end(true) };
+    let mut experiment = 0;
+    match EventType::from_number(first) {
+        Some(EventType::EventBatch) => {}
+        Some(EventType::EndOfGeneration) => return Ok((Piece::End, cursor.at())),
+        Some(EventType::ExperimentalBatch) => match cursor.byte() {
+            Some(number) => experiment = number,
+            None => return is_end(true),
+        },
+        _ => return Err(no_batch(first)),
+    }
+    match header(&mut cursor, experiment)? {
+        Some(batch) if batch.data.end <= held.len() => {
+            let next = batch.data.end;
+            Ok((Piece::Batch(batch), next))
+        }
+        _ => is_end(false),
+    }
+}
+
+/// The numbers before the data; `None` when the bytes end within them.
+fn header(cursor: &mut Cursor<'_>, experiment: u8) -> Result<Option<Batch>, Error> {
+    let mut numbers = [0; 4];
+    for (number, name) in numbers.iter_mut().zip(["generation", "thread", "time", "size"]) {
+        *number = match cursor.number() {
+            Ok(number) => number,
+            Err(NoNumber::Ends) => return Ok(None),
+            Err(why) => return Err(why.error(ErrorKind::Batch, &format!("a batch's {name}"))),
+        };
+    }
+    let [generation, thread, time, size] = numbers;
+    if size > MAX_BATCH_BYTES as u64 {
+        return Err(too_large(size).in_generation(generation));
+    }
+    let data = cursor.at()..cursor.at() + size as usize;
+    Ok(Some(Batch { experiment, generation, thread: ThreadID(thread as i64), time, data }))
+}
+
+#[cold]
+fn no_batch(first: u8) -> Error {
+    Error::new(ErrorKind::Batch, format!("expected a batch, found a byte {first}"))
+}
+
+#[cold]
+fn too_large(size: u64) -> Error {
+    let what = format!("expected a batch of at most {MAX_BATCH_BYTES} bytes, found one of {size}");
+    Error::new(ErrorKind::Batch, what)
+}
+
+impl Batch {
+    /// What it holds.
+    pub(crate) fn content(&self, held: &[u8], version: Version) -> Content {
+        let first = held[self.data.clone()].first();
+        if self.experiment != 0 {
+            return Content::Experiment;
+        }
+        let is_sync = version.format().sync_batch();
+        match first.and_then(|first| EventType::from_number(*first)) {
+            Some(EventType::Strings) => Content::Strings,
+            Some(EventType::Stacks) => Content::Stacks,
+            Some(EventType::CPUSamples) => Content::Samples,
+            Some(EventType::Frequency) if !is_sync => Content::Clock,
+            Some(EventType::Sync) if is_sync => Content::Clock,
+            Some(EventType::EndOfGeneration) => Content::EndOfGeneration,
+            _ => Content::Events,
+        }
+    }
+}
