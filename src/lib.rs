@@ -165,6 +165,8 @@
 //! rustflags = ["-Cforce-frame-pointers=yes"]
 //! ```
 
+#[cfg(feature = "analysis")]
+pub mod analysis;
 mod blocking;
 pub mod chan;
 pub mod context;

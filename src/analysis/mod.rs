@@ -23,17 +23,22 @@
 mod distribution;
 mod filter;
 mod goroutines;
+mod life;
+mod listener;
 mod lives;
 mod regions;
 mod spent;
 mod summary;
+mod task_lives;
 mod tasks;
 mod texts;
 
 pub use distribution::Distribution;
 pub use filter::{Filter, Matcher};
 pub use goroutines::{Goroutine, GoroutineGroup, Goroutines};
+pub use listener::Listener;
 pub use regions::{Place, Region, RegionGroup, Regions};
 pub use spent::Times;
-pub use summary::Summary;
-pub use tasks::{Log, Task, TaskGroup, Tasks};
+pub use summary::{Count, Summary};
+pub use tasks::{Log, Task, TaskGroup, TaskRegion, Tasks};
+pub(crate) use texts::IdHasher;

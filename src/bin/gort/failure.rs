@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use gort::render;
+
 /// Why a command did not do all it was asked to.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -19,6 +21,14 @@ impl Failure {
     /// About one trace.
     pub(crate) fn trace(file: &str, what: impl Display) -> Failure {
         Failure::Traces(vec![format!("{file}: {what}")])
+    }
+
+    /// What went wrong as a trace was shown.
+    pub(crate) fn shown(file: &str, error: render::Error) -> Failure {
+        match error {
+            render::Error::Trace(error) => Failure::trace(file, error),
+            render::Error::Output(error) => Failure::Output(error),
+        }
     }
 
     /// Says it in a line, and gives the status.

@@ -10,7 +10,6 @@
 
 #![forbid(unsafe_code)]
 
-mod arguments;
 mod documents;
 mod failure;
 mod files;

@@ -1,6 +1,5 @@
 //! `gort trace`: a file for each command.
 
-mod check;
 mod debug;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -13,7 +12,7 @@ struct Entry {
     run: fn(&ArgMatches) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Entry; 1] = [Entry { command: check::command, run: check::run }];
+const COMMANDS: [Entry; 0] = [];
 
 const ABOUT: &str = "Show execution traces of programs on gort, and of Go programs";
 const USAGE: &str = "gort trace COMMAND [OPTIONS] FILE…\n       gort trace -d=MODE FILE";

@@ -1,0 +1,303 @@
+//! Events in the words of Go's tool.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::io::{Read, Write};
+
+use super::error::Error;
+use super::rfc3339;
+use super::sink::Sink;
+use super::{number, quote};
+use crate::analysis::IdHasher;
+use crate::reader::{
+    ClockSnapshot, Event, EventKind, Experimental, Generation, Label, Log, Metric, Range, RangeName,
+    Reader, Region, Resource, StackId, StringId, Task, Transition,
+};
+
+/// Texts of stacks are kept up to here, and then made anew.
+const KEPT_BYTES: usize = 16 << 20;
+
+type Cache<K> = HashMap<K, Box<[u8]>, BuildHasherDefault<IdHasher>>;
+
+/// Writes all events of a trace, in order, with their stacks.
+///
+/// `utc_offset_s` gives the difference of local time from UTC at a moment, in seconds since 1970: the
+/// clocks of traces from version 1.25 on are shown in local time.
+///
+/// # Errors
+/// When the output cannot be written; and when the trace cannot be read, or not to its end, after what
+/// comes before that was written.
+///
+/// # Go
+/// What `go tool trace -d=parsed` prints, byte for byte.
+pub fn write(
+    input: impl Read + Send,
+    output: impl Write,
+    utc_offset_s: impl Fn(i64) -> i32,
+) -> Result<(), Error> {
+    let mut reader = Reader::new(input)?;
+    let mut sink = Sink::new(output);
+    let mut lines = Lines { utc_offset_s, stacks: Cache::default(), kept_bytes: 0, quoted: Cache::default() };
+    let outcome = loop {
+        match reader.next_generation() {
+            Ok(Some(mut part)) => {
+                lines.begin();
+                while let Some(event) = part.next_event() {
+                    lines.event(part.generation(), &event, &mut sink.bytes);
+                    sink.flush_if_full()?;
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    sink.flush()?;
+    outcome
+}
+
+struct Lines<Z> {
+    utc_offset_s: Z,
+    /// The lines of a stack, by its id in the generation at hand.
+    stacks: Cache<StackId>,
+    kept_bytes: usize,
+    /// Texts between quotes, by their ids.
+    quoted: Cache<StringId>,
+}
+
+impl<Z: Fn(i64) -> i32> Lines<Z> {
+    /// Another generation begins, with ids of its own.
+    fn begin(&mut self) {
+        self.stacks.clear();
+        self.kept_bytes = 0;
+        self.quoted.clear();
+    }
+
+    fn event(&mut self, generation: &Generation, event: &Event, out: &mut Vec<u8>) {
+        let kind = event.kind();
+        labelled(out, "M=", event.thread().0);
+        labelled(out, " P=", event.proc().0);
+        labelled(out, " G=", event.goroutine().0);
+        out.push(b' ');
+        out.extend_from_slice(kind.name().as_bytes());
+        labelled(out, " Time=", event.time().0);
+        let mut words = Words { lines: self, generation, out };
+        words.kind(kind);
+        if !event.stack().is_none() {
+            words.out.extend_from_slice(b"\nStack=\n");
+            words.stack(event.stack());
+        }
+        out.push(b'\n');
+    }
+}
+
+#[inline]
+fn labelled(out: &mut Vec<u8>, label: &str, value: i64) {
+    out.extend_from_slice(label.as_bytes());
+    number::signed(out, value);
+}
+
+/// An event in the making.
+struct Words<'a, Z> {
+    lines: &'a mut Lines<Z>,
+    generation: &'a Generation,
+    out: &'a mut Vec<u8>,
+}
+
+impl<Z: Fn(i64) -> i32> Words<'_, Z> {
+    fn kind(&mut self, kind: EventKind) {
+        match kind {
+            EventKind::StateTransition(transition) => self.transition(transition),
+            EventKind::Sync(number) => self.sync(number),
+            EventKind::Metric(metric) => self.metric(metric),
+            EventKind::Label(label) => self.label(label),
+            EventKind::RangeBegin(range) | EventKind::RangeActive(range) => self.range(range),
+            EventKind::RangeEnd(range) => self.range_end(range),
+            EventKind::TaskBegin(task) | EventKind::TaskEnd(task) => self.task(task),
+            EventKind::RegionBegin(region) | EventKind::RegionEnd(region) => self.region(region),
+            EventKind::Log(log) => self.log(log),
+            EventKind::Experimental(experimental) => self.experimental(experimental),
+            EventKind::StackSample => {}
+        }
+    }
+
+    fn transition(&mut self, transition: Transition) {
+        match transition {
+            Transition::Goroutine { id, from, to, reason, stack } => {
+                labelled(self.out, " GoID=", id.0);
+                self.states(from.name(), to.name());
+                self.text(" Reason=", reason);
+                if !stack.is_none() {
+                    self.word("\nTransitionStack=\n");
+                    self.stack(stack);
+                }
+            }
+            Transition::Proc { id, from, to } => {
+                labelled(self.out, " ProcID=", id.0);
+                self.states(from.name(), to.name());
+                self.word(" Reason=\"\"");
+            }
+        }
+    }
+
+    fn states(&mut self, from: &str, to: &str) {
+        self.out.push(b' ');
+        self.word(from);
+        self.word("->");
+        self.word(to);
+    }
+
+    fn sync(&mut self, number: u64) {
+        self.number(" N=", number);
+        if let Some(clocks) = self.generation.clocks() {
+            self.clocks(clocks);
+        }
+    }
+
+    fn clocks(&mut self, clocks: ClockSnapshot) {
+        labelled(self.out, " Trace=", clocks.trace.0);
+        self.number(" Mono=", clocks.monotonic_ns);
+        self.word(" Wall=");
+        let offset_s = (self.lines.utc_offset_s)(clocks.wall_s);
+        let wall = rfc3339::text(clocks.wall_s, clocks.wall_ns, offset_s);
+        self.word(&wall);
+    }
+
+    fn metric(&mut self, metric: Metric) {
+        self.word(" Name=\"");
+        self.word(metric.name.name());
+        self.word("\" Value=");
+        self.value(metric.value);
+    }
+
+    fn label(&mut self, label: Label) {
+        self.text(" Label=", label.label);
+        self.word(" Resource=");
+        self.resource(Resource::Goroutine(label.goroutine));
+    }
+
+    fn range(&mut self, range: Range) {
+        self.word(" Name=");
+        match range.name {
+            RangeName::StopTheWorld(reason) => {
+                let mut name = format!("{} (", range.name.name()).into_bytes();
+                name.extend_from_slice(self.generation.bytes(reason));
+                name.push(b')');
+                quote::go(self.out, &name);
+            }
+            name => quote::go(self.out, name.name().as_bytes()),
+        }
+        self.word(" Scope=");
+        self.resource(range.scope);
+    }
+
+    fn range_end(&mut self, range: Range) {
+        self.range(range);
+        self.word(" Attributes=[");
+        if let Some((swept, reclaimed)) = range.swept {
+            self.word("\"bytes swept\"=");
+            self.value(swept);
+            self.word(" \"bytes reclaimed\"=");
+            self.value(reclaimed);
+        }
+        self.word("]");
+    }
+
+    fn task(&mut self, task: Task) {
+        self.number(" ID=", task.id.0);
+        self.number(" Parent=", task.parent.0);
+        self.text(" Type=", task.name);
+    }
+
+    fn region(&mut self, region: Region) {
+        self.number(" Task=", region.task.0);
+        self.text(" Type=", region.name);
+    }
+
+    fn log(&mut self, log: Log) {
+        self.number(" Task=", log.task.0);
+        self.text(" Category=", log.category);
+        self.text(" Message=", log.message);
+    }
+
+    fn experimental(&mut self, event: Experimental) {
+        self.word(" Name=");
+        self.word(event.name());
+        self.word(" Args=[");
+        for (n, (name, value)) in event.args().enumerate() {
+            self.word(if n == 0 { "" } else { ", " });
+            self.word(name);
+            self.word("=");
+            self.value(value);
+        }
+        self.word("]");
+    }
+
+    fn resource(&mut self, resource: Resource) {
+        let (name, id) = match resource {
+            Resource::None => return self.word("None"),
+            Resource::Goroutine(id) => ("Goroutine(", id.0),
+            Resource::Proc(id) => ("Proc(", id.0),
+            Resource::Thread(id) => ("Thread(", id.0),
+        };
+        labelled(self.out, name, id);
+        self.word(")");
+    }
+
+    #[inline]
+    fn word(&mut self, word: &str) {
+        self.out.extend_from_slice(word.as_bytes());
+    }
+
+    fn number(&mut self, label: &str, value: u64) {
+        self.word(label);
+        number::decimal(self.out, value);
+    }
+
+    fn value(&mut self, value: u64) {
+        self.number("Value{Uint64(", value);
+        self.word(")}");
+    }
+
+    /// A text between quotes.
+    fn text(&mut self, label: &str, text: StringId) {
+        self.word(label);
+        let generation = self.generation;
+        let quoted = self.lines.quoted.entry(text).or_insert_with(|| {
+            let mut quoted = Vec::new();
+            quote::go(&mut quoted, generation.bytes(text));
+            quoted.into()
+        });
+        self.out.extend_from_slice(quoted);
+    }
+
+    fn stack(&mut self, stack: StackId) {
+        if let Some(lines) = self.lines.stacks.get(&stack) {
+            return self.out.extend_from_slice(lines);
+        }
+        let lines = stack_lines(self.generation, stack);
+        self.out.extend_from_slice(&lines);
+        if self.lines.kept_bytes > KEPT_BYTES {
+            self.lines.stacks.clear();
+            self.lines.kept_bytes = 0;
+        }
+        self.lines.kept_bytes += lines.len();
+        self.lines.stacks.insert(stack, lines.into());
+    }
+}
+
+/// Two lines for each frame.
+fn stack_lines(generation: &Generation, stack: StackId) -> Vec<u8> {
+    let mut out = Vec::new();
+    for frame in generation.stack(stack) {
+        out.push(b'\t');
+        out.extend_from_slice(generation.bytes(frame.function));
+        out.extend_from_slice(b" @ 0x");
+        number::hexadecimal(&mut out, frame.pc);
+        out.extend_from_slice(b"\n\t\t");
+        out.extend_from_slice(generation.bytes(frame.file));
+        out.push(b':');
+        number::decimal(&mut out, frame.line);
+        out.push(b'\n');
+    }
+    out
+}
