@@ -8,7 +8,7 @@ use crate::wire::event::EventType;
 /// Nanoseconds in a unit of a trace's clock.
 ///
 /// Computed with floating-point numbers, as Go does, so that times are the same to the nanosecond.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Unit(f64);
 
 impl Unit {
@@ -92,9 +92,8 @@ impl Clock {
 
     /// The unit, which must be there, and the clocks, which from 1.25 on must be.
     pub(crate) fn finish(self, is_sync: bool) -> Result<(Unit, Option<ClockSnapshot>), Error> {
-        // A frequency of infinity gives no unit, which to Go is as if there was none.
-        let unit = self.unit.filter(|unit| unit.0 != 0.0);
-        let unit = unit.ok_or_else(|| wrong("expected a clock frequency, found none".into()))?;
+        let unit =
+            self.unit.ok_or_else(|| wrong("expected a clock frequency, found none".into()))?;
         let snapshot = self.snapshot.map(|[time, monotonic_ns, wall_s, wall_ns]| ClockSnapshot {
             trace: Time(unit.ns(time)),
             monotonic_ns,

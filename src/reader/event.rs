@@ -3,7 +3,7 @@
 use super::ids::{GoID, GoState, ProcID, ProcState, StackId, StringId, TaskID, ThreadID, Time};
 use super::kind::{
     EventKind, Experimental, Label, Log, Metric, MetricName, Range, RangeName, Region, Resource,
-    Task, Transition,
+    Sync, Task, Transition,
 };
 use crate::wire::event::EventType;
 
@@ -48,8 +48,9 @@ impl Event {
     }
 
     /// The begin of the `number`th generation, or the end of the trace.
-    pub(crate) fn sync(time: Time, number: u64) -> Event {
-        Event { args: [number, 0, 0], ..Event::new(EventType::Sync, time, Context::NOBODY) }
+    pub(crate) fn sync(time: Time, number: u64, is_end: bool) -> Event {
+        let args = [number, is_end.into(), 0];
+        Event { args, ..Event::new(EventType::Sync, time, Context::NOBODY) }
     }
 
     /// When it happened. Times of events strictly grow.
@@ -92,7 +93,7 @@ impl Event {
     pub fn kind(&self) -> EventKind {
         use EventType as E;
         match self.event {
-            E::Sync => EventKind::Sync(self.args[0]),
+            E::Sync => EventKind::Sync(self.sync_point()),
             E::CPUSample => EventKind::StackSample,
             E::ProcsChange | E::HeapAlloc | E::HeapGoal => EventKind::Metric(self.metric()),
             E::GoLabel => EventKind::Label(self.label()),
@@ -119,6 +120,10 @@ impl Event {
 
     fn string(&self, arg: usize) -> StringId {
         StringId(self.args[arg] as u32)
+    }
+
+    fn sync_point(&self) -> Sync {
+        Sync { number: self.args[0], is_end: self.args[1] != 0 }
     }
 
     fn metric(&self) -> Metric {

@@ -47,6 +47,21 @@ pub struct ExperimentalBatch {
 }
 
 impl Generation {
+    /// Before the first one: nothing to refer to.
+    pub(crate) fn nothing(version: Version) -> Generation {
+        Generation {
+            number: 0,
+            version,
+            range: 0..0,
+            begin: Time(0),
+            clocks: None,
+            strings: Strings::default(),
+            stacks: Stacks::default(),
+            names: Arc::new(Names::new()),
+            experiments: Vec::new(),
+        }
+    }
+
     /// Its number. They count up, and the first one in a file need not be 1.
     pub fn number(&self) -> u64 {
         self.number

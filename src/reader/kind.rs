@@ -10,9 +10,8 @@ use crate::wire::event::EventType;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A generation begins, the Nth one that is read, or the trace ends. Everything that exists by now
-    /// has been mentioned.
-    Sync(u64),
+    /// A generation begins, or the trace ends. Everything that exists by now has been mentioned.
+    Sync(Sync),
     /// A figure.
     Metric(Metric),
     /// A goroutine gets a label.
@@ -61,6 +60,15 @@ impl EventKind {
             EventKind::Experimental(_) => "Experimental",
         }
     }
+}
+
+/// A generation's begin, or the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sync {
+    /// How many there were, with this one.
+    pub number: u64,
+    /// Whether it is the end, or what comes next cannot be read.
+    pub is_end: bool,
 }
 
 /// Something that has a state, or that something belongs to.

@@ -3,6 +3,25 @@
 //! All versions of the format that Go has written since Go 1.22 are read. It needs no runtime, and no
 //! part of it is `unsafe`.
 //!
+//! [`Reader`] gives the events in an order that is sound: whatever follows from something comes after
+//! it, on whichever threads they were. It checks what it reads, as Go's own reader does, whose order
+//! and whose verdict are the same. A file that is cut short or damaged yields all whole generations before
+//! that, and an [`Error`] that says what was expected where.
+//!
+//! ```no_run
+//! use gort::reader::{EventKind, Reader, Transition};
+//!
+//! let mut reader = Reader::open("program.trace")?;
+//! while let Some(event) = reader.next() {
+//!     let event = event?;
+//!     if let EventKind::StateTransition(Transition::Goroutine { id, to, reason, .. }) = event.kind() {
+//!         let reason = reader.generation().text(reason);
+//!         println!("{} goroutine {id} is {} {reason}", event.time(), to.name());
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! [`RawReader`] gives what is in a file, unchecked and in the file's order.
 //!
 //! # Go
@@ -13,15 +32,20 @@
 mod batch;
 mod bytes;
 mod clock;
+mod cursor;
 mod error;
 mod event;
 mod framer;
+mod frontier;
 mod generation;
 mod hash;
 mod ids;
 mod kind;
+mod merge;
 mod names;
+mod order;
 mod raw;
+mod reader;
 mod samples;
 mod sort;
 mod stacks;
@@ -37,8 +61,9 @@ pub use generation::{ExperimentalBatch, Generation};
 pub use ids::{GoID, GoState, ProcID, ProcState, StackId, StringId, TaskID, ThreadID, Time};
 pub use kind::{
     EventKind, Experimental, Label, Log, Metric, MetricName, Range, RangeName, Region, Resource,
-    Task, Transition,
+    Sync, Task, Transition,
 };
 pub use raw::{RawEvent, RawReader};
+pub use reader::Reader;
 pub use stacks::Frame;
 pub use version::Version;

@@ -30,14 +30,6 @@ struct Sort<'a, T, L> {
     less: L,
 }
 
-/// What the choice of a pivot says about the order.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Looks {
-    Ascending,
-    Descending,
-    Neither,
-}
-
 impl<T: Copy, L: Fn(&T, &T) -> bool> Sort<'_, T, L> {
     fn less(&self, a: usize, b: usize) -> bool {
         (self.less)(&self.items[a], &self.items[b])
@@ -54,8 +46,8 @@ impl<T: Copy, L: Fn(&T, &T) -> bool> Sort<'_, T, L> {
                 self.shuffle(start, end);
                 patience -= 1;
             }
-            let (pivot, looks) = self.pivot(start, end);
-            let is_promising = was_balanced && was_partitioned && looks == Looks::Ascending;
+            let (pivot, looks_sorted) = self.pivot(start, end);
+            let is_promising = was_balanced && was_partitioned && looks_sorted;
             if is_promising && self.finish(start, end) {
                 return;
             }
@@ -133,8 +125,9 @@ impl<T: Copy, L: Fn(&T, &T) -> bool> Sort<'_, T, L> {
         }
     }
 
-    /// A pivot near the median; of what is in descending order, after it was turned round.
-    fn pivot(&mut self, start: usize, end: usize) -> (usize, Looks) {
+    /// A pivot near the median, and whether all looks sorted. What is in descending order is turned
+    /// round.
+    fn pivot(&mut self, start: usize, end: usize) -> (usize, bool) {
         let length = end - start;
         let mut exchanges = 0;
         let mut candidates = [1, 2, 3].map(|quarter| start + length / 4 * quarter);
@@ -143,12 +136,12 @@ impl<T: Copy, L: Fn(&T, &T) -> bool> Sort<'_, T, L> {
         }
         let pivot = self.median(candidates, &mut exchanges);
         match exchanges {
-            0 => (pivot, Looks::Ascending),
+            0 => (pivot, true),
             ALL_EXCHANGED => {
                 self.items[start..end].reverse();
-                (end - 1 - (pivot - start), Looks::Ascending)
+                (end - 1 - (pivot - start), true)
             }
-            _ => (pivot, Looks::Neither),
+            _ => (pivot, false),
         }
     }
 

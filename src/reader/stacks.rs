@@ -23,7 +23,7 @@ pub struct Frame {
 }
 
 /// The stacks of a generation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Stacks {
     ids: Ids,
     /// All frames there are.

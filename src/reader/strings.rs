@@ -8,7 +8,7 @@ use crate::wire::encode::MAX_STRING_BYTES;
 use crate::wire::event::EventType;
 
 /// The strings of a generation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Strings {
     ids: Ids,
     /// All of them, one after the other.

@@ -1,0 +1,122 @@
+//! Which thread's event may come next: the earliest first.
+//!
+//! A heap, by the time of each thread's next event. Where times are equal, which thread is first
+//! depends on every step that was taken before; so that the order is Go's, the steps are Go's.
+
+use super::ids::Time;
+use super::sort;
+
+/// A thread in the heap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// The time of its next event.
+    pub(crate) time: i64,
+    /// Its cursor.
+    pub(crate) cursor: u32,
+}
+
+/// The threads that have a next event. Each is no later than the two at twice its place and one and
+/// two more.
+#[derive(Debug, Default)]
+pub(crate) struct Frontier(Vec<Entry>);
+
+impl Frontier {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, at: usize) -> Option<Entry> {
+        self.0.get(at).copied()
+    }
+
+    pub(crate) fn insert(&mut self, entry: Entry) {
+        self.0.push(entry);
+        self.sift_up(self.0.len() - 1);
+    }
+
+    /// The thread at this place has another next event.
+    #[inline(always)]
+    pub(crate) fn update(&mut self, at: usize, time: i64) {
+        self.0[at].time = time;
+        if self.sift_up(at) == at {
+            self.sift_down(at);
+        }
+    }
+
+    /// The thread at this place has no more events.
+    #[cold]
+    pub(crate) fn remove(&mut self, mut at: usize) {
+        while at > 0 {
+            let parent = (at - 1) / 2;
+            self.0.swap(parent, at);
+            at = parent;
+        }
+        self.0.swap_remove(0);
+        self.sift_down(0);
+    }
+
+    /// Sorts it, which leaves a heap.
+    #[cold]
+    pub(crate) fn sort(&mut self) {
+        sort::by_time(&mut self.0, |entry| Time(entry.time));
+    }
+
+    #[inline(always)]
+    fn sift_up(&mut self, mut at: usize) -> usize {
+        while at > 0 && self.0[(at - 1) / 2].time > self.0[at].time {
+            self.0.swap((at - 1) / 2, at);
+            at = (at - 1) / 2;
+        }
+        at
+    }
+
+    #[inline(always)]
+    fn sift_down(&mut self, mut at: usize) {
+        loop {
+            let mut least = at;
+            for child in [2 * at + 1, 2 * at + 2] {
+                if self.0.get(child).is_some_and(|entry| entry.time < self.0[least].time) {
+                    least = child;
+                }
+            }
+            if least == at {
+                return;
+            }
+            self.0.swap(at, least);
+            at = least;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_heap(frontier: &Frontier) -> bool {
+        (1..frontier.len()).all(|at| frontier.0[(at - 1) / 2].time <= frontier.0[at].time)
+    }
+
+    #[test]
+    fn the_earliest_is_first_whatever_is_done() {
+        let mut frontier = Frontier::default();
+        let mut random = 0x1234_5678_9abc_def1_u64;
+        for step in 0..2000 {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let (time, place) = ((random >> 40) as i64 % 50, (random >> 20) as usize);
+            let len = frontier.len();
+            match random >> 61 {
+                0..=2 => frontier.insert(Entry { time, cursor: step }),
+                3..=5 if len > 0 => frontier.update(place % len, time),
+                6 if len > 0 => frontier.remove(place % len),
+                _ => frontier.sort(),
+            }
+            assert!(is_heap(&frontier), "{frontier:?}");
+        }
+        assert!(frontier.len() > 1);
+    }
+}

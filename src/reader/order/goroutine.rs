@@ -1,0 +1,234 @@
+//! Goroutines: what makes, runs, stops and wakes them.
+
+use super::state::{GoStatus, NO_THREAD, NOWHERE};
+use super::{Need, Order, Place, Step, stack, string, wrong};
+use crate::reader::cursor::Timed;
+use crate::reader::error::Error;
+use crate::reader::event::{Context, Event};
+use crate::reader::generation::Generation;
+use crate::reader::ids::{GoID, GoState, ThreadID, Time};
+use crate::wire::event::EventType;
+
+impl Order {
+    #[inline(always)]
+    pub(super) fn go_start(&mut self, ev: &Timed, place: Place) -> Step {
+        let id = GoID(ev.args[0] as i64);
+        let sequence = self.sequence(ev.args[1]);
+        let Some(slot) = self.goroutines.find(id) else { return Ok(None) };
+        let goroutine = self.goroutines.at(slot);
+        if goroutine.status != GoStatus::Runnable || !goroutine.sequence.is_next(sequence) {
+            return Ok(None);
+        }
+        place.check(ev, Need::Must, Need::MustNot)?;
+        goroutine.status = GoStatus::Running;
+        goroutine.sequence = sequence;
+        self.set_goroutine(place, id, slot);
+        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) }))
+    }
+
+    /// Anybody can wake a goroutine, also who is no thread.
+    #[inline(always)]
+    pub(super) fn go_unblock(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        let sequence = self.sequence(ev.args[1]);
+        let Some(slot) = self.goroutines.find(GoID(ev.args[0] as i64)) else { return Ok(None) };
+        let goroutine = self.goroutines.at(slot);
+        if goroutine.status != GoStatus::Waiting || !goroutine.sequence.is_next(sequence) {
+            return Ok(None);
+        }
+        goroutine.status = GoStatus::Runnable;
+        goroutine.sequence = sequence;
+        let stack = stack(ev, 2, of)?;
+        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], stack, ..place.event(ev) }))
+    }
+
+    /// The slot of the goroutine that runs here; it must be running.
+    #[inline(always)]
+    pub(super) fn running(&mut self, ev: &Timed, place: Place) -> Result<u32, Error> {
+        place.check_user(ev)?;
+        let slot = self.current(ev, place)?;
+        if self.goroutines.at(slot).status != GoStatus::Running {
+            return Err(self.not_in_state(ev, slot, GoStatus::Running));
+        }
+        Ok(slot)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn not_in_state(&mut self, ev: &Timed, slot: u32, expected: GoStatus) -> Error {
+        let goroutine = self.goroutines.at(slot);
+        let (id, found) = (goroutine.id, goroutine.status);
+        wrong(ev, format!("expected goroutine {id} to be {expected:?}, but it is {found:?}"))
+    }
+
+    /// The running goroutine waits, or gives way.
+    #[inline(always)]
+    pub(super) fn go_stop(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        let slot = self.running(ev, place)?;
+        let is_block = ev.event == EventType::GoBlock;
+        let status = if is_block { GoStatus::Waiting } else { GoStatus::Runnable };
+        self.goroutines.at(slot).status = status;
+        self.threads.at(place.thread).leave_goroutine();
+        let stack = stack(ev, 1, of)?;
+        let reason = string(ev, 0, of)?;
+        Ok(Some(Event { args: [reason.0.into(), 0, 0], stack, ..place.event(ev) }))
+    }
+
+    #[inline(always)]
+    pub(super) fn go_destroy(&mut self, ev: &Timed, place: Place) -> Step {
+        let slot = self.running(ev, place)?;
+        self.destroy(slot, place.context.goroutine);
+        self.threads.at(place.thread).leave_goroutine();
+        Ok(Some(place.event(ev)))
+    }
+
+    /// Forgets a goroutine and all that is its.
+    pub(super) fn destroy(&mut self, slot: u32, id: GoID) {
+        self.goroutines.remove(slot);
+        self.regions.forget(id);
+        self.stops.forget(id);
+    }
+
+    #[inline(always)]
+    pub(super) fn go_create(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        place.check(ev, Need::Must, Need::May)?;
+        let creator = self.goroutines.find_at(place.goroutine_slot, place.context.goroutine);
+        if let Some(slot) = creator
+            && self.goroutines.at(slot).status != GoStatus::Running
+        {
+            return Err(self.not_in_state(ev, slot, GoStatus::Running));
+        }
+        let is_blocked = ev.event == EventType::GoCreateBlocked;
+        let status = if is_blocked { GoStatus::Waiting } else { GoStatus::Runnable };
+        self.create(ev, status)?;
+        let stack_of_creator = stack(ev, 2, of)?;
+        let stack_of_new = stack(ev, 1, of)?;
+        let args = [ev.args[0], stack_of_new.0.into(), 0];
+        Ok(Some(Event { args, stack: stack_of_creator, ..place.event(ev) }))
+    }
+
+    /// A goroutine that must not exist yet; its slot.
+    #[inline(always)]
+    pub(super) fn create(&mut self, ev: &Timed, status: GoStatus) -> Result<u32, Error> {
+        let id = GoID(ev.args[0] as i64);
+        if self.goroutines.find(id).is_some() {
+            return Err(wrong(ev, format!("goroutine {id} is created, but exists already")));
+        }
+        Ok(self.goroutines.insert(id, status, self.number))
+    }
+
+    /// Wakes a goroutine, runs it in the place of the one that runs, which waits or ends: three events.
+    pub(super) fn go_switch(&mut self, ev: &Timed, place: Place) -> Step {
+        let slot = self.running(ev, place)?;
+        let next = GoID(ev.args[0] as i64);
+        let sequence = self.sequence(ev.args[1]);
+        let Some(next_slot) = self.goroutines.find(next) else { return Ok(None) };
+        let goroutine = self.goroutines.at(next_slot);
+        if goroutine.status != GoStatus::Waiting || !goroutine.sequence.is_next(sequence) {
+            return Ok(None);
+        }
+        goroutine.status = GoStatus::Running;
+        goroutine.sequence = sequence;
+        let time = Time(ev.time);
+        let left = if ev.event == EventType::GoSwitch {
+            self.goroutines.at(slot).status = GoStatus::Waiting;
+            EventType::GoBlock
+        } else {
+            self.destroy(slot, place.context.goroutine);
+            EventType::GoDestroy
+        };
+        self.set_goroutine(place, next, next_slot);
+        let args = [ev.args[0], ev.args[1], 0];
+        let nobody = Context { goroutine: GoID::NONE, ..place.context };
+        self.more.push(Event { args, ..Event::new(EventType::GoStart, time, nobody) });
+        self.more.push(Event::new(left, time, place.context));
+        Ok(Some(Event { args, ..place.event(ev) }))
+    }
+
+    pub(super) fn go_status(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        let [id, thread, number, _] = ev.args;
+        let (id, thread) = (GoID(id as i64), ThreadID(thread as i64));
+        let Some(status) = GoStatus::from_number(number as u8) else {
+            return Err(wrong(
+                ev,
+                format!("expected a state of goroutine {id}, found a number {number}"),
+            ));
+        };
+        let (slot, from) = self.go_status_of(ev, id, status)?;
+        let mut context = place.context;
+        match status {
+            GoStatus::Running => self.set_goroutine(place, id, slot),
+            GoStatus::Syscall => {
+                self.go_status_syscall(ev, place, (id, slot), thread, &mut context)?
+            }
+            _ => {}
+        }
+        let has_stack = ev.event == EventType::GoStatusStack;
+        let stack = if has_stack { stack(ev, 3, of)? } else { Default::default() };
+        let (from, to) = (from as u8, status.state() as u8);
+        let event = Event::new(ev.event, Time(ev.time), context);
+        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], stack, from, to, ..event }))
+    }
+
+    /// Where the goroutine is, and the state it comes from.
+    fn go_status_of(
+        &mut self,
+        ev: &Timed,
+        id: GoID,
+        status: GoStatus,
+    ) -> Result<(u32, GoState), Error> {
+        let Some(slot) = self.goroutines.find(id) else {
+            if !self.is_first {
+                let why = format!("goroutine {id} shows up in a generation that is not the first");
+                return Err(wrong(ev, why));
+            }
+            let slot = self.goroutines.insert(id, status, self.number);
+            return Ok((slot, GoState::Undetermined));
+        };
+        if self.goroutines.at(slot).status != status {
+            return Err(self.not_in_state(ev, slot, status));
+        }
+        self.goroutines.at(slot).sequence = self.sequence(0);
+        Ok((slot, status.state()))
+    }
+
+    /// A goroutine in a system call is bound to a thread: the event's own, or another one, which the
+    /// event is then about.
+    fn go_status_syscall(
+        &mut self,
+        ev: &Timed,
+        place: Place,
+        (id, slot): (GoID, u32),
+        thread: ThreadID,
+        context: &mut Context,
+    ) -> Result<(), Error> {
+        if thread == ThreadID::NONE {
+            return Err(wrong(ev, format!("goroutine {id} is in a system call, without a thread")));
+        }
+        let other = |found| {
+            let why =
+                format!("expected goroutine {id} on thread {thread}, found goroutine {found}");
+            Err(wrong(ev, why))
+        };
+        if thread == context.thread {
+            if !self.is_first && context.goroutine != id {
+                return other(context.goroutine);
+            }
+            self.set_goroutine(place, id, slot);
+            return Ok(());
+        }
+        match self.threads.find(thread).map(|known| self.threads.at(known).goroutine) {
+            Some(goroutine) if goroutine != id => return other(goroutine),
+            Some(goroutine) => context.goroutine = goroutine,
+            None => {
+                let new = self.threads.place(thread);
+                debug_assert!(new != NO_THREAD);
+                let new = self.threads.at(new);
+                new.is_known = true;
+                new.set_goroutine(id, slot);
+                new.set_proc(crate::reader::ids::ProcID::NONE, NOWHERE);
+            }
+        }
+        context.thread = thread;
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! What goroutines, processors and threads are doing at a point of the trace.
+
+use crate::reader::hash::Map;
+use crate::reader::ids::{GoID, GoState, ProcID, ProcState, ThreadID};
+
+/// No place in a table.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
+/// A goroutine's state, in the format's words.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GoStatus {
+    /// A value that no writer should use, which Go's reader lets pass.
+    Bad,
+    Runnable,
+    Running,
+    Syscall,
+    Waiting,
+}
+
+impl GoStatus {
+    pub(crate) fn from_number(number: u8) -> Option<GoStatus> {
+        use GoStatus::{Bad, Runnable, Running, Syscall, Waiting};
+        [Bad, Runnable, Running, Syscall, Waiting].get(usize::from(number)).copied()
+    }
+
+    pub(crate) fn state(self) -> GoState {
+        match self {
+            GoStatus::Bad => GoState::Undetermined,
+            GoStatus::Runnable => GoState::Runnable,
+            GoStatus::Running => GoState::Running,
+            GoStatus::Syscall => GoState::Syscall,
+            GoStatus::Waiting => GoState::Waiting,
+        }
+    }
+}
+
+/// A processor's state, in the format's words.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProcStatus {
+    /// A value that no writer should use, which Go's reader lets pass.
+    Bad,
+    Running,
+    Idle,
+    /// Its goroutine is in a system call.
+    Syscall,
+    /// So it was, but the thread is not known any more.
+    Abandoned,
+}
+
+impl ProcStatus {
+    pub(crate) fn from_number(number: u8) -> Option<ProcStatus> {
+        use ProcStatus::{Abandoned, Bad, Idle, Running, Syscall};
+        [Bad, Running, Idle, Syscall, Abandoned].get(usize::from(number)).copied()
+    }
+
+    pub(crate) fn state(self) -> ProcState {
+        match self {
+            ProcStatus::Bad => ProcState::Undetermined,
+            ProcStatus::Running | ProcStatus::Syscall => ProcState::Running,
+            ProcStatus::Idle | ProcStatus::Abandoned => ProcState::Idle,
+        }
+    }
+}
+
+/// How many numbered events there were of something, in a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sequence {
+    pub(crate) generation: u64,
+    pub(crate) number: u64,
+}
+
+impl Sequence {
+    /// Whether an event with this number comes next, and if so counts it.
+    #[inline(always)]
+    pub(crate) fn is_next(self, next: Sequence) -> bool {
+        next.generation == self.generation && next.number == self.number.wrapping_add(1)
+    }
+}
+
+/// A goroutine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goroutine {
+    pub(crate) id: GoID,
+    pub(crate) sequence: Sequence,
+    pub(crate) status: GoStatus,
+    /// Whether it assists the garbage collector.
+    pub(crate) assists: bool,
+    exists: bool,
+}
+
+/// All goroutines that exist.
+#[derive(Debug, Default)]
+pub(crate) struct Goroutines {
+    slots: Vec<Goroutine>,
+    by_id: Map<i64, u32>,
+    free: Vec<u32>,
+}
+
+impl Goroutines {
+    #[inline(always)]
+    pub(crate) fn find(&self, id: GoID) -> Option<u32> {
+        self.by_id.get(&id.0).copied()
+    }
+
+    /// Where the goroutine is, which should be at `slot`.
+    #[inline(always)]
+    pub(crate) fn find_at(&self, slot: u32, id: GoID) -> Option<u32> {
+        match self.slots.get(slot as usize) {
+            Some(goroutine) if goroutine.id == id && goroutine.exists => Some(slot),
+            _ => self.find(id),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn at(&mut self, slot: u32) -> &mut Goroutine {
+        &mut self.slots[slot as usize]
+    }
+
+    pub(crate) fn insert(&mut self, id: GoID, status: GoStatus, generation: u64) -> u32 {
+        let sequence = Sequence { generation, number: 0 };
+        let goroutine = Goroutine { id, sequence, status, assists: false, exists: true };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = goroutine;
+                slot
+            }
+            None => {
+                self.slots.push(goroutine);
+                self.slots.len() as u32 - 1
+            }
+        };
+        self.by_id.insert(id.0, slot);
+        slot
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let goroutine = &mut self.slots[slot as usize];
+        goroutine.exists = false;
+        self.by_id.remove(&goroutine.id.0);
+        self.free.push(slot);
+    }
+}
+
+/// A processor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proc {
+    pub(crate) sequence: Sequence,
+    pub(crate) status: ProcStatus,
+    /// Whether it sweeps.
+    pub(crate) sweeps: bool,
+}
+
+/// All processors that were ever heard of.
+#[derive(Debug, Default)]
+pub(crate) struct Procs {
+    slots: Vec<Proc>,
+    by_id: Map<i64, u32>,
+}
+
+impl Procs {
+    pub(crate) fn find(&self, id: ProcID) -> Option<u32> {
+        self.by_id.get(&id.0).copied()
+    }
+
+    #[inline(always)]
+    pub(crate) fn at(&mut self, slot: u32) -> &mut Proc {
+        &mut self.slots[slot as usize]
+    }
+
+    pub(crate) fn insert(&mut self, id: ProcID, status: ProcStatus, generation: u64) -> u32 {
+        let sequence = Sequence { generation, number: 0 };
+        self.slots.push(Proc { sequence, status, sweeps: false });
+        let slot = self.slots.len() as u32 - 1;
+        self.by_id.insert(id.0, slot);
+        slot
+    }
+}
+
+/// A thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thread {
+    pub(crate) id: ThreadID,
+    pub(crate) goroutine: GoID,
+    pub(crate) proc: ProcID,
+    /// Where they were when they came to the thread.
+    pub(crate) goroutine_slot: u32,
+    pub(crate) proc_slot: u32,
+    /// Whether any of its events was looked at yet.
+    pub(crate) is_known: bool,
+}
+
+/// All threads that were ever heard of. The first is none.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    slots: Vec<Thread>,
+    by_id: Map<i64, u32>,
+}
+
+/// The place of no thread.
+pub(crate) const NO_THREAD: u32 = 0;
+
+impl Threads {
+    pub(crate) fn new() -> Threads {
+        Threads { slots: vec![Thread::new(ThreadID::NONE)], by_id: Map::default() }
+    }
+
+    /// The place of a thread, which has one from then on.
+    pub(crate) fn place(&mut self, id: ThreadID) -> u32 {
+        if id == ThreadID::NONE {
+            return NO_THREAD;
+        }
+        let next = self.slots.len() as u32;
+        let slot = *self.by_id.entry(id.0).or_insert(next);
+        if slot == next {
+            self.slots.push(Thread::new(id));
+        }
+        slot
+    }
+
+    /// A thread that is known.
+    pub(crate) fn find(&self, id: ThreadID) -> Option<u32> {
+        let slot = *self.by_id.get(&id.0)?;
+        self.slots[slot as usize].is_known.then_some(slot)
+    }
+
+    #[inline(always)]
+    pub(crate) fn at(&mut self, slot: u32) -> &mut Thread {
+        &mut self.slots[slot as usize]
+    }
+
+    /// A thread that has this processor.
+    pub(crate) fn with_proc(&self, proc: ProcID) -> Option<&Thread> {
+        self.slots[1..].iter().find(|thread| thread.is_known && thread.proc == proc)
+    }
+}
+
+impl Thread {
+    fn new(id: ThreadID) -> Thread {
+        let (goroutine, proc) = (GoID::NONE, ProcID::NONE);
+        let [goroutine_slot, proc_slot] = [NOWHERE; 2];
+        Thread { id, goroutine, proc, goroutine_slot, proc_slot, is_known: false }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_goroutine(&mut self, id: GoID, slot: u32) {
+        (self.goroutine, self.goroutine_slot) = (id, slot);
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_goroutine(&mut self) {
+        self.set_goroutine(GoID::NONE, NOWHERE);
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_proc(&mut self, id: ProcID, slot: u32) {
+        (self.proc, self.proc_slot) = (id, slot);
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_proc(&mut self) {
+        self.set_proc(ProcID::NONE, NOWHERE);
+    }
+}

@@ -1,0 +1,102 @@
+//! System calls, in which a goroutine may lose its processor.
+
+use super::state::{GoStatus, ProcStatus};
+use super::{Need, Order, Place, Step, stack, wrong};
+use crate::reader::cursor::Timed;
+use crate::reader::error::Error;
+use crate::reader::event::Event;
+use crate::reader::generation::Generation;
+use crate::reader::ids::{GoID, Time};
+use crate::wire::event::EventType;
+
+impl Order {
+    pub(super) fn go_syscall_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        let slot = self.running(ev, place)?;
+        self.goroutines.at(slot).status = GoStatus::Syscall;
+        let next = self.sequence(ev.args[0]);
+        let proc = self.procs.at(place.proc_slot);
+        proc.status = ProcStatus::Syscall;
+        // The thread has the processor, so nobody else's event can come between.
+        if !proc.sequence.is_next(next) {
+            let why = format!(
+                "expected number {} of processor {}, found {}",
+                proc.sequence.number.wrapping_add(1),
+                place.context.proc,
+                next.number,
+            );
+            return Err(wrong(ev, why));
+        }
+        proc.sequence = next;
+        let stack = stack(ev, 1, of)?;
+        Ok(Some(Event { stack, ..place.event(ev) }))
+    }
+
+    pub(super) fn go_syscall_end(&mut self, ev: &Timed, place: Place) -> Step {
+        place.check_user(ev)?;
+        let slot = self.in_syscall(ev, place)?;
+        self.goroutines.at(slot).status = GoStatus::Running;
+        self.expect_proc_in_syscall(ev, place)?;
+        self.procs.at(place.proc_slot).status = ProcStatus::Running;
+        Ok(Some(place.event(ev)))
+    }
+
+    /// The slot of the thread's goroutine, which must be in a system call.
+    fn in_syscall(&mut self, ev: &Timed, place: Place) -> Result<u32, Error> {
+        let slot = self.current(ev, place)?;
+        if self.goroutines.at(slot).status != GoStatus::Syscall {
+            return Err(self.not_in_state(ev, slot, GoStatus::Syscall));
+        }
+        Ok(slot)
+    }
+
+    fn expect_proc_in_syscall(&mut self, ev: &Timed, place: Place) -> Result<(), Error> {
+        let found = self.procs.at(place.proc_slot).status;
+        if found == ProcStatus::Syscall {
+            return Ok(());
+        }
+        let id = place.context.proc;
+        Err(wrong(
+            ev,
+            format!("expected processor {id} to be in a system call, but it is {found:?}"),
+        ))
+    }
+
+    /// It lost its processor, so it waits for the event that tells of that; by now it may have another.
+    pub(super) fn go_syscall_end_blocked(&mut self, ev: &Timed, place: Place) -> Step {
+        if place.has_proc() && self.procs.at(place.proc_slot).status == ProcStatus::Syscall {
+            return Ok(None);
+        }
+        place.check(ev, Need::May, Need::Must)?;
+        let slot = self.in_syscall(ev, place)?;
+        self.goroutines.at(slot).status = GoStatus::Runnable;
+        self.threads.at(place.thread).leave_goroutine();
+        Ok(Some(place.event(ev)))
+    }
+
+    pub(super) fn go_create_syscall(&mut self, ev: &Timed, place: Place) -> Step {
+        place.check(ev, Need::May, Need::MustNot)?;
+        let slot = self.create(ev, GoStatus::Syscall)?;
+        self.set_goroutine(place, GoID(ev.args[0] as i64), slot);
+        Ok(Some(Event { args: [ev.args[0], 0, 0], ..place.event(ev) }))
+    }
+
+    /// A foreign thread goes away. A processor that it has is lost with it, by an event of its own: the
+    /// system may soon give the thread's number to another.
+    pub(super) fn go_destroy_syscall(&mut self, ev: &Timed, place: Place) -> Step {
+        place.check(ev, Need::May, Need::Must)?;
+        let slot = self.in_syscall(ev, place)?;
+        self.destroy(slot, place.context.goroutine);
+        self.threads.at(place.thread).leave_goroutine();
+        let event = place.event(ev);
+        if !place.has_proc() {
+            return Ok(Some(event));
+        }
+        self.expect_proc_in_syscall(ev, place)?;
+        self.procs.at(place.proc_slot).status = ProcStatus::Abandoned;
+        self.threads.at(place.thread).leave_proc();
+        self.more.push(event);
+        let lost = Event::new(EventType::ProcSteal, Time(ev.time), place.context);
+        let args = [place.context.proc.0 as u64, 0, 0];
+        Ok(Some(Event { args, from: ProcStatus::Syscall.state() as u8, ..lost }))
+    }
+}
