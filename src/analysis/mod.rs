@@ -36,7 +36,7 @@ mod texts;
 pub use distribution::Distribution;
 pub use filter::{Filter, Matcher};
 pub use goroutines::{Goroutine, GoroutineGroup, Goroutines};
-pub use listener::Listener;
+pub use listener::{Listener, run};
 pub use regions::{Place, Region, RegionGroup, Regions};
 pub use spent::Times;
 pub use summary::{Count, Summary};

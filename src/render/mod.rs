@@ -9,7 +9,9 @@ mod error;
 pub mod footprint;
 mod go_sort;
 mod number;
+pub mod parsed_text;
 mod quote;
+mod rfc3339;
 mod sink;
 pub mod wire_text;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-use std::io::{Read, Write};
+use std::io::Write;
 
 use super::error::Error;
 use super::rfc3339;
@@ -11,7 +11,7 @@ use super::{number, quote};
 use crate::analysis::IdHasher;
 use crate::reader::{
     ClockSnapshot, Event, EventKind, Experimental, Generation, Label, Log, Metric, Range, RangeName,
-    Reader, Region, Resource, StackId, StringId, Task, Transition,
+    Reader, Region, Resource, StackId, StringId, Sync, Task, Transition,
 };
 
 /// Texts of stacks are kept up to here, and then made anew.
@@ -25,31 +25,25 @@ type Cache<K> = HashMap<K, Box<[u8]>, BuildHasherDefault<IdHasher>>;
 /// clocks of traces from version 1.25 on are shown in local time.
 ///
 /// # Errors
-/// When the output cannot be written; and when the trace cannot be read, or not to its end, after what
-/// comes before that was written.
+/// When the output cannot be written; and when the trace is damaged, after what comes before that was
+/// written.
 ///
 /// # Go
 /// What `go tool trace -d=parsed` prints, byte for byte.
 pub fn write(
-    input: impl Read + Send,
+    mut reader: Reader<'_>,
     output: impl Write,
     utc_offset_s: impl Fn(i64) -> i32,
 ) -> Result<(), Error> {
-    let mut reader = Reader::new(input)?;
     let mut sink = Sink::new(output);
-    let mut lines = Lines { utc_offset_s, stacks: Cache::default(), kept_bytes: 0, quoted: Cache::default() };
+    let mut lines = Lines::new(utc_offset_s);
     let outcome = loop {
-        match reader.next_generation() {
-            Ok(Some(mut part)) => {
-                lines.begin();
-                while let Some(event) = part.next_event() {
-                    lines.event(part.generation(), &event, &mut sink.bytes);
-                    sink.flush_if_full()?;
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error.into()),
+        match reader.next() {
+            Some(Ok(event)) => lines.event(reader.generation(), &event, &mut sink.bytes),
+            Some(Err(error)) => break Err(error.into()),
+            None => break Ok(()),
         }
+        sink.flush_if_full()?;
     };
     sink.flush()?;
     outcome
@@ -65,6 +59,10 @@ struct Lines<Z> {
 }
 
 impl<Z: Fn(i64) -> i32> Lines<Z> {
+    fn new(utc_offset_s: Z) -> Lines<Z> {
+        Lines { utc_offset_s, stacks: Cache::default(), kept_bytes: 0, quoted: Cache::default() }
+    }
+
     /// Another generation begins, with ids of its own.
     fn begin(&mut self) {
         self.stacks.clear();
@@ -107,7 +105,7 @@ impl<Z: Fn(i64) -> i32> Words<'_, Z> {
     fn kind(&mut self, kind: EventKind) {
         match kind {
             EventKind::StateTransition(transition) => self.transition(transition),
-            EventKind::Sync(number) => self.sync(number),
+            EventKind::Sync(sync) => self.sync(sync),
             EventKind::Metric(metric) => self.metric(metric),
             EventKind::Label(label) => self.label(label),
             EventKind::RangeBegin(range) | EventKind::RangeActive(range) => self.range(range),
@@ -146,9 +144,10 @@ impl<Z: Fn(i64) -> i32> Words<'_, Z> {
         self.word(to);
     }
 
-    fn sync(&mut self, number: u64) {
-        self.number(" N=", number);
-        if let Some(clocks) = self.generation.clocks() {
+    fn sync(&mut self, sync: Sync) {
+        self.lines.begin();
+        self.number(" N=", sync.number);
+        if let Some(clocks) = self.generation.clocks().filter(|_| !sync.is_end) {
             self.clocks(clocks);
         }
     }
