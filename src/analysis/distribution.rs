@@ -33,7 +33,7 @@ impl Distribution {
         };
         Distribution {
             count: durations_ns.len() as u64,
-            total_ns: durations_ns.iter().sum(),
+            total_ns: durations_ns.iter().fold(0, |sum, &ns| sum.saturating_add(ns)),
             min_ns: percentile(0),
             p50_ns: percentile(50),
             p90_ns: percentile(90),

@@ -5,7 +5,7 @@ use std::hash::BuildHasherDefault;
 
 use super::texts::IdHasher;
 use crate::reader::{
-    Event, EventKind, Generation, GoID, Resource, StackId, TaskID, Transition,
+    Event, EventKind, Generation, GoID, Resource, StackId, TaskID, Time, Transition,
 };
 
 /// Which events one wants to see: those that fit everything that is given. Of a list, one is enough.
@@ -30,7 +30,7 @@ pub struct Filter {
 #[derive(Debug)]
 pub struct Matcher {
     filter: Filter,
-    first_ns: Option<i64>,
+    first: Option<Time>,
     /// Whether a stack of the generation at hand has a function that is wanted.
     stacks: HashMap<StackId, bool, BuildHasherDefault<IdHasher>>,
     /// Whether a kind is wanted, by its name in the file.
@@ -40,7 +40,7 @@ pub struct Matcher {
 impl Filter {
     /// A filter at work.
     pub fn matcher(self) -> Matcher {
-        Matcher { filter: self, first_ns: None, stacks: HashMap::default(), kinds: Vec::new() }
+        Matcher { filter: self, first: None, stacks: HashMap::default(), kinds: Vec::new() }
     }
 
     fn is_kind(&self, event: &Event) -> bool {
@@ -92,7 +92,8 @@ impl Matcher {
     /// Whether the filter lets an event through. All events of a trace have to be asked about, in their
     /// order.
     pub fn matches(&mut self, generation: &Generation, event: &Event) -> bool {
-        let time_ns = event.time().0 - *self.first_ns.get_or_insert(event.time().0);
+        self.first.get_or_insert(event.time());
+        let time_ns = self.time_ns(event);
         let filter = &self.filter;
         filter.from_ns.is_none_or(|from_ns| time_ns >= from_ns)
             && filter.to_ns.is_none_or(|to_ns| time_ns < to_ns)
@@ -102,10 +103,14 @@ impl Matcher {
             && (self.filter.functions.is_empty() || self.has_function(generation, event))
     }
 
-    /// Whether nothing that comes after the last event can pass.
+    /// Nanoseconds since the trace's first event.
+    pub fn time_ns(&self, event: &Event) -> i64 {
+        self.first.map_or(0, |first| event.time().since(first))
+    }
+
+    /// Whether neither this event nor any that comes after it is let through.
     pub fn is_over(&self, event: &Event) -> bool {
-        let first_ns = self.first_ns.unwrap_or(event.time().0);
-        self.filter.to_ns.is_some_and(|to_ns| event.time().0 - first_ns >= to_ns)
+        self.filter.to_ns.is_some_and(|to_ns| self.time_ns(event) >= to_ns)
     }
 
     fn is_kind(&mut self, event: &Event) -> bool {

@@ -70,7 +70,7 @@ impl Goroutines {
         for group in &mut groups {
             group.goroutines.sort_by_key(|g| (std::cmp::Reverse(g.times.total_ns), g.id));
         }
-        Goroutines { duration_ns: lives.last - lives.first, groups }
+        Goroutines { duration_ns: lives.last, groups }
     }
 }
 
@@ -86,9 +86,9 @@ impl Goroutine {
     fn new(lives: &Lives, life: &Life) -> Goroutine {
         Goroutine {
             id: life.id.0,
-            created_ns: life.created - lives.first,
-            started_ns: life.started.map(|time| time - lives.first),
-            ended_ns: life.ended.map(|time| time - lives.first),
+            created_ns: life.created,
+            started_ns: life.started,
+            ended_ns: life.ended,
             times: life.spent.times(&lives.texts),
         }
     }

@@ -4,7 +4,7 @@ use super::spent::Spent;
 use super::texts::TextId;
 use crate::reader::{GoID, GoState};
 
-/// A goroutine's life so far. Moments are the trace's own.
+/// A goroutine's life so far. Moments are nanoseconds since the trace's first event.
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) id: GoID,

@@ -12,20 +12,19 @@ use super::task_lives::{LogLife, TaskLives};
 use super::texts::{IdMap, TextId, Texts};
 use crate::reader::{
     Event, EventKind, Frame, Generation, GoID, GoState, ProcID, ProcState, Range, RangeName,
-    Region, Resource, StackId, TaskID, Transition,
+    Region, Resource, StackId, TaskID, Time, Transition,
 };
 
 /// What Go's runtime calls a wait that nothing ends.
 const FOREVER: &str = "forever";
 
-/// Everything that was seen. Moments are the trace's own, in nanoseconds.
+/// Everything that was seen. Moments are nanoseconds since the first event.
 #[derive(Debug)]
 pub(crate) struct Lives {
     pub(crate) texts: Texts,
     pub(crate) all: Vec<Life>,
     pub(crate) regions: Vec<RegionLife>,
     pub(crate) tasks: TaskLives,
-    pub(crate) first: i64,
     pub(crate) last: i64,
     /// The place in `all` of the last goroutine with a number.
     by_id: IdMap<GoID, usize>,
@@ -36,7 +35,7 @@ pub(crate) struct Lives {
     proc_ranges: HashMap<(ProcID, TextId), GoID>,
     /// When the generation began.
     sync: i64,
-    has_begun: bool,
+    first: Option<Time>,
     empty: TextId,
     forever: TextId,
 }
@@ -77,17 +76,24 @@ impl Lives {
             all: Vec::new(),
             regions: Vec::new(),
             tasks: TaskLives::default(),
-            first: 0,
             last: 0,
             by_id: IdMap::default(),
             syscall_on: IdMap::default(),
             syscall_of: IdMap::default(),
             proc_ranges: HashMap::new(),
             sync: 0,
-            has_begun: false,
+            first: None,
             empty,
             forever,
         }
+    }
+
+    /// The time of an event. A trace's clock may be wrong, but here time goes on and is no number that
+    /// one cannot calculate with.
+    fn now(&mut self, event: &Event) -> i64 {
+        let first = *self.first.get_or_insert(event.time());
+        self.last = event.time().since(first).clamp(self.last, i64::MAX / 4);
+        self.last
     }
 
     /// A goroutine's function, or nothing.
@@ -327,11 +333,7 @@ impl Listener for Lives {
     }
 
     fn event(&mut self, generation: &Generation, event: &Event) {
-        let now = event.time().0;
-        if !self.has_begun {
-            (self.first, self.sync, self.has_begun) = (now, now, true);
-        }
-        self.last = now;
+        let now = self.now(event);
         let context = Context { generation, event, now };
         match event.kind() {
             EventKind::Sync(_) => self.sync = now,

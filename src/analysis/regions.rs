@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Listener;
 use super::distribution::Distribution;
@@ -40,7 +40,8 @@ pub struct RegionGroup {
 /// A place in a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
-    /// The program counter, or what stands for it.
+    /// The program counter, or what stands for it; in JSON a text, as `0x46bdc3`.
+    #[serde(serialize_with = "hexadecimal")]
     pub pc: u64,
     /// The function.
     pub function: String,
@@ -107,9 +108,14 @@ impl Place {
     }
 }
 
+/// Numbers that large are not the same in all that reads JSON.
+fn hexadecimal<S: Serializer>(pc: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{pc:#x}"))
+}
+
 impl RegionLife {
     fn duration_ns(&self, lives: &Lives) -> i64 {
-        self.end.unwrap_or(lives.last) - self.begin.unwrap_or(lives.first)
+        self.end.unwrap_or(lives.last) - self.begin.unwrap_or(0)
     }
 }
 
@@ -118,8 +124,8 @@ impl Region {
         Region {
             task: life.task.0,
             goroutine: life.goroutine.0,
-            begin_ns: life.begin.map(|time| time - lives.first),
-            end_ns: life.end.map(|time| time - lives.first),
+            begin_ns: life.begin,
+            end_ns: life.end,
             times: life.spent.times(&lives.texts),
         }
     }

@@ -35,22 +35,23 @@ pub struct Times {
 impl Times {
     /// All waiting for something else than a processor.
     pub fn all_blocked_ns(&self) -> i64 {
-        self.blocked_ns.values().sum()
+        self.blocked_ns.values().fold(0, |sum, &ns| sum.saturating_add(ns))
     }
 
-    /// Adds those of another goroutine.
+    /// Adds those of another goroutine. Many that were there for days are more than a number holds.
     pub(crate) fn add(&mut self, other: &Times) {
-        self.total_ns += other.total_ns;
-        self.running_ns += other.running_ns;
-        self.runnable_ns += other.runnable_ns;
-        self.syscall_ns += other.syscall_ns;
-        self.syscall_blocked_ns += other.syscall_blocked_ns;
-        self.unknown_ns += other.unknown_ns;
-        for (reason, ns) in &other.blocked_ns {
-            *self.blocked_ns.entry(reason.clone()).or_default() += ns;
+        let add = |sum: &mut i64, ns: i64| *sum = sum.saturating_add(ns);
+        add(&mut self.total_ns, other.total_ns);
+        add(&mut self.running_ns, other.running_ns);
+        add(&mut self.runnable_ns, other.runnable_ns);
+        add(&mut self.syscall_ns, other.syscall_ns);
+        add(&mut self.syscall_blocked_ns, other.syscall_blocked_ns);
+        add(&mut self.unknown_ns, other.unknown_ns);
+        for (reason, &ns) in &other.blocked_ns {
+            add(self.blocked_ns.entry(reason.clone()).or_default(), ns);
         }
-        for (name, ns) in &other.ranges_ns {
-            *self.ranges_ns.entry(name.clone()).or_default() += ns;
+        for (name, &ns) in &other.ranges_ns {
+            add(self.ranges_ns.entry(name.clone()).or_default(), ns);
         }
     }
 }
@@ -74,7 +75,7 @@ pub(crate) struct Shares(Vec<(TextId, i64)>);
 impl Shares {
     pub(crate) fn add(&mut self, of: TextId, ns: i64) {
         match self.0.iter_mut().find(|(text, _)| *text == of) {
-            Some((_, sum)) => *sum += ns,
+            Some((_, sum)) => *sum = sum.saturating_add(ns),
             None => self.0.push((of, ns)),
         }
     }
@@ -106,7 +107,8 @@ impl Spent {
     pub(crate) fn times(&self, texts: &Texts) -> Times {
         let blocked_ns = self.blocked.named(texts);
         let known = self.running + self.runnable + self.syscall + self.syscall_blocked;
-        let known = known + blocked_ns.values().sum::<i64>();
+        let blocked = blocked_ns.values().fold(0i64, |sum, &ns| sum.saturating_add(ns));
+        let known = known.saturating_add(blocked);
         Times {
             total_ns: self.total,
             running_ns: self.running,
@@ -114,7 +116,7 @@ impl Spent {
             syscall_ns: self.syscall,
             syscall_blocked_ns: self.syscall_blocked,
             blocked_ns,
-            unknown_ns: (self.total - known).max(0),
+            unknown_ns: self.total.saturating_sub(known).max(0),
             ranges_ns: self.ranges.named(texts),
         }
     }

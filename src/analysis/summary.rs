@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Listener;
 use super::texts::IdHasher;
 use crate::reader::{
-    Event, EventKind, Generation, GoState, ProcID, ThreadID, Transition,
+    Event, EventKind, Generation, GoState, ProcID, ThreadID, Time, Transition,
 };
 
 type Set<T> = HashSet<T, BuildHasherDefault<IdHasher>>;
@@ -73,8 +73,7 @@ impl Summary {
 #[derive(Default)]
 struct SummaryListener {
     summary: Summary,
-    first: Option<i64>,
-    last: i64,
+    first: Option<Time>,
     /// By the number that an event's name has; the names are few, and found by where they are.
     counts: Vec<(&'static str, u64)>,
     procs: Set<ProcID>,
@@ -130,8 +129,8 @@ impl Listener for SummaryListener {
 
     fn event(&mut self, _: &Generation, event: &Event) {
         self.summary.events += 1;
-        self.first.get_or_insert(event.time().0);
-        self.last = event.time().0;
+        let first = *self.first.get_or_insert(event.time());
+        self.summary.duration_ns = event.time().since(first);
         self.count(event.wire_name());
         self.thread(event.thread());
         let summary = &mut self.summary;
@@ -149,7 +148,6 @@ impl Listener for SummaryListener {
 
     fn finish(self) -> Summary {
         let mut summary = self.summary;
-        summary.duration_ns = self.last - self.first.unwrap_or(self.last);
         for (name, count) in self.counts {
             *summary.events_by_name.entry(name).or_default() += count;
         }

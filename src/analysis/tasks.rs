@@ -111,13 +111,12 @@ impl TaskGroup {
 
 impl Task {
     fn new(lives: &Lives, life: &TaskLife) -> Task {
-        let moment = |time: i64| time - lives.first;
         Task {
             id: life.id.0,
             parent: life.parent.map(|parent| parent.0),
             goroutine: life.goroutine.map(|goroutine| goroutine.0),
-            begin_ns: life.begin.map(moment),
-            end_ns: life.end.map(moment),
+            begin_ns: life.begin,
+            end_ns: life.end,
             logs: life.logs.iter().map(|log| Log::new(lives, log)).collect(),
             regions: life.regions.iter().map(|&at| TaskRegion::new(lives, at)).collect(),
         }
@@ -130,8 +129,8 @@ impl TaskRegion {
         TaskRegion {
             name: lives.texts.text(life.name).to_owned(),
             goroutine: life.goroutine.0,
-            begin_ns: life.begin.map(|time| time - lives.first),
-            end_ns: life.end.map(|time| time - lives.first),
+            begin_ns: life.begin,
+            end_ns: life.end,
         }
     }
 }
@@ -139,7 +138,7 @@ impl TaskRegion {
 impl Log {
     fn new(lives: &Lives, life: &LogLife) -> Log {
         Log {
-            time_ns: life.time - lives.first,
+            time_ns: life.time,
             goroutine: life.goroutine.0,
             category: lives.texts.text(life.category).to_owned(),
             message: life.message.clone(),

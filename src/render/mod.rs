@@ -5,14 +5,28 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
+mod clean;
+mod duration;
 mod error;
+mod event_json;
+mod event_text;
+pub mod events;
 pub mod footprint;
 mod go_sort;
+mod goroutines_text;
 mod number;
 pub mod parsed_text;
 mod quote;
+mod regions_text;
+mod report;
 mod rfc3339;
 mod sink;
+mod summary_text;
+mod table;
+mod tasks_text;
 pub mod wire_text;
 
 pub use error::Error;
+pub use report::{Detail, Report, json, json_line};
+pub use table::Style;

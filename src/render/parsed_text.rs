@@ -1,23 +1,16 @@
 //! Events in the words of Go's tool.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::io::Write;
 
+use super::cache::Cache;
 use super::error::Error;
 use super::rfc3339;
 use super::sink::Sink;
 use super::{number, quote};
-use crate::analysis::IdHasher;
 use crate::reader::{
     ClockSnapshot, Event, EventKind, Experimental, Generation, Label, Log, Metric, Range, RangeName,
     Reader, Region, Resource, StackId, StringId, Sync, Task, Transition,
 };
-
-/// Texts of stacks are kept up to here, and then made anew.
-const KEPT_BYTES: usize = 16 << 20;
-
-type Cache<K> = HashMap<K, Box<[u8]>, BuildHasherDefault<IdHasher>>;
 
 /// Writes all events of a trace, in order, with their stacks.
 ///
@@ -51,22 +44,19 @@ pub fn write(
 
 struct Lines<Z> {
     utc_offset_s: Z,
-    /// The lines of a stack, by its id in the generation at hand.
     stacks: Cache<StackId>,
-    kept_bytes: usize,
-    /// Texts between quotes, by their ids.
+    /// Texts between quotes.
     quoted: Cache<StringId>,
 }
 
 impl<Z: Fn(i64) -> i32> Lines<Z> {
     fn new(utc_offset_s: Z) -> Lines<Z> {
-        Lines { utc_offset_s, stacks: Cache::default(), kept_bytes: 0, quoted: Cache::default() }
+        Lines { utc_offset_s, stacks: Cache::new(stack_lines), quoted: Cache::new(quoted) }
     }
 
     /// Another generation begins, with ids of its own.
     fn begin(&mut self) {
         self.stacks.clear();
-        self.kept_bytes = 0;
         self.quoted.clear();
     }
 
@@ -260,43 +250,29 @@ impl<Z: Fn(i64) -> i32> Words<'_, Z> {
     /// A text between quotes.
     fn text(&mut self, label: &str, text: StringId) {
         self.word(label);
-        let generation = self.generation;
-        let quoted = self.lines.quoted.entry(text).or_insert_with(|| {
-            let mut quoted = Vec::new();
-            quote::go(&mut quoted, generation.bytes(text));
-            quoted.into()
-        });
-        self.out.extend_from_slice(quoted);
+        self.lines.quoted.put(self.generation, text, self.out);
     }
 
     fn stack(&mut self, stack: StackId) {
-        if let Some(lines) = self.lines.stacks.get(&stack) {
-            return self.out.extend_from_slice(lines);
-        }
-        let lines = stack_lines(self.generation, stack);
-        self.out.extend_from_slice(&lines);
-        if self.lines.kept_bytes > KEPT_BYTES {
-            self.lines.stacks.clear();
-            self.lines.kept_bytes = 0;
-        }
-        self.lines.kept_bytes += lines.len();
-        self.lines.stacks.insert(stack, lines.into());
+        self.lines.stacks.put(self.generation, stack, self.out);
     }
 }
 
+fn quoted(generation: &Generation, text: StringId, out: &mut Vec<u8>) {
+    quote::go(out, generation.bytes(text));
+}
+
 /// Two lines for each frame.
-fn stack_lines(generation: &Generation, stack: StackId) -> Vec<u8> {
-    let mut out = Vec::new();
+fn stack_lines(generation: &Generation, stack: StackId, out: &mut Vec<u8>) {
     for frame in generation.stack(stack) {
         out.push(b'\t');
         out.extend_from_slice(generation.bytes(frame.function));
         out.extend_from_slice(b" @ 0x");
-        number::hexadecimal(&mut out, frame.pc);
+        number::hexadecimal(out, frame.pc);
         out.extend_from_slice(b"\n\t\t");
         out.extend_from_slice(generation.bytes(frame.file));
         out.push(b':');
-        number::decimal(&mut out, frame.line);
+        number::decimal(out, frame.line);
         out.push(b'\n');
     }
-    out
 }

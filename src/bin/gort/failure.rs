@@ -31,6 +31,18 @@ impl Failure {
         }
     }
 
+    /// What is wrong with a file, without its name.
+    pub(crate) fn what(self, file: &str) -> String {
+        match self {
+            Failure::Traces(lines) => {
+                let lines = lines.join("; ");
+                lines.strip_prefix(&format!("{file}: ")).unwrap_or(&lines).to_owned()
+            }
+            Failure::Usage(line) => line,
+            Failure::Output(error) => error.to_string(),
+        }
+    }
+
     /// Says it in a line, and gives the status.
     pub(crate) fn report(self) -> ExitCode {
         let (lines, status) = match self {
@@ -49,7 +61,7 @@ impl Failure {
 }
 
 /// Names of files may have line breaks.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

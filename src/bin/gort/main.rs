@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod documents;
 mod failure;
 mod files;

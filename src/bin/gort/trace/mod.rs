@@ -1,6 +1,9 @@
 //! `gort trace`: a file for each command.
 
+mod check;
 mod debug;
+mod events;
+mod reports;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -12,7 +15,14 @@ struct Entry {
     run: fn(&ArgMatches) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Entry; 0] = [];
+const COMMANDS: [Entry; 6] = [
+    Entry { command: reports::summary, run: reports::run_summary },
+    Entry { command: reports::goroutines, run: reports::run_goroutines },
+    Entry { command: reports::tasks, run: reports::run_tasks },
+    Entry { command: reports::regions, run: reports::run_regions },
+    Entry { command: events::command, run: events::run },
+    Entry { command: check::command, run: check::run },
+];
 
 const ABOUT: &str = "Show execution traces of programs on gort, and of Go programs";
 const USAGE: &str = "gort trace COMMAND [OPTIONS] FILE…\n       gort trace -d=MODE FILE";
