@@ -88,6 +88,53 @@ impl Go {
         readings
     }
 
+    /// What Go's reader alone makes of traces.
+    pub(crate) fn verdicts(&self, files: &[PathBuf]) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        for files in files.chunks(500) {
+            let output = Command::new(&self.gtv).arg("-read").args(files).output().unwrap();
+            let report = String::from_utf8_lossy(&output.stdout).into_owned();
+            let before = verdicts.len();
+            verdicts.extend(report.lines().map(Verdict::parse));
+            assert_eq!(verdicts.len() - before, files.len(), "a line for each file:\n{report}");
+        }
+        verdicts
+    }
+
+    /// The events of Go's reader as text: as [`parsed`](Self::parsed), but for events of kind `Sync`,
+    /// which have all that they say.
+    pub(crate) fn events(&self, file: &Path) -> Vec<u8> {
+        let output = Command::new(&self.gtv).arg("-print").arg(file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// Writes the cases of Go's own tests of its reader into a folder. The names, and whether Go says
+    /// that they are to be accepted; of its fuzzer's corpus it does not say.
+    pub(crate) fn cases(&self, folder: &Path) -> BTreeMap<String, bool> {
+        let output = Command::new(&self.gtv).arg("-convert").arg(folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report = String::from_utf8(output.stdout).unwrap();
+        let case = |line: &str| {
+            let (name, is_sound) = line.split_once(' ')?;
+            Some((name.to_owned(), is_sound == "true"))
+        };
+        report.lines().filter_map(case).collect()
+    }
+
+    /// What Go's reader needs for a trace.
+    pub(crate) fn cost(&self, file: &Path) -> Cost {
+        let output = Command::new(&self.gtv).arg("-time").arg(file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Cost::parse(&String::from_utf8_lossy(&output.stdout)).expect("four numbers")
+    }
+
+    /// Where Go's own source is.
+    pub(crate) fn root(&self) -> PathBuf {
+        let output = self.command().args(["env", "GOROOT"]).output().unwrap();
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
+    }
+
     /// What `go tool trace -d=parsed` prints; [`parsed::events`] reads it.
     pub(crate) fn parsed(&self, file: &Path) -> Result<String, String> {
         let output = Command::new(&self.trace).arg("-d=parsed").arg(file).output().unwrap();
@@ -162,6 +209,52 @@ impl Reading {
         let events = words.nth(2)?.parse().ok()?;
         let complaint = (!is_whole).then(|| words.skip(1).collect::<Vec<_>>().join(" "));
         Some(Reading { events, complaint })
+    }
+}
+
+/// What Go's reader alone made of a trace.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) is_accepted: bool,
+    pub(crate) events: u64,
+    /// Of the events as text, with a newline after each: FNV-1a, 64 bits. 0 if Go dies of some.
+    pub(crate) hash: u64,
+    /// The first line of what it says about the rest.
+    pub(crate) complaint: String,
+}
+
+impl Verdict {
+    fn parse(line: &str) -> Verdict {
+        let mut words = line.splitn(4, ' ');
+        let mut word = || words.next().expect("four words");
+        Verdict {
+            is_accepted: word() == "accepted",
+            events: word().parse().unwrap(),
+            hash: u64::from_str_radix(word(), 16).unwrap(),
+            complaint: word().to_owned(),
+        }
+    }
+}
+
+/// What a reader needed for a trace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) events: u64,
+    pub(crate) seconds: f64,
+    /// Of processors.
+    pub(crate) used_seconds: f64,
+    pub(crate) memory_kib: u64,
+}
+
+impl Cost {
+    pub(crate) fn parse(line: &str) -> Option<Cost> {
+        let mut words = line.split_whitespace();
+        Some(Cost {
+            events: words.next()?.parse().ok()?,
+            seconds: words.next()?.parse().ok()?,
+            used_seconds: words.next()?.parse().ok()?,
+            memory_kib: words.next()?.parse().ok()?,
+        })
     }
 }
 

@@ -8,7 +8,12 @@ use std::process::Command;
 
 use super::{Go, Installation};
 
-const GTV: &str = include_str!("gtv/main.go");
+/// The checker's sources.
+const GTV: [(&str, &str); 3] = [
+    ("main.go", include_str!("gtv/main.go")),
+    ("reader.go", include_str!("gtv/reader.go")),
+    ("convert.go", include_str!("gtv/convert.go")),
+];
 
 /// The tools, built if they are not there yet. Test programs that run at the same time wait for
 /// each other here.
@@ -47,10 +52,13 @@ fn directory(Installation { version, root, .. }: &Installation) -> PathBuf {
 /// Lays our checker among Go's commands, where it may import what is internal. The installation
 /// itself is not touched.
 fn overlay(installation: &Installation, directory: &Path) -> String {
-    let source = directory.join("gtv.go");
-    fs::write(&source, GTV).unwrap();
-    let place = installation.root.join("src/cmd/gtv/main.go");
-    let json = format!("{{\"Replace\": {{{}: {}}}}}", quoted(&place), quoted(&source));
+    let place = installation.root.join("src/cmd/gtv");
+    let files = GTV.map(|(name, text)| {
+        let source = directory.join(name);
+        fs::write(&source, text).unwrap();
+        format!("{}: {}", quoted(&place.join(name)), quoted(&source))
+    });
+    let json = format!("{{\"Replace\": {{{}}}}}", files.join(", "));
     let file = directory.join("overlay.json");
     fs::write(&file, json).unwrap();
     file.to_str().expect("the path of the target folder is UTF-8").to_owned()

@@ -4,6 +4,11 @@
 //	gtv FILE...
 //
 // prints a line for each file, and exits with 1 if any was rejected.
+//
+//	gtv -read FILE...      what the reader alone makes of each, with a hash of its events as text
+//	gtv -print FILE        the events as text
+//	gtv -convert FOLDER    the cases of Go's own tests and fuzzer, as files in that folder
+//	gtv -time FILE         how fast the reader is, and how much memory it takes
 package main
 
 import (
@@ -22,6 +27,21 @@ func main() {
 		os.Exit(2)
 	}
 	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	switch args := os.Args[2:]; os.Args[1] {
+	case "-read":
+		hashes(out, args)
+		return
+	case "-print":
+		readAll(args[0], func(line string) { fmt.Fprintln(out, line) })
+		return
+	case "-convert":
+		convert(args[0])
+		return
+	case "-time":
+		measure(out, args[0])
+		return
+	}
 	rejected := 0
 	for _, file := range os.Args[1:] {
 		events, err := check(file)
