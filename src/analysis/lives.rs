@@ -188,7 +188,9 @@ impl Lives {
             return;
         }
         if let Some(goroutine) = self.syscall_on.remove(&id) {
-            self.life(goroutine).into_iter().for_each(|life| life.since.syscall_blocked = Some(now));
+            self.life(goroutine)
+                .into_iter()
+                .for_each(|life| life.since.syscall_blocked = Some(now));
         }
     }
 
@@ -270,7 +272,16 @@ impl Lives {
         let spent = life.spent_at(now);
         let (begin, end, task) = (Some(now), None, region.task);
         let counts = false;
-        self.regions.push(RegionLife { name, task, goroutine: id, begin, end, root, spent, counts });
+        self.regions.push(RegionLife {
+            name,
+            task,
+            goroutine: id,
+            begin,
+            end,
+            root,
+            spent,
+            counts,
+        });
         self.tasks.region(task, at, self.empty);
     }
 

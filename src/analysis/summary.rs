@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::Listener;
 use super::texts::IdHasher;
-use crate::reader::{
-    Event, EventKind, Generation, GoState, ProcID, ThreadID, Time, Transition,
-};
+use crate::reader::{Event, EventKind, Generation, GoState, ProcID, ThreadID, Time, Transition};
 
 type Set<T> = HashSet<T, BuildHasherDefault<IdHasher>>;
 

@@ -2,12 +2,12 @@
 
 use super::{clean, duration, rfc3339};
 use crate::reader::{
-    Event, EventKind, Generation, Log, Range, RangeName, Region, Resource, StackId, StringId, Sync,
-    Task, TaskID, Transition,
+    Event, EventKind, Frame, Generation, Log, Range, RangeName, Region, Resource, StackId,
+    StringId, Sync, Task, TaskID, Transition,
 };
 
 /// Appends a line about an event, `time_ns` after the first one; with `stacks` its stacks follow, and
-/// without them there is the innermost frame.
+/// without them there is the innermost frame of the program's own.
 pub(crate) fn event(
     generation: &Generation,
     event: &Event,
@@ -48,6 +48,9 @@ fn own_stack(event: &Event) -> Option<StackId> {
         _ => None,
     }
 }
+
+/// How names of functions begin that are not the program's own.
+const RUNTIMES: [&[u8]; 2] = [b"runtime.", b"gort::"];
 
 struct Words<'a> {
     generation: &'a Generation,
@@ -141,8 +144,15 @@ impl Words<'_> {
         format!("{:?}", self.generation.text(id))
     }
 
+    /// Of the program's own frames; where there is none, of all.
     fn innermost(&self, stack: StackId, before: &str, line: &mut String) {
-        if let Some(frame) = self.generation.stack(stack).next() {
+        let is_user = |frame: &Frame| {
+            let function = self.generation.bytes(frame.function);
+            !RUNTIMES.iter().any(|runtime| function.starts_with(runtime))
+        };
+        let mut frames = self.generation.stack(stack);
+        let first = frames.next();
+        if let Some(frame) = first.filter(is_user).or_else(|| frames.find(is_user)).or(first) {
             let file = clean::file(&self.generation.text(frame.file));
             *line += &format!("{before}{} {file}:{}", self.text(frame.function), frame.line);
         }

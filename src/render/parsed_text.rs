@@ -8,8 +8,8 @@ use super::rfc3339;
 use super::sink::Sink;
 use super::{number, quote};
 use crate::reader::{
-    ClockSnapshot, Event, EventKind, Experimental, Generation, Label, Log, Metric, Range, RangeName,
-    Reader, Region, Resource, StackId, StringId, Sync, Task, Transition,
+    ClockSnapshot, Event, EventKind, Experimental, Generation, Label, Log, Metric, Range,
+    RangeName, Reader, Region, Resource, StackId, StringId, Sync, Task, Transition,
 };
 
 /// Writes all events of a trace, in order, with their stacks.

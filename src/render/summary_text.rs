@@ -1,8 +1,8 @@
 //! A summary as text.
 
+use super::duration;
 use super::report::{Detail, Report};
 use super::table::{Style, Table};
-use super::duration;
 use crate::analysis::{Count, Summary};
 
 impl Report for Summary {

@@ -1,9 +1,9 @@
 //! Tasks as text.
 
+use super::clean;
 use super::duration::{seconds, text as ns};
 use super::report::{Detail, Report};
 use super::table::{Style, Table};
-use super::clean;
 use crate::analysis::{Distribution, Task, TaskGroup, Tasks};
 
 /// The columns of [`durations`].
@@ -26,9 +26,8 @@ impl Report for Tasks {
         }
         let mut text = table.text(style);
         for group in &self.groups {
-            let is_wanted = |task: &&Task| {
-                detail.has_name(&group.name) || detail.tasks.contains(&task.id)
-            };
+            let is_wanted =
+                |task: &&Task| detail.has_name(&group.name) || detail.tasks.contains(&task.id);
             for task in group.tasks.iter().filter(is_wanted) {
                 text += &format!("\n{}\n", style.bold(&clean::text(&headline(group, task))));
                 text += &story(task).text(style);

@@ -51,7 +51,9 @@ pub(crate) fn filter() -> [Arg; 6] {
         goroutine
             .value_parser(clap::value_parser!(i64))
             .help("What this goroutine did, and what was done to it"),
-        kind.help("Of this kind: as `GoBlock`, or as `StateTransition`, in Go's two naming schemes"),
+        kind.help(
+            "Of this kind: as `GoBlock`, or as `StateTransition`, in Go's two naming schemes",
+        ),
         function("With a function in a stack whose name contains this"),
         task("About this task"),
     ]
