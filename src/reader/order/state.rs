@@ -199,16 +199,21 @@ impl Procs {
 }
 
 /// A thread.
+///
+/// What changes stands apart: two fields side by side are read as one, for which the processor waits
+/// where one of them was just written.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Thread {
-    pub(crate) id: ThreadID,
     pub(crate) goroutine: GoID,
-    pub(crate) proc: ProcID,
-    /// Where they were when they came to the thread.
+    /// Where the goroutine was when it came to the thread.
     pub(crate) goroutine_slot: u32,
-    pub(crate) proc_slot: u32,
     /// Whether any of its events was looked at yet.
     pub(crate) is_known: bool,
+    pub(crate) id: ThreadID,
+    pub(crate) proc: ProcID,
+    /// Where the processor is.
+    pub(crate) proc_slot: u32,
 }
 
 /// All threads that were ever heard of. The first is none.
