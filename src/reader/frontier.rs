@@ -36,15 +36,15 @@ impl Frontier {
 
     pub(crate) fn insert(&mut self, entry: Entry) {
         self.0.push(entry);
-        self.sift_up(self.0.len() - 1);
+        self.sift_up(self.0.len() - 1, entry);
     }
 
     /// The thread at this place has another next event.
     #[inline(always)]
     pub(crate) fn update(&mut self, at: usize, time: i64) {
-        self.0[at].time = time;
-        if self.sift_up(at) == at {
-            self.sift_down(at);
+        let entry = Entry { time, ..self.0[at] };
+        if self.sift_up(at, entry) == at {
+            self.sift_down(at, entry);
         }
     }
 
@@ -57,7 +57,9 @@ impl Frontier {
             at = parent;
         }
         self.0.swap_remove(0);
-        self.sift_down(0);
+        if let Some(first) = self.get(0) {
+            self.sift_down(0, first);
+        }
     }
 
     /// Sorts it, which leaves a heap.
@@ -66,30 +68,36 @@ impl Frontier {
         sort::by_time(&mut self.0, |entry| Time(entry.time));
     }
 
+    /// Puts an entry at this place or further up; returns where.
     #[inline(always)]
-    fn sift_up(&mut self, mut at: usize) -> usize {
-        while at > 0 && self.0[(at - 1) / 2].time > self.0[at].time {
-            self.0.swap((at - 1) / 2, at);
+    fn sift_up(&mut self, mut at: usize, entry: Entry) -> usize {
+        while at > 0 && self.0[(at - 1) / 2].time > entry.time {
+            self.0[at] = self.0[(at - 1) / 2];
             at = (at - 1) / 2;
         }
+        self.0[at] = entry;
         at
     }
 
+    /// Puts an entry at this place or further down.
     #[inline(always)]
-    fn sift_down(&mut self, mut at: usize) {
+    fn sift_down(&mut self, mut at: usize, entry: Entry) {
         loop {
-            let mut least = at;
+            let mut least = (at, entry.time);
             for child in [2 * at + 1, 2 * at + 2] {
-                if self.0.get(child).is_some_and(|entry| entry.time < self.0[least].time) {
-                    least = child;
+                if let Some(other) = self.0.get(child)
+                    && other.time < least.1
+                {
+                    least = (child, other.time);
                 }
             }
-            if least == at {
-                return;
+            if least.0 == at {
+                break;
             }
-            self.0.swap(at, least);
-            at = least;
+            self.0[at] = self.0[least.0];
+            at = least.0;
         }
+        self.0[at] = entry;
     }
 }
 

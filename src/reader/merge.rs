@@ -24,7 +24,12 @@ pub(crate) struct Merge {
     frontier: Frontier,
     /// Samples, the next one last.
     samples: Vec<Sample>,
+    /// The time of the last event.
+    last: Time,
 }
+
+/// As many events are made at a time.
+const AT_A_TIME: usize = 256;
 
 impl Merge {
     pub(crate) fn new() -> Merge {
@@ -36,6 +41,7 @@ impl Merge {
             cursors: Vec::new(),
             frontier: Frontier::default(),
             samples: Vec::new(),
+            last: Time(0),
         }
     }
 
@@ -65,9 +71,58 @@ impl Merge {
 
     /// Has no more events.
     pub(crate) fn stop(&mut self) {
-        self.order.more.clear();
         self.frontier.clear();
         self.samples.clear();
+    }
+
+    /// The events that were made and not taken away.
+    #[inline(always)]
+    pub(crate) fn made(&self) -> &[Event] {
+        &self.order.out
+    }
+
+    /// Takes away all events that were made.
+    pub(crate) fn clear(&mut self) {
+        self.order.out.clear();
+    }
+
+    /// Adds an event that comes of none in the file: at this time, or after the last one.
+    pub(crate) fn add(&mut self, event: Event) {
+        self.order.out.push(event);
+        self.set_times(self.order.out.len() - 1);
+    }
+
+    /// The time of the last event.
+    pub(crate) fn last(&self) -> Time {
+        self.last
+    }
+
+    /// Makes events: some, or all that are left of the generation.
+    pub(crate) fn fill(&mut self) -> Result<(), Error> {
+        self.order.out.reserve(AT_A_TIME);
+        while self.order.out.len() < AT_A_TIME {
+            let before = self.order.out.len();
+            match self.step() {
+                Ok(true) => self.set_times(before),
+                Ok(false) => break,
+                Err(error) => {
+                    self.order.out.truncate(before);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not later than the one before happened right after it.
+    #[inline(always)]
+    fn set_times(&mut self, first: usize) {
+        for event in &mut self.order.out[first..] {
+            if event.time <= self.last {
+                event.time = Time(self.last.0.wrapping_add(1));
+            }
+            self.last = event.time;
+        }
     }
 
     fn begin_threads(&mut self) -> Result<(), Error> {
@@ -84,25 +139,22 @@ impl Merge {
         Ok(())
     }
 
-    /// The next event of the generation, before times are made to grow; `None` at its end.
+    /// Makes the next event of the generation, with those that come of it; `false` at its end.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> Result<Option<Event>, Error> {
-        if let Some(event) = self.order.more.pop() {
-            return Ok(Some(event));
-        }
+    fn step(&mut self) -> Result<bool, Error> {
         let first = self.frontier.get(0);
         if let Some(sample) = self.samples.last()
             && first.is_none_or(|first| sample.time < Time(first.time))
         {
-            let event = sample.event();
+            self.order.out.push(sample.event());
             self.samples.pop();
-            return Ok(Some(event));
+            return Ok(true);
         }
         if first.is_none() {
-            return Ok(None);
+            return Ok(false);
         }
         match self.advance(0) {
-            Ok(None) => self.advance_other(),
+            Ok(false) => self.advance_other(),
             done => done,
         }
     }
@@ -110,11 +162,11 @@ impl Merge {
     /// Tries the threads after the first, the earliest first.
     #[cold]
     #[inline(never)]
-    fn advance_other(&mut self) -> Result<Option<Event>, Error> {
+    fn advance_other(&mut self) -> Result<bool, Error> {
         self.frontier.sort();
         for at in 1..self.frontier.len() {
-            if let Some(event) = self.advance(at)? {
-                return Ok(Some(event));
+            if self.advance(at)? {
+                return Ok(true);
             }
         }
         Err(self.stuck())
@@ -122,22 +174,22 @@ impl Merge {
 
     /// Lets the next event of a thread happen, if it can.
     #[inline(always)]
-    fn advance(&mut self, at: usize) -> Result<Option<Event>, Error> {
+    fn advance(&mut self, at: usize) -> Result<bool, Error> {
         let (Some(entry), Some(generation)) = (self.frontier.get(at), &self.generation) else {
-            return Ok(None);
+            return Ok(false);
         };
         let cursor = &mut self.cursors[entry.cursor as usize];
-        let event = match self.order.advance(&cursor.event, cursor.thread, generation) {
-            Ok(Some(event)) => event,
-            Ok(None) => return Ok(None),
+        match self.order.advance(&cursor.event, cursor.thread, generation) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
             Err(error) => return Err(self.place(error, entry)),
-        };
+        }
         match cursor.next(&self.streams, self.unit) {
             Ok(true) => self.frontier.update(at, cursor.event.time),
             Ok(false) => self.frontier.remove(at),
             Err(error) => return Err(error.in_generation(generation.number())),
         }
-        Ok(Some(event))
+        Ok(true)
     }
 
     /// Adds the place of a thread's next event to an error.

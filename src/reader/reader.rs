@@ -9,7 +9,6 @@ use super::error::Error;
 use super::event::Event;
 use super::framer::Framer;
 use super::generation::{self, Decoded, Generation};
-use super::ids::Time;
 use super::merge::Merge;
 use super::version::Version;
 
@@ -35,8 +34,8 @@ pub struct Reader<'a> {
     merge: Merge,
     /// What events refer to before the first generation: nothing.
     nothing: Arc<Generation>,
-    /// The time of the last event.
-    last: Time,
+    /// How many of the events that were made were given out.
+    given: usize,
     syncs: u64,
     end: End,
 }
@@ -47,7 +46,7 @@ type Source<'a> = Framer<Box<dyn Read + Send + 'a>>;
 /// How far the end of the trace has come.
 enum End {
     NotYet,
-    /// After the event for the end comes an error.
+    /// After the events that were made comes an error.
     Broken(Error),
     Over,
 }
@@ -73,7 +72,7 @@ impl<'a> Reader<'a> {
         let source = Framer::new(input)?;
         let nothing = Arc::new(Generation::nothing(source.version()));
         let merge = Merge::new();
-        Ok(Reader { source, merge, nothing, last: Time(0), syncs: 0, end: End::NotYet })
+        Ok(Reader { source, merge, nothing, given: 0, syncs: 0, end: End::NotYet })
     }
 
     /// The version of the trace.
@@ -88,47 +87,67 @@ impl<'a> Reader<'a> {
         self.merge.generation().unwrap_or(&self.nothing)
     }
 
-    #[inline(always)]
-    fn try_next(&mut self) -> Result<Option<Event>, Error> {
-        let event = match self.merge.next()? {
-            Some(event) => event,
-            None => match self.between()? {
-                Some(event) => event,
-                None => return Ok(None),
-            },
-        };
-        // What is not later than the one before happened right after it.
-        let time =
-            if event.time <= self.last { Time(self.last.0.wrapping_add(1)) } else { event.time };
-        self.last = time;
-        Ok(Some(Event { time, ..event }))
+    /// The next events, some hundred at a time, all of one [`generation`](Self::generation). None are
+    /// the end of the trace.
+    ///
+    /// # Errors
+    /// When the input fails, or something is wrong with the trace. There are no events after an error.
+    pub fn events(&mut self) -> Result<&[Event], Error> {
+        if self.given == self.merge.made().len() {
+            self.more()?;
+        }
+        let given = std::mem::replace(&mut self.given, self.merge.made().len());
+        Ok(&self.merge.made()[given..])
     }
 
-    /// Goes to the next generation, or to the end.
+    /// Makes events in the place of those that were given out. If there are none, that is the end.
     #[cold]
     #[inline(never)]
-    fn between(&mut self) -> Result<Option<Event>, Error> {
+    fn more(&mut self) -> Result<(), Error> {
+        self.merge.clear();
+        self.given = 0;
+        self.fill()?;
+        if self.merge.made().is_empty() && self.begin()? {
+            self.fill()?;
+        }
+        Ok(())
+    }
+
+    /// Makes events. If something is wrong, those before it come first.
+    fn fill(&mut self) -> Result<(), Error> {
+        let Err(error) = self.merge.fill() else { return Ok(()) };
+        self.merge.stop();
+        self.end = End::Over;
+        if self.merge.made().is_empty() {
+            return Err(error);
+        }
+        self.end = End::Broken(error);
+        Ok(())
+    }
+
+    /// Goes to the next generation, or to the end, and adds the event for it. Whether there is a
+    /// generation.
+    fn begin(&mut self) -> Result<bool, Error> {
         match std::mem::replace(&mut self.end, End::Over) {
             End::NotYet => {}
             End::Broken(error) => return Err(error),
-            End::Over => return Ok(None),
+            End::Over => return Ok(false),
         }
-        let time = match self.decoded() {
+        let last = self.merge.last();
+        let (time, end) = match self.decoded() {
             Ok(Some(next)) => {
                 let time = next.generation.begin();
-                self.source.spare = self.merge.begin(next)?;
-                self.end = End::NotYet;
-                time
+                self.source.spare = self.merge.begin(next).inspect_err(|_| self.merge.stop())?;
+                (time, End::NotYet)
             }
-            Ok(None) => self.last,
-            Err(error) => {
-                self.end = End::Broken(error);
-                self.last
-            }
+            Ok(None) => (last, End::Over),
+            Err(error) => (last, End::Broken(error)),
         };
+        self.end = end;
         self.syncs += 1;
         let is_end = !matches!(self.end, End::NotYet);
-        Ok(Some(Event::sync(time, self.syncs, is_end)))
+        self.merge.add(Event::sync(time, self.syncs, is_end));
+        Ok(!is_end)
     }
 
     fn decoded(&mut self) -> Result<Option<Decoded>, Error> {
@@ -143,14 +162,13 @@ impl Iterator for Reader<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<Event, Error>> {
-        match self.try_next() {
-            Ok(Some(event)) => Some(Ok(event)),
-            Ok(None) => None,
-            Err(error) => {
-                self.end = End::Over;
-                self.merge.stop();
-                Some(Err(error))
-            }
+        if self.given == self.merge.made().len()
+            && let Err(error) = self.more()
+        {
+            return Some(Err(error));
         }
+        let event = *self.merge.made().get(self.given)?;
+        self.given += 1;
+        Some(Ok(event))
     }
 }

@@ -93,7 +93,7 @@ impl Order {
         self.tasks.fresh.push(id);
         place.check_user(ev)?;
         let stack = stack(ev, 3, of)?;
-        Ok(Some(Event { args: [id, parent.0, name.0.into()], stack, ..place.event(ev) }))
+        self.emit(Event { args: [id, parent.0, name.0.into()], stack, ..place.event(ev) })
     }
 
     /// A task may end twice, or without its begin in the trace.
@@ -104,7 +104,7 @@ impl Order {
             task.unwrap_or(Task { parent: TaskID::NONE, name: StringId::EMPTY });
         place.check_user(ev)?;
         let stack = stack(ev, 1, of)?;
-        Ok(Some(Event { args: [id, parent.0, name.0.into()], stack, ..place.event(ev) }))
+        self.emit(Event { args: [id, parent.0, name.0.into()], stack, ..place.event(ev) })
     }
 
     pub(super) fn user_region_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
@@ -113,7 +113,7 @@ impl Order {
         let name = string(ev, 1, of)?;
         self.current(ev, place)?;
         self.regions.enter(place.context.goroutine, Region { task, name });
-        region(ev, place, name, of)
+        self.region(ev, place, name, of)
     }
 
     /// Of regions that began before the trace nothing is known.
@@ -129,25 +129,25 @@ impl Order {
                 return Err(misnested(ev, &innermost, of));
             }
         }
-        region(ev, place, name, of)
+        self.region(ev, place, name, of)
     }
-}
 
-fn region(ev: &Timed, place: Place, name: StringId, of: &Generation) -> Step {
-    let stack = stack(ev, 2, of)?;
-    Ok(Some(Event { args: [ev.args[0], name.0.into(), 0], stack, ..place.event(ev) }))
+    fn region(&mut self, ev: &Timed, place: Place, name: StringId, of: &Generation) -> Step {
+        let stack = stack(ev, 2, of)?;
+        self.emit(Event { args: [ev.args[0], name.0.into(), 0], stack, ..place.event(ev) })
+    }
+
+    pub(super) fn user_log(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        place.check_user(ev)?;
+        let stack = stack(ev, 3, of)?;
+        let (category, message) = (string(ev, 1, of)?, string(ev, 2, of)?);
+        let args = [ev.args[0], category.0.into(), message.0.into()];
+        self.emit(Event { args, stack, ..place.event(ev) })
+    }
 }
 
 #[cold]
 fn misnested(ev: &Timed, innermost: &Region, of: &Generation) -> crate::reader::Error {
     let (name, task) = (of.text(innermost.name), innermost.task);
     wrong(ev, format!("expected the end of region {name:?} of task {task}, the innermost one"))
-}
-
-pub(super) fn user_log(ev: &Timed, place: Place, of: &Generation) -> Step {
-    place.check_user(ev)?;
-    let stack = stack(ev, 3, of)?;
-    let (category, message) = (string(ev, 1, of)?, string(ev, 2, of)?);
-    let args = [ev.args[0], category.0.into(), message.0.into()];
-    Ok(Some(Event { args, stack, ..place.event(ev) }))
 }

@@ -14,31 +14,31 @@ impl Order {
     pub(super) fn go_start(&mut self, ev: &Timed, place: Place) -> Step {
         let id = GoID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
-        let Some(slot) = self.goroutines.find(id) else { return Ok(None) };
+        let Some(slot) = self.goroutines.find(id) else { return Ok(false) };
         let goroutine = self.goroutines.at(slot);
         if goroutine.status != GoStatus::Runnable || !goroutine.sequence.is_next(sequence) {
-            return Ok(None);
+            return Ok(false);
         }
         place.check(ev, Need::Must, Need::MustNot)?;
         goroutine.status = GoStatus::Running;
         goroutine.sequence = sequence;
         self.set_goroutine(place, id, slot);
-        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) }))
+        self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) })
     }
 
     /// Anybody can wake a goroutine, also who is no thread.
     #[inline(always)]
     pub(super) fn go_unblock(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
         let sequence = self.sequence(ev.args[1]);
-        let Some(slot) = self.goroutines.find(GoID(ev.args[0] as i64)) else { return Ok(None) };
+        let Some(slot) = self.goroutines.find(GoID(ev.args[0] as i64)) else { return Ok(false) };
         let goroutine = self.goroutines.at(slot);
         if goroutine.status != GoStatus::Waiting || !goroutine.sequence.is_next(sequence) {
-            return Ok(None);
+            return Ok(false);
         }
         goroutine.status = GoStatus::Runnable;
         goroutine.sequence = sequence;
         let stack = stack(ev, 2, of)?;
-        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], stack, ..place.event(ev) }))
+        self.emit(Event { args: [ev.args[0], ev.args[1], 0], stack, ..place.event(ev) })
     }
 
     /// The slot of the goroutine that runs here; it must be running.
@@ -70,7 +70,7 @@ impl Order {
         self.threads.at(place.thread).leave_goroutine();
         let stack = stack(ev, 1, of)?;
         let reason = string(ev, 0, of)?;
-        Ok(Some(Event { args: [reason.0.into(), 0, 0], stack, ..place.event(ev) }))
+        self.emit(Event { args: [reason.0.into(), 0, 0], stack, ..place.event(ev) })
     }
 
     #[inline(always)]
@@ -78,7 +78,7 @@ impl Order {
         let slot = self.running(ev, place)?;
         self.destroy(slot, place.context.goroutine);
         self.threads.at(place.thread).leave_goroutine();
-        Ok(Some(place.event(ev)))
+        self.emit(place.event(ev))
     }
 
     /// Forgets a goroutine and all that is its.
@@ -103,7 +103,7 @@ impl Order {
         let stack_of_creator = stack(ev, 2, of)?;
         let stack_of_new = stack(ev, 1, of)?;
         let args = [ev.args[0], stack_of_new.0.into(), 0];
-        Ok(Some(Event { args, stack: stack_of_creator, ..place.event(ev) }))
+        self.emit(Event { args, stack: stack_of_creator, ..place.event(ev) })
     }
 
     /// A goroutine that must not exist yet; its slot.
@@ -121,10 +121,10 @@ impl Order {
         let slot = self.running(ev, place)?;
         let next = GoID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
-        let Some(next_slot) = self.goroutines.find(next) else { return Ok(None) };
+        let Some(next_slot) = self.goroutines.find(next) else { return Ok(false) };
         let goroutine = self.goroutines.at(next_slot);
         if goroutine.status != GoStatus::Waiting || !goroutine.sequence.is_next(sequence) {
-            return Ok(None);
+            return Ok(false);
         }
         goroutine.status = GoStatus::Running;
         goroutine.sequence = sequence;
@@ -139,9 +139,9 @@ impl Order {
         self.set_goroutine(place, next, next_slot);
         let args = [ev.args[0], ev.args[1], 0];
         let nobody = Context { goroutine: GoID::NONE, ..place.context };
-        self.more.push(Event { args, ..Event::new(EventType::GoStart, time, nobody) });
-        self.more.push(Event::new(left, time, place.context));
-        Ok(Some(Event { args, ..place.event(ev) }))
+        self.out.push(Event { args, ..place.event(ev) });
+        self.out.push(Event::new(left, time, place.context));
+        self.emit(Event { args, ..Event::new(EventType::GoStart, time, nobody) })
     }
 
     pub(super) fn go_status(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
@@ -166,7 +166,7 @@ impl Order {
         let stack = if has_stack { stack(ev, 3, of)? } else { Default::default() };
         let (from, to) = (from as u8, status.state() as u8);
         let event = Event::new(ev.event, Time(ev.time), context);
-        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], stack, from, to, ..event }))
+        self.emit(Event { args: [ev.args[0], ev.args[1], 0], stack, from, to, ..event })
     }
 
     /// Where the goroutine is, and the state it comes from.

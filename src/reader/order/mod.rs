@@ -31,8 +31,8 @@ use carried::Carried;
 use range::{Collector, Stops};
 use state::{Goroutines, NO_THREAD, Procs, Sequence, Threads};
 
-/// The event that happened, or none if it has to wait for another thread's.
-type Step = Result<Option<Event>, Error>;
+/// Whether the event happened, or has to wait for another thread's.
+type Step = Result<bool, Error>;
 
 /// What is known of everything at a point of the trace.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ pub(crate) struct Order {
     tasks: Tasks,
     regions: Regions,
     carried: Carried,
-    /// Events that come of the last one, the next one last.
-    pub(crate) more: Vec<Event>,
+    /// What happened, for whoever takes it away.
+    pub(crate) out: Vec<Event>,
 }
 
 /// Where an event happens: on which thread, and what that has.
@@ -84,7 +84,7 @@ impl Order {
             tasks: Tasks::default(),
             regions: Regions::default(),
             carried: Carried::new(),
-            more: Vec::with_capacity(2),
+            out: Vec::new(),
         }
     }
 
@@ -112,7 +112,9 @@ impl Order {
         self.threads.place(id)
     }
 
-    /// Lets a thread's next event happen, if it can.
+    /// Lets a thread's next event happen, if it can; more than one event may come of it.
+    ///
+    /// After an error `out` may have a part of what came of the event.
     #[inline(always)]
     pub(crate) fn advance(&mut self, ev: &Timed, thread: u32, of: &Generation) -> Step {
         use EventType as E;
@@ -153,17 +155,24 @@ impl Order {
             E::GCMarkAssistActive => self.gc_mark_assist_active(ev, place),
             E::GCMarkAssistBegin => self.gc_mark_assist_begin(ev, place, of),
             E::GCMarkAssistEnd => self.gc_mark_assist_end(ev, place),
-            E::HeapAlloc | E::HeapGoal => metric(ev, place),
-            E::ProcsChange => procs_change(ev, place, of),
-            E::GoLabel => label(ev, place, of),
+            E::HeapAlloc | E::HeapGoal => self.metric(ev, place),
+            E::ProcsChange => self.procs_change(ev, place, of),
+            E::GoLabel => self.label(ev, place, of),
             E::UserTaskBegin => self.user_task_begin(ev, place, of),
             E::UserTaskEnd => self.user_task_end(ev, place, of),
             E::UserRegionBegin => self.user_region_begin(ev, place, of),
             E::UserRegionEnd => self.user_region_end(ev, place, of),
-            E::UserLog => annotation::user_log(ev, place, of),
-            experimental if experimental.is_experimental() => experiment(ev, place),
+            E::UserLog => self.user_log(ev, place, of),
+            experimental if experimental.is_experimental() => self.experiment(ev, place),
             _ => Err(wrong(ev, "it cannot be among a thread's events")),
         }
+    }
+
+    /// Something happens.
+    #[inline(always)]
+    fn emit(&mut self, event: Event) -> Step {
+        self.out.push(event);
+        Ok(true)
     }
 
     #[inline(always)]
@@ -286,25 +295,27 @@ fn missing(ev: &Timed, arg: usize, what: &str) -> Error {
     Error::new(ErrorKind::Reference, what)
 }
 
-fn metric(ev: &Timed, place: Place) -> Step {
-    place.check(ev, Need::Must, Need::May)?;
-    Ok(Some(Event { args: [ev.args[0], 0, 0], ..place.event(ev) }))
-}
+impl Order {
+    fn metric(&mut self, ev: &Timed, place: Place) -> Step {
+        place.check(ev, Need::Must, Need::May)?;
+        self.emit(Event { args: [ev.args[0], 0, 0], ..place.event(ev) })
+    }
 
-fn procs_change(ev: &Timed, place: Place, of: &Generation) -> Step {
-    place.check_user(ev)?;
-    let stack = stack(ev, 1, of)?;
-    Ok(Some(Event { args: [ev.args[0], 0, 0], stack, ..place.event(ev) }))
-}
+    fn procs_change(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        place.check_user(ev)?;
+        let stack = stack(ev, 1, of)?;
+        self.emit(Event { args: [ev.args[0], 0, 0], stack, ..place.event(ev) })
+    }
 
-fn label(ev: &Timed, place: Place, of: &Generation) -> Step {
-    place.check_user(ev)?;
-    let label = string(ev, 0, of)?;
-    Ok(Some(Event { args: [label.0.into(), 0, 0], ..place.event(ev) }))
-}
+    fn label(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+        place.check_user(ev)?;
+        let label = string(ev, 0, of)?;
+        self.emit(Event { args: [label.0.into(), 0, 0], ..place.event(ev) })
+    }
 
-fn experiment(ev: &Timed, place: Place) -> Step {
-    place.check(ev, Need::May, Need::May)?;
-    let [first, second, third, _] = ev.args;
-    Ok(Some(Event { args: [first, second, third], ..place.event(ev) }))
+    fn experiment(&mut self, ev: &Timed, place: Place) -> Step {
+        place.check(ev, Need::May, Need::May)?;
+        let [first, second, third, _] = ev.args;
+        self.emit(Event { args: [first, second, third], ..place.event(ev) })
+    }
 }

@@ -18,18 +18,18 @@ impl Order {
     pub(super) fn proc_start(&mut self, ev: &Timed, place: Place) -> Step {
         let id = ProcID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
-        let Some(slot) = self.procs.find(id) else { return Ok(None) };
+        let Some(slot) = self.procs.find(id) else { return Ok(false) };
         let proc = self.procs.at(slot);
         let is_ready = proc.status == ProcStatus::Idle && proc.sequence.is_next(sequence);
         // In a system call the thread may still have one, which is about to be taken.
         if !is_ready || place.has_proc() {
-            return Ok(None);
+            return Ok(false);
         }
         place.check(ev, Need::MustNot, Need::May)?;
         proc.status = ProcStatus::Running;
         proc.sequence = sequence;
         self.set_proc(place, id, slot);
-        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) }))
+        self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) })
     }
 
     pub(super) fn proc_stop(&mut self, ev: &Timed, place: Place) -> Step {
@@ -45,19 +45,19 @@ impl Order {
         }
         proc.status = ProcStatus::Idle;
         self.threads.at(place.thread).leave_proc();
-        Ok(Some(place.event(ev)))
+        self.emit(place.event(ev))
     }
 
     pub(super) fn proc_steal(&mut self, ev: &Timed, place: Place) -> Step {
         let [id, number, from, _] = ev.args;
         let (id, from) = (ProcID(id as i64), ThreadID(from as i64));
         let sequence = self.sequence(number);
-        let Some(slot) = self.procs.find(id) else { return Ok(None) };
+        let Some(slot) = self.procs.find(id) else { return Ok(false) };
         let proc = self.procs.at(slot);
         let was = proc.status;
         let is_stealable = matches!(was, ProcStatus::Syscall | ProcStatus::Abandoned);
         if !is_stealable || !proc.sequence.is_next(sequence) {
-            return Ok(None);
+            return Ok(false);
         }
         place.check(ev, Need::May, Need::May)?;
         proc.status = ProcStatus::Idle;
@@ -67,7 +67,7 @@ impl Order {
             self.take_proc(ev, place, id, from)?;
         }
         let args = [ev.args[0], ev.args[1], ev.args[2]];
-        Ok(Some(Event { args, from: was.state() as u8, ..place.event(ev) }))
+        self.emit(Event { args, from: was.state() as u8, ..place.event(ev) })
     }
 
     /// Takes a processor from a thread, which may be the event's own.
@@ -113,7 +113,7 @@ impl Order {
         }
         let event = Event::new(ev.event, Time(ev.time), context);
         let (from, to) = (from as u8, status.state() as u8);
-        Ok(Some(Event { args: [ev.args[0], 0, 0], from, to, ..event }))
+        self.emit(Event { args: [ev.args[0], 0, 0], from, to, ..event })
     }
 
     /// Where the processor is, and the state it comes from.

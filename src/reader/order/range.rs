@@ -61,7 +61,7 @@ impl Order {
             }
         } else {
             if !self.is_next_cycle(ev) {
-                return Ok(None);
+                return Ok(false);
             }
             if self.collector.is_running != Some(true) {
                 return Err(wrong(ev, "the garbage collector is not running"));
@@ -69,13 +69,13 @@ impl Order {
             place.check_user(ev)?;
         }
         self.cycle(ev, true);
-        Ok(Some(place.event(ev)))
+        self.emit(place.event(ev))
     }
 
     pub(super) fn gc_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
         if let Some(is_running) = self.collector.is_running {
             if !self.is_next_cycle(ev) {
-                return Ok(None);
+                return Ok(false);
             }
             if is_running {
                 return Err(wrong(ev, "the garbage collector is running already"));
@@ -84,19 +84,19 @@ impl Order {
         }
         self.cycle(ev, true);
         let stack = stack(ev, 1, of)?;
-        Ok(Some(Event { stack, ..place.event(ev) }))
+        self.emit(Event { stack, ..place.event(ev) })
     }
 
     pub(super) fn gc_end(&mut self, ev: &Timed, place: Place) -> Step {
         if !self.is_next_cycle(ev) {
-            return Ok(None);
+            return Ok(false);
         }
         if self.collector.is_running != Some(true) {
             return Err(wrong(ev, "the garbage collector is not running"));
         }
         place.check_user(ev)?;
         self.cycle(ev, false);
-        Ok(Some(place.event(ev)))
+        self.emit(place.event(ev))
     }
 
     pub(super) fn gc_sweep_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
@@ -104,7 +104,7 @@ impl Order {
         let proc = self.procs.at(place.proc_slot);
         begins(ev, &mut proc.sweeps, "the processor sweeps")?;
         let stack = stack(ev, 0, of)?;
-        Ok(Some(Event { stack, ..place.event(ev) }))
+        self.emit(Event { stack, ..place.event(ev) })
     }
 
     pub(super) fn gc_sweep_active(&mut self, ev: &Timed, place: Place) -> Step {
@@ -113,13 +113,13 @@ impl Order {
         let slot = slot.ok_or_else(|| wrong(ev, format!("processor {id} is not known")))?;
         let is_first = self.is_first;
         is_active(ev, &mut self.procs.at(slot).sweeps, is_first)?;
-        Ok(Some(Event { args: [ev.args[0], 0, 0], ..place.event(ev) }))
+        self.emit(Event { args: [ev.args[0], 0, 0], ..place.event(ev) })
     }
 
     pub(super) fn gc_sweep_end(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::Must, Need::May)?;
         ends(ev, &mut self.procs.at(place.proc_slot).sweeps)?;
-        Ok(Some(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) }))
+        self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) })
     }
 
     pub(super) fn gc_mark_assist_begin(
@@ -132,7 +132,7 @@ impl Order {
         let slot = self.current(ev, place)?;
         begins(ev, &mut self.goroutines.at(slot).assists, "the goroutine assists")?;
         let stack = stack(ev, 0, of)?;
-        Ok(Some(Event { stack, ..place.event(ev) }))
+        self.emit(Event { stack, ..place.event(ev) })
     }
 
     pub(super) fn gc_mark_assist_active(&mut self, ev: &Timed, place: Place) -> Step {
@@ -141,14 +141,14 @@ impl Order {
         let slot = slot.ok_or_else(|| wrong(ev, format!("goroutine {id} is not known")))?;
         let is_first = self.is_first;
         is_active(ev, &mut self.goroutines.at(slot).assists, is_first)?;
-        Ok(Some(Event { args: [ev.args[0], 0, 0], ..place.event(ev) }))
+        self.emit(Event { args: [ev.args[0], 0, 0], ..place.event(ev) })
     }
 
     pub(super) fn gc_mark_assist_end(&mut self, ev: &Timed, place: Place) -> Step {
         place.check_user(ev)?;
         let slot = self.current(ev, place)?;
         ends(ev, &mut self.goroutines.at(slot).assists)?;
-        Ok(Some(place.event(ev)))
+        self.emit(place.event(ev))
     }
 
     pub(super) fn stw_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
@@ -163,7 +163,7 @@ impl Order {
         stops.push(reason);
         self.stops.fresh.push(id);
         let stack = stack(ev, 1, of)?;
-        Ok(Some(Event { args: [reason.0.into(), 0, 0], stack, ..place.event(ev) }))
+        self.emit(Event { args: [reason.0.into(), 0, 0], stack, ..place.event(ev) })
     }
 
     pub(super) fn stw_end(&mut self, ev: &Timed, place: Place) -> Step {
@@ -176,7 +176,7 @@ impl Order {
         if stops.is_empty() {
             self.stops.open.remove(&id);
         }
-        Ok(Some(Event { args: [reason.0.into(), 0, 0], ..place.event(ev) }))
+        self.emit(Event { args: [reason.0.into(), 0, 0], ..place.event(ev) })
     }
 }
 

@@ -96,12 +96,26 @@ pub(crate) struct Goroutines {
     slots: Vec<Goroutine>,
     by_id: Map<i64, u32>,
     free: Vec<u32>,
+    /// By the last bits of their numbers, where some are.
+    nearby: Nearby,
+}
+
+/// A power of two: as many goroutines with numbers in a row are found at once.
+const NEARBY: usize = 4096;
+
+#[derive(Debug)]
+struct Nearby([u32; NEARBY]);
+
+impl Default for Nearby {
+    fn default() -> Nearby {
+        Nearby([NOWHERE; NEARBY])
+    }
 }
 
 impl Goroutines {
     #[inline(always)]
     pub(crate) fn find(&self, id: GoID) -> Option<u32> {
-        self.by_id.get(&id.0).copied()
+        self.find_at(self.nearby.0[id.0 as usize % NEARBY], id)
     }
 
     /// Where the goroutine is, which should be at `slot`.
@@ -109,8 +123,13 @@ impl Goroutines {
     pub(crate) fn find_at(&self, slot: u32, id: GoID) -> Option<u32> {
         match self.slots.get(slot as usize) {
             Some(goroutine) if goroutine.id == id && goroutine.exists => Some(slot),
-            _ => self.find(id),
+            _ => self.find_far(id),
         }
+    }
+
+    #[inline(never)]
+    fn find_far(&self, id: GoID) -> Option<u32> {
+        self.by_id.get(&id.0).copied()
     }
 
     #[inline(always)]
@@ -131,6 +150,7 @@ impl Goroutines {
                 self.slots.len() as u32 - 1
             }
         };
+        self.nearby.0[id.0 as usize % NEARBY] = slot;
         self.by_id.insert(id.0, slot);
         slot
     }
@@ -179,16 +199,21 @@ impl Procs {
 }
 
 /// A thread.
+///
+/// What changes stands apart: two fields side by side are read as one, for which the processor waits
+/// where one of them was just written.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Thread {
-    pub(crate) id: ThreadID,
     pub(crate) goroutine: GoID,
-    pub(crate) proc: ProcID,
-    /// Where they were when they came to the thread.
+    /// Where the goroutine was when it came to the thread.
     pub(crate) goroutine_slot: u32,
-    pub(crate) proc_slot: u32,
     /// Whether any of its events was looked at yet.
     pub(crate) is_known: bool,
+    pub(crate) id: ThreadID,
+    pub(crate) proc: ProcID,
+    /// Where the processor is.
+    pub(crate) proc_slot: u32,
 }
 
 /// All threads that were ever heard of. The first is none.

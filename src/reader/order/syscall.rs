@@ -28,7 +28,7 @@ impl Order {
         }
         proc.sequence = next;
         let stack = stack(ev, 1, of)?;
-        Ok(Some(Event { stack, ..place.event(ev) }))
+        self.emit(Event { stack, ..place.event(ev) })
     }
 
     pub(super) fn go_syscall_end(&mut self, ev: &Timed, place: Place) -> Step {
@@ -37,7 +37,7 @@ impl Order {
         self.goroutines.at(slot).status = GoStatus::Running;
         self.expect_proc_in_syscall(ev, place)?;
         self.procs.at(place.proc_slot).status = ProcStatus::Running;
-        Ok(Some(place.event(ev)))
+        self.emit(place.event(ev))
     }
 
     /// The slot of the thread's goroutine, which must be in a system call.
@@ -64,20 +64,20 @@ impl Order {
     /// It lost its processor, so it waits for the event that tells of that; by now it may have another.
     pub(super) fn go_syscall_end_blocked(&mut self, ev: &Timed, place: Place) -> Step {
         if place.has_proc() && self.procs.at(place.proc_slot).status == ProcStatus::Syscall {
-            return Ok(None);
+            return Ok(false);
         }
         place.check(ev, Need::May, Need::Must)?;
         let slot = self.in_syscall(ev, place)?;
         self.goroutines.at(slot).status = GoStatus::Runnable;
         self.threads.at(place.thread).leave_goroutine();
-        Ok(Some(place.event(ev)))
+        self.emit(place.event(ev))
     }
 
     pub(super) fn go_create_syscall(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::May, Need::MustNot)?;
         let slot = self.create(ev, GoStatus::Syscall)?;
         self.set_goroutine(place, GoID(ev.args[0] as i64), slot);
-        Ok(Some(Event { args: [ev.args[0], 0, 0], ..place.event(ev) }))
+        self.emit(Event { args: [ev.args[0], 0, 0], ..place.event(ev) })
     }
 
     /// A foreign thread goes away. A processor that it has is lost with it, by an event of its own: the
@@ -89,14 +89,14 @@ impl Order {
         self.threads.at(place.thread).leave_goroutine();
         let event = place.event(ev);
         if !place.has_proc() {
-            return Ok(Some(event));
+            return self.emit(event);
         }
         self.expect_proc_in_syscall(ev, place)?;
         self.procs.at(place.proc_slot).status = ProcStatus::Abandoned;
         self.threads.at(place.thread).leave_proc();
-        self.more.push(event);
         let lost = Event::new(EventType::ProcSteal, Time(ev.time), place.context);
         let args = [place.context.proc.0 as u64, 0, 0];
-        Ok(Some(Event { args, from: ProcStatus::Syscall.state() as u8, ..lost }))
+        self.out.push(Event { args, from: ProcStatus::Syscall.state() as u8, ..lost });
+        self.emit(event)
     }
 }
