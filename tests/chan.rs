@@ -1,6 +1,9 @@
 //! Channels: order, rendezvous, buffers, closing, timeouts, what becomes of values, and both kinds
 //! of users, goroutines and plain threads.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 use std::cell::Cell;
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
@@ -13,25 +16,10 @@ use gort::chan::{
     TryRecvError, TrySendError,
 };
 use gort::{chan, go, gosched, sleep};
+use runtime::{PATIENCE, eventually, run};
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        sleep(Duration::from_micros(200));
-    }
-}
 
 /// A part of a test that runs beside it, on a goroutine or a plain thread.
 struct Beside<T> {

@@ -3,6 +3,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -19,14 +21,10 @@ use gort::chan::{
 };
 use gort::{block_on, chan, go, gosched, select, sleep};
 use process::{assert_success, process};
+use runtime::run;
 
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 /// A waker that counts.
 #[derive(Default)]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use gort::trace::{self, Config, Version};
 use gort::{Context, chan, go};
 use support::pieces::{self, Boundary, HEADER_BYTES, Sink};
+use support::runtime::run;
 use support::{Go, Reading};
 
 const VERSIONS: [Version; 3] = [Version::Go123, Version::Go125, Version::Go126];
@@ -20,11 +21,6 @@ const GENERATIONS: usize = 3;
 const CUTS: usize = 300;
 /// Damaged copies of each trace.
 const DAMAGES: usize = 300;
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 /// Something of all that there is.
 fn work() {

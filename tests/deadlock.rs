@@ -7,6 +7,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
@@ -18,15 +20,11 @@ use std::time::{Duration, Instant};
 
 use gort::sync::WaitGroup;
 use gort::{GoBuilder, JoinHandle, chan, go, goexit, sleep};
+use runtime::run;
 
 const DEADLOCK: &str = "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine ";
 /// Longer than the search for deadlocks waits.
 const A_WHILE: Duration = Duration::from_millis(1500);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 /// How a process ended, and what it said.
 #[derive(Debug)]
@@ -480,22 +478,6 @@ const TESTS: [(&str, fn()); 17] = [
 ];
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(&**w));
-    if process::is_again() {
-        let (_, test) = TESTS.iter().find(|(name, _)| *name == wanted[0]).expect("such a test");
-        test();
-        println!("1 passed");
-        return;
-    }
-    let tests: Vec<_> = TESTS.into_iter().filter(|(name, _)| is_wanted(name)).collect();
-    let threads = tests.iter().map(|&(name, test)| (name, thread::spawn(test)));
-    let mut failed = 0;
-    for (name, thread) in threads.collect::<Vec<_>>() {
-        let is_ok = thread.join().is_ok();
-        println!("test {name} ... {}", if is_ok { "ok" } else { "FAILED" });
-        failed += usize::from(!is_ok);
-    }
-    println!("\ntest result: {} passed; {failed} failed", tests.len() - failed);
-    std::process::exit(if failed == 0 { 0 } else { 101 });
+    // They sleep most of the time.
+    process::main(usize::MAX, &TESTS);
 }

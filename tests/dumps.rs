@@ -2,6 +2,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::hint::black_box;
 use std::panic::Location;
@@ -14,30 +16,15 @@ use gort::chan::{Receiver, Sender};
 use gort::stacks::{GoroutineInfo, GoroutineState};
 use gort::sync::WaitGroup;
 use gort::{Builder, GoBuilder, JoinHandle, chan, go, goexit, goroutines, gosched, sleep, stacks};
+use runtime::{PATIENCE, eventually, run};
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Whether stacks are whole in this build.
 const WHOLE: bool =
     (cfg!(gort_frame_pointers) || cfg!(feature = "unwind")) && cfg!(feature = "symbolize");
 
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
-
 fn run_on<T: Send>(procs: usize, f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: as above.
     unsafe { Builder::new().procs(procs).run(f) }.unwrap()
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        sleep(Duration::from_micros(500));
-    }
 }
 
 /// The goroutine's record, once it waits.
@@ -343,6 +330,14 @@ fn waiting_times_are_told_by_the_coarse_clock() {
     });
 }
 
+/// The processor time of the calling thread.
+fn cpu_time() -> Duration {
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the place is valid.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut ts) };
+    Duration::new(ts.tv_sec as u64, ts.tv_nsec as u32)
+}
+
 #[test]
 fn a_dump_of_many_is_quick() {
     let Some(output) = process::process("a_dump_of_many_is_quick", &[]) else {
@@ -371,19 +366,22 @@ fn a_dump_of_many_is_quick() {
                 }
                 longest
             });
-            let begin = Instant::now();
+            // Others may have the processors meanwhile, so only this thread's own time counts.
+            let _locked = gort::lock_os_thread();
+            let begin = cpu_time();
             let mut waiting = 0;
             gort::stacks::each(|info| waiting += usize::from(info.wait_reason.is_some()));
-            let took = begin.elapsed();
+            let took = cpu_time() - begin;
             stop.store(true, Ordering::Relaxed);
             let longest = other.join().unwrap();
             println!("{MANY} goroutines in {took:?}; another waited for {longest:?} at most");
             assert!(waiting >= MANY, "{waiting}");
-            assert!(took < Duration::from_secs(30), "{took:?}");
+            assert!(took < Duration::from_secs(10), "{took:?}");
             let begin = Instant::now();
             let text = stacks();
             println!("as text, {} bytes, in {:?}", text.len(), begin.elapsed());
-            assert!(text.matches("[chan receive]:\n").count() >= MANY);
+            // "[chan receive, 1 minutes]" on a slow machine.
+            assert!(text.matches("[chan receive").count() >= MANY);
             drop(tx);
         });
         return;

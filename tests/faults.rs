@@ -5,6 +5,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::any::Any;
 use std::hint::black_box;
@@ -13,20 +15,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gort::sync::WaitGroup;
 use gort::{
     Builder, GoBuilder, GoError, Goexit, JoinHandle, RunError, chan, go, goexit, gosched, sleep,
 };
-
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::{PATIENCE, eventually, run};
 
 /// How a process ended, and what it said.
 #[derive(Debug)]
@@ -73,15 +68,6 @@ impl End {
 
     fn did_not_say(&self, text: &str) {
         assert!(!self.err.contains(text), "said: {text}\n{self:#?}");
-    }
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        sleep(Duration::from_micros(200));
     }
 }
 

@@ -1,5 +1,8 @@
 //! Files: what `gort::fs` does is what `std::fs` does, and nobody waits for it.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io::{BufRead, BufReader, ErrorKind, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
@@ -12,11 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use gort::fs::{self, File, OpenOptions};
 use gort::{chan, go, scope};
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 /// Runs `f` with a directory of its own, on a goroutine and on a plain thread.
 fn in_a_folder(f: impl Fn(&Path) + Sync) {

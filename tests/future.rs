@@ -2,6 +2,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::cell::Cell;
 use std::future::{Future, IntoFuture, poll_fn, ready};
@@ -16,11 +18,7 @@ use std::time::{Duration, Instant};
 
 use gort::{Builder, JoinHandle, block_on, chan, go, gomaxprocs, gosched, sleep};
 use process::{assert_success, process};
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 /// [`run`] with `procs` processors, for a process's first call.
 fn gort_on(procs: usize, f: impl FnOnce() + Send) {

@@ -3,6 +3,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::cell::RefCell;
 use std::future::{Future, IntoFuture};
@@ -19,11 +21,7 @@ use gort::chan::{Receiver, Sender};
 use gort::sync::WaitGroup;
 use gort::{Goexit, JoinHandle, block_on, chan, go, goexit, gosched, scope, sleep};
 use process::process;
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 /// Calls its function when it is dropped, as Go's `defer`.
 struct Defer<F: FnMut()>(F);

@@ -5,6 +5,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -18,23 +20,7 @@ use std::time::{Duration, Instant};
 use gort::sync::WaitGroup;
 use gort::{Builder, GoBuilder, JoinHandle, RunError, chan, go, gosched, sleep};
 use process::{assert_success, process};
-
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        sleep(Duration::from_micros(200));
-    }
-}
+use runtime::{eventually, run};
 
 fn text_of(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);

@@ -1,5 +1,8 @@
 //! `join`, `join_timeout`, and joining oneself.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,11 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gort::{JoinHandle, chan, go, gosched, scope, sleep};
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 /// Both in a goroutine and on a plain thread.
 fn on_both(f: impl Fn() + Send + Sync) {

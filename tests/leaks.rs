@@ -1,5 +1,8 @@
 //! Goroutines that a test left behind are found, and nobody else's.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,16 +13,12 @@ use gort::chan::{Receiver, Sender};
 use gort::stacks::GoroutineInfo;
 use gort::test::{Leaks, leaks};
 use gort::{GoBuilder, chan, go, gosched, sleep};
+use runtime::run;
 
 /// For goroutines that are certain not to end.
 const SHORT: Duration = Duration::from_millis(30);
 /// For goroutines that are certain to end, on however slow a machine.
 const LONG: Duration = Duration::from_secs(60);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 fn message(f: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("it must panic");

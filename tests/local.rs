@@ -2,6 +2,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{catch_unwind, resume_unwind};
@@ -14,11 +16,7 @@ use std::time::Duration;
 use gort::local::AccessError;
 use gort::{Goexit, JoinHandle, block_on, chan, go, goexit, gosched, sleep};
 use process::process;
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 gort::local! {
     /// Documented, and visible.

@@ -2,13 +2,16 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gort::metrics::{self, Kind, Snapshot, Value};
-use gort::{Builder, JoinHandle, chan, go, gosched, sleep};
+use gort::{Builder, JoinHandle, chan, go, gosched};
+use runtime::eventually;
 
 fn run_on<T: Send>(procs: usize, f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
@@ -17,15 +20,6 @@ fn run_on<T: Send>(procs: usize, f: impl FnOnce() -> T + Send) -> T {
 
 fn number(of: &Snapshot, name: &str) -> u64 {
     of.get(name).unwrap_or_else(|| panic!("no {name}")).uint64().unwrap()
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "never so: {what}");
-        sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]

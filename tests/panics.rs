@@ -2,6 +2,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,11 +13,7 @@ use std::time::Duration;
 
 use gort::{Builder, DetachedPanic, RunError, chan, go, gosched, scope, sleep};
 use process::{assert_success, process};
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 /// `gort::test::run`.
 fn test_run<T: Send>(f: impl FnOnce() -> T + Send) -> T {

@@ -1,5 +1,8 @@
 //! Other programs, and the standard streams of this one.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 #[path = "support/process.rs"]
 mod again;
 
@@ -11,11 +14,7 @@ use std::time::{Duration, Instant};
 
 use gort::process::{ChildStdin, ChildStdout, Command};
 use gort::{chan, go, io, sleep};
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 /// Runs `f` on a goroutine and on a plain thread.
 fn on_both(f: impl Fn() + Sync) {

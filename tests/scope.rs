@@ -1,5 +1,8 @@
 //! `scope`: goroutines that borrow.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,11 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use gort::{GoBuilder, GoError, Goexit, chan, go, goexit, gosched, scope, sleep};
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::run;
 
 fn payload_of<T>(f: impl FnOnce() -> T) -> Box<dyn Any + Send> {
     catch_unwind(AssertUnwindSafe(f)).map(drop).unwrap_err()

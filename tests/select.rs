@@ -1,6 +1,9 @@
 //! `select!` and `Select`: choice, fairness, switched-off arms, deadlines, closing, what becomes of
 //! values, on goroutines and plain threads.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,16 +14,10 @@ use std::time::{Duration, Instant};
 use gort::chan::{Receiver, RecvError, SendError, Sender};
 use gort::select::Select;
 use gort::{chan, go, gosched, select, sleep};
+use runtime::{PATIENCE, run};
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 /// Runs a test on a goroutine and on a plain thread.
 fn on_both(test: impl Fn() + Send + Sync + Copy) {

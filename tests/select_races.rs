@@ -1,6 +1,9 @@
 //! Selects that race with others: what a default may miss, both sides of one channel, channels that
 //! occur twice, chance, and load on few processors and many.
 
+#[path = "support/runtime.rs"]
+mod runtime;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,14 +11,10 @@ use std::time::Duration;
 use gort::chan::{Receiver, Sender};
 use gort::sync::WaitGroup;
 use gort::{chan, go, gosched, select, sleep};
+use runtime::run;
 
 /// Long enough for a goroutine to get into a queue.
 const SOON: Duration = Duration::from_millis(2);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 /// A value in the buffer stays receivable while the channel is being closed.
 #[test]

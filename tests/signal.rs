@@ -2,28 +2,24 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gort::context::{self, ContextError};
 use gort::signal::{self, Signal, SignalError};
 use gort::{chan, fs, go, select, sleep};
 use process::{again, assert_success};
+use runtime::{PATIENCE, eventually, run};
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// For what must not happen.
 const A_WHILE: Duration = Duration::from_millis(50);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 /// Runs `f` in a process of its own, and expects it to succeed.
 fn alone(test: &str, f: impl FnOnce()) {
@@ -46,15 +42,6 @@ fn handler(signal: Signal) -> usize {
         let mut action: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal.number(), std::ptr::null(), &mut action);
         action.sa_sigaction
-    }
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        sleep(Duration::from_micros(200));
     }
 }
 

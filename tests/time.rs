@@ -2,6 +2,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/runtime.rs"]
+mod runtime;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,14 +14,7 @@ use std::time::{Duration, Instant};
 use gort::sync::WaitGroup;
 use gort::{Builder, chan, go, gosched};
 use process::{assert_success, process};
-
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use runtime::{PATIENCE, run};
 
 /// [`run`] with `procs` processors, for a process's first call.
 fn run_on(procs: usize, f: impl FnOnce() + Send) {

@@ -5,70 +5,23 @@
 
 #[path = "support/process.rs"]
 mod process;
+mod support;
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gort::trace::{self, StartError, StopError, Summary};
 use gort::{Context, GoBuilder, chan, go, gosched, sleep};
 use process::{assert_success, process};
+use support::pieces::Sink;
+use support::runtime::{eventually, run};
+use support::traced::{contains, turn, work};
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 const HEADER: &[u8; 16] = b"go 1.23 trace\0\0\0";
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
-
-/// A test's turn, which its thread holds: no other test traces meanwhile.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    run(|| ());
-    assert!(!trace::is_enabled());
-    turn
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        sleep(Duration::from_micros(200));
-    }
-}
-
-/// A trace in memory.
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap().clone()
-    }
-
-    /// Whether only the caller has it: the trace's end was dropped.
-    fn is_let_go(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A writer that does as the function says.
 struct By<F>(F);
@@ -83,10 +36,6 @@ impl<F: FnMut(&[u8]) -> io::Result<usize>> Write for By<F> {
     }
 }
 
-fn contains(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
-}
-
 /// Takes a trace of `f` and returns it with its summary.
 fn taken(f: impl FnOnce()) -> (Vec<u8>, Summary) {
     let sink = Sink::default();
@@ -94,16 +43,6 @@ fn taken(f: impl FnOnce()) -> (Vec<u8>, Summary) {
     f();
     let summary = trace::stop().unwrap();
     (sink.bytes(), summary)
-}
-
-/// A little of everything that the scheduler does.
-fn work() {
-    let (tx, rx) = chan(0);
-    let sender = go(move || (0..20).for_each(|n| tx.send(n).unwrap()));
-    assert_eq!(rx.iter().sum::<i32>(), 190);
-    sender.join().unwrap();
-    gosched();
-    sleep(Duration::from_micros(100));
 }
 
 /// A trace can be taken as if nothing had happened.
@@ -170,7 +109,9 @@ fn counts_are_those_of_what_happened() {
         // Whether `stop` itself blocks before the trace ends or after is open.
         let unblocked = events(&summary, "GoUnblock");
         assert!((blocked - 1..=blocked).contains(&unblocked), "{blocked} {unblocked}");
-        is("GoStart", MANY + unblocked);
+        // On a busy machine some lose their turn, or their processor to somebody else.
+        let again = events(&summary, "GoStop") + events(&summary, "GoSyscallEndBlocked");
+        is("GoStart", MANY + unblocked + again);
         return;
     };
     assert_success(&output);
@@ -648,7 +589,7 @@ fn long_texts_are_cut_between_characters() {
                 let (whole, longer, huge) = texts(case);
                 for text in [&whole, &longer, &huge] {
                     let (bytes, _) = taken(|| put(text));
-                    assert!(contains(&bytes, &string(&whole)), "{case:?}");
+                    assert!(contains(&bytes, string(&whole)), "{case:?}");
                     assert!(!contains(&bytes, longer.as_bytes()), "{case:?}");
                 }
             }

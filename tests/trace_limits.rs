@@ -3,10 +3,8 @@
 
 mod support;
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,25 +12,12 @@ use gort::trace::{self, Config, FlightRecorder, FlightRecorderConfig, StopError,
 use gort::{Context, chan, go, gosched, sleep};
 use support::Go;
 use support::pieces::{self, Sink};
+use support::runtime::{PATIENCE, run};
+use support::traced::{resident, turn};
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
 /// What may be held in these tests.
 const LIMIT: usize = 4 * MIB;
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
-
-/// A test's turn: there is one trace at a time.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    run(|| ());
-    turn
-}
 
 /// Many events.
 fn work() {
@@ -52,15 +37,9 @@ fn work_until(what: &str, is_so: impl Fn() -> bool) {
 
 /// Go's reader and strict validator accept these.
 fn accept(traces: impl IntoIterator<Item = Vec<u8>>) {
-    let Some(go) = Go::find("traces of slow writers") else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let file = |(n, trace): (usize, Vec<u8>)| {
-        let path = folder.path().join(format!("{n}.trace"));
-        fs::write(&path, trace).unwrap();
-        path
-    };
-    let files: Vec<PathBuf> = traces.into_iter().enumerate().map(file).collect();
-    go.check(&files).unwrap();
+    if let Some(go) = Go::find("traces of slow writers") {
+        go.check_bytes(traces).unwrap();
+    }
 }
 
 /// A writer that takes nothing while its gate is shut.
@@ -158,12 +137,6 @@ fn texts_have_the_same_limit() {
         assert!(matches!(trace::stop(), Err(StopError::Overflow)));
     });
     accept([sink.bytes()]);
-}
-
-/// Bytes of memory that the process has.
-fn resident() -> usize {
-    let text = fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
 #[test]

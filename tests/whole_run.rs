@@ -21,14 +21,7 @@ use gort::signal::{self, Signal};
 use gort::trace::{self, StartError, StopError};
 use gort::{chan, go, sleep};
 use support::Go;
-
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use support::runtime::{PATIENCE, run};
 
 /// Something to trace.
 fn work() {
@@ -696,5 +689,5 @@ tests! {
 }
 
 fn main() {
-    process::main(TESTS);
+    process::main(process::AT_ONCE, TESTS);
 }

@@ -10,7 +10,7 @@ use crate::workload::Workload;
 
 /// What came of one workload on one system.
 pub(crate) struct Cell {
-    pub(crate) workload: &'static str,
+    pub(crate) workload: Workload,
     pub(crate) system: &'static str,
     /// Operations of a run.
     pub(crate) n: u64,
@@ -24,6 +24,16 @@ impl Cell {
     /// What went wrong, in words.
     pub(crate) fn error(&self) -> Option<String> {
         self.failure.as_ref().map(|(round, failure)| format!("round {round}: {failure}"))
+    }
+
+    /// How much memory each takes where the row is about that, if the system tells.
+    pub(crate) fn bytes_per_goroutine(&self) -> Option<f64> {
+        Some(self.summary.as_ref()?.rss_bytes_peak? as f64 / self.n as f64)
+    }
+
+    /// Neither gort nor Go.
+    pub(crate) fn is_of_a_peer(&self) -> bool {
+        !self.system.starts_with("go") || self.system == "go-lib"
     }
 
     pub(crate) fn is_starved(&self) -> bool {
@@ -68,7 +78,7 @@ impl<'a> Column<'a> {
     fn finish(self, workload: Workload, n: u64) -> Cell {
         let round = self.runs.len() + 1;
         Cell {
-            workload: workload.name,
+            workload,
             system: self.system.name,
             n,
             summary: Summary::of(&self.runs, workload.figures(), n),

@@ -1,15 +1,21 @@
 //! The workloads on gort.
 
 mod blockers;
+mod context_tree;
 mod hogs;
+mod locks;
+mod select;
+mod stress;
 mod tcp_echo;
+mod timers;
+mod trees;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use ::gort::JoinHandle;
-use ::gort::sync::{Mutex, WaitGroup};
+use ::gort::sync::WaitGroup;
 use ::gort::trace::{FlightRecorder, FlightRecorderConfig};
 
 use crate::load::{self, Kind, Load, Outcome};
@@ -17,13 +23,15 @@ use crate::load::{self, Kind, Load, Outcome};
 /// What the child process does.
 pub(crate) fn child() {
     let [warm_up, load] = load::from_arguments();
+    let stress = stress::Stress::from_environment();
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
     unsafe {
         ::gort::run(|| {
             run(warm_up);
-            load::report(match std::env::var(load::TRACING).as_deref() {
-                Ok("traced") => traced(load),
-                Ok("recorded") => recorded(load),
+            load::report(match (stress, std::env::var(load::TRACING).as_deref()) {
+                (Some(stress), _) => stress.run(load),
+                (_, Ok("traced")) => traced(load),
+                (_, Ok("recorded")) => recorded(load),
                 _ => run(load),
             });
         })
@@ -52,7 +60,13 @@ fn run(load: Load) -> Outcome {
         Kind::ProdCons => prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
-        Kind::Mutex => mutex(load),
+        Kind::Skynet => trees::skynet(load),
+        Kind::Fib => trees::fib(load),
+        Kind::Select => select::run(load),
+        Kind::Mutex => locks::mutex(load),
+        Kind::RwMutex => locks::rwmutex(load),
+        Kind::ContextTree => context_tree::run(load),
+        Kind::Timers => return timers::run(load),
         Kind::Hogs => return hogs::run(load),
         Kind::Blockers(way) => return blockers::run(load, way),
         Kind::TcpEcho => return tcp_echo::run(load),
@@ -172,17 +186,6 @@ fn parked(load: Load) {
     tally.ready.wait();
     (0..load.n).for_each(|value| sender.send(value).unwrap());
     assert_eq!(tally.sum(), load.n * (load.n - 1) / 2);
-}
-
-fn mutex(load: Load) {
-    let count = Arc::new(Mutex::new(0));
-    let adds = |_| {
-        let count = Arc::clone(&count);
-        ::gort::go(move || (0..load.share()).for_each(|_| *count.lock() += 1))
-    };
-    let handles: Vec<_> = (0..load.width).map(adds).collect();
-    handles.into_iter().for_each(|handle| handle.join().unwrap());
-    assert_eq!(*count.lock(), load.n);
 }
 
 fn join_sum(handles: Vec<JoinHandle<u64>>) -> u64 {

@@ -3,19 +3,18 @@
 use std::fmt::Write;
 
 use crate::cell::Cell;
-use crate::measure::Figure;
 use crate::statistics::Spread;
 
 /// One workload on one system.
-pub(crate) fn line(cell: &Cell, figures: &[Figure], procs: usize) -> String {
+pub(crate) fn line(cell: &Cell, procs: usize) -> String {
     let rss = cell.summary.as_ref().and_then(|summary| summary.rss_bytes_peak);
     let mut fields = vec![
-        ("workload".to_owned(), string(cell.workload)),
+        ("workload".to_owned(), string(cell.workload.name)),
         ("system".to_owned(), string(cell.system)),
         ("procs".to_owned(), procs.to_string()),
         ("n".to_owned(), cell.n.to_string()),
     ];
-    for (at, figure) in figures.iter().enumerate() {
+    for (at, figure) in cell.workload.figures().iter().enumerate() {
         let value = |pick: fn(&Spread) -> f64| match &cell.summary {
             Some(summary) => format!("{:.3}", pick(&summary.figures[at])),
             None => "null".to_owned(),

@@ -14,6 +14,14 @@ pub(crate) const STARVED: &str = "starved:";
 #[allow(dead_code, reason = "not every system can")]
 pub(crate) const TRACING: &str = "GORT_BENCH_TRACING";
 
+/// In the environment of a child that repeats its load for so many seconds instead of once.
+#[allow(dead_code, reason = "gort can")]
+pub(crate) const SECONDS: &str = "GORT_BENCH_SECONDS";
+
+/// And writes the trace of that to this file.
+#[allow(dead_code, reason = "as above")]
+pub(crate) const TRACE_FILE: &str = "GORT_BENCH_TRACE_FILE";
+
 /// What kind of work: see `benches/README.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -23,7 +31,13 @@ pub(crate) enum Kind {
     ProdCons,
     ThreadRing,
     Parked,
+    Skynet,
+    Fib,
+    Select,
     Mutex,
+    RwMutex,
+    ContextTree,
+    Timers,
     Hogs,
     Blockers(Way),
     TcpEcho,
@@ -44,14 +58,20 @@ pub(crate) enum Way {
     Told,
 }
 
-const KINDS: [(Kind, &str); 14] = [
+const KINDS: [(Kind, &str); 20] = [
     (Kind::SpawnJoin, "spawn_join"),
     (Kind::Yield, "yield"),
     (Kind::PingPong, "pingpong"),
     (Kind::ProdCons, "prodcons"),
     (Kind::ThreadRing, "threadring"),
     (Kind::Parked, "parked"),
+    (Kind::Skynet, "skynet"),
+    (Kind::Fib, "fib"),
+    (Kind::Select, "select"),
     (Kind::Mutex, "mutex"),
+    (Kind::RwMutex, "rwmutex"),
+    (Kind::ContextTree, "context_tree"),
+    (Kind::Timers, "timers"),
     (Kind::Hogs, "hogs"),
     (Kind::Blockers(Way::Sleep), "blockers_sleep"),
     (Kind::Blockers(Way::Enter), "blockers_enter"),
@@ -65,7 +85,8 @@ const KINDS: [(Kind, &str); 14] = [
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) kind: Kind,
-    /// Goroutines, pairs, producers or connections at a time.
+    /// Goroutines, pairs, producers or connections at a time; children of a node of `skynet`; which
+    /// number `fib` computes.
     pub(crate) width: u64,
     /// The channel's buffer, for `prodcons`.
     pub(crate) capacity: usize,

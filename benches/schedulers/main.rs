@@ -10,9 +10,14 @@ mod gort;
 mod json;
 mod limits;
 mod load;
+mod machine;
+mod markdown;
 mod measure;
 mod options;
+mod plot;
+mod report;
 mod statistics;
+mod stress;
 mod system;
 mod table;
 mod workload;
@@ -20,7 +25,9 @@ mod writer;
 
 use std::process::ExitCode;
 
+use cell::Cell;
 use options::Options;
+use report::Report;
 use system::System;
 use table::Table;
 
@@ -53,23 +60,41 @@ fn main() -> ExitCode {
 fn bench(options: &Options) -> ExitCode {
     limits::raise_open_files();
     let systems: Vec<System> = options.systems.iter().copied().map(System::build).collect();
+    let rows = options.workloads.iter();
+    if let Some(seconds) = options.seconds {
+        let runs: Vec<bool> =
+            rows.map(|row| stress::run(*row, seconds, &systems[0], options)).collect();
+        return exit_code(!runs.contains(&false));
+    }
+    let report = match Report::begin(&systems, options) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("schedulers: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut table = (!options.json).then(|| Table::begin(&systems, options.procs));
-    let mut succeeded = true;
-    for workload in &options.workloads {
-        let cells = cell::measure(*workload, &systems, options);
-        succeeded &= cells.iter().all(|cell| cell.system != "gort" || cell.failure.is_none());
-        match &mut table {
-            Some(table) => {
-                table.rows(&cells, workload.figures());
-                if workload.is_about_memory() {
-                    table.memory_row(&cells);
+    let measured: Vec<Vec<Cell>> = rows
+        .map(|workload| {
+            let cells = cell::measure(*workload, &systems, options);
+            match &mut table {
+                Some(table) => table.rows(&cells),
+                None => {
+                    cells.iter().for_each(|cell| println!("{}", json::line(cell, options.procs)))
                 }
             }
-            None => cells.iter().for_each(|cell| {
-                println!("{}", json::line(cell, workload.figures(), options.procs));
-            }),
-        }
-    }
+            cells
+        })
+        .collect();
     table.into_iter().for_each(Table::end);
+    let reported = report.end(&measured);
+    if let Err(error) = &reported {
+        eprintln!("schedulers: {error}");
+    }
+    let failed = |cell: &Cell| cell.system == "gort" && cell.failure.is_some();
+    exit_code(reported.is_ok() && !measured.iter().flatten().any(failed))
+}
+
+fn exit_code(succeeded: bool) -> ExitCode {
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -21,6 +21,16 @@ pub(crate) enum Unit {
     Percent,
 }
 
+impl Unit {
+    /// How many times as bad the one is as the other.
+    pub(crate) fn worse(self, one: f64, other: f64) -> f64 {
+        match self {
+            Unit::NsPerOp | Unit::Ns => one / other,
+            Unit::Percent => other / one,
+        }
+    }
+}
+
 const fn figure(key: &'static str, head: &'static str, unit: Unit) -> Figure {
     Figure { key, head, unit }
 }
@@ -33,6 +43,13 @@ const LATENESS: &[Figure] = &[
     figure("late_ns_max", "  most", Unit::Ns),
 ];
 
+/// The time of the whole run is with the sleep that everybody asked for.
+const TIMERS: &[Figure] = &[
+    figure("ns_per_op", "", Unit::NsPerOp),
+    figure("late_ns_mean", "  mean lateness", Unit::Ns),
+    figure("late_ns_p99", "  99th percentile", Unit::Ns),
+];
+
 const SHARE: &[Figure] = &[
     figure("kept_percent", "", Unit::Percent),
     figure("calls_percent", "  of blocking calls", Unit::Percent),
@@ -42,6 +59,7 @@ const SHARE: &[Figure] = &[
 pub(crate) fn figures(kind: Kind) -> &'static [Figure] {
     match kind {
         Kind::Hogs => LATENESS,
+        Kind::Timers => TIMERS,
         Kind::Blockers(_) => SHARE,
         _ => SPEED,
     }

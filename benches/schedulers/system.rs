@@ -61,7 +61,8 @@ impl System {
     }
 }
 
-fn source(folder: &str) -> PathBuf {
+/// A folder or file of the bench.
+pub(crate) fn source(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/schedulers").join(folder)
 }
 
@@ -69,10 +70,14 @@ fn target(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("schedulers").join(name)
 }
 
+/// The command `go`.
+pub(crate) fn go() -> OsString {
+    std::env::var_os("GORT_GO").unwrap_or_else(|| OsString::from("go"))
+}
+
 fn build_go() -> Result<PathBuf, String> {
     let program = target("go").join("schedulers");
-    let go = std::env::var_os("GORT_GO").unwrap_or_else(|| OsString::from("go"));
-    let mut command = Command::new(go);
+    let mut command = Command::new(go());
     command.current_dir(source("go")).args(["build", "-o"]).arg(&program).arg(".");
     command.env("GOWORK", "off").env("GOTOOLCHAIN", "local");
     build(command).map_err(|error| format!("{error} (Go is what GORT_GO names, or in PATH)"))?;

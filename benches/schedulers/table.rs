@@ -1,7 +1,7 @@
 //! The result as a table: a row a workload, a column a system.
 
 use crate::cell::Cell;
-use crate::measure::{Figure, Unit};
+use crate::measure::Unit;
 use crate::system::{self, System};
 
 /// The table, printed as it comes.
@@ -37,23 +37,25 @@ impl Table {
     }
 
     /// Prints the rows of a workload: one for each of its figures.
-    pub(crate) fn rows(&mut self, cells: &[Cell], figures: &[Figure]) {
-        for (at, figure) in figures.iter().enumerate() {
-            let head = if figure.head.is_empty() { cells[0].workload } else { figure.head };
+    pub(crate) fn rows(&mut self, cells: &[Cell]) {
+        let workload = cells[0].workload;
+        for (at, figure) in workload.figures().iter().enumerate() {
+            let head = if figure.head.is_empty() { workload.name } else { figure.head };
             let pick = |cell: &Cell| Some(cell.summary.as_ref()?.figures[at].median);
             self.print(head, cells, figure.unit, pick);
         }
         for cell in cells.iter().filter(|cell| !self.absent.contains(&cell.system)) {
-            let note = |error| format!("{} on {}: {error}", cell.workload, cell.system);
+            let note = |error| format!("{} on {}: {error}", workload.name, cell.system);
             self.notes.extend(cell.error().map(note));
+        }
+        if workload.is_about_memory() {
+            self.memory_row(cells);
         }
     }
 
-    /// Prints a second row: how much memory each goroutine takes.
-    pub(crate) fn memory_row(&self, cells: &[Cell]) {
-        self.print("  bytes per goroutine", cells, Unit::NsPerOp, |cell| {
-            Some(cell.summary.as_ref()?.rss_bytes_peak? as f64 / cell.n as f64)
-        });
+    /// Prints how much memory each goroutine takes.
+    fn memory_row(&self, cells: &[Cell]) {
+        self.print("  bytes per goroutine", cells, Unit::NsPerOp, Cell::bytes_per_goroutine);
     }
 
     fn print(&self, head: &str, cells: &[Cell], unit: Unit, value: impl Fn(&Cell) -> Option<f64>) {
@@ -61,10 +63,7 @@ impl Table {
             cells.iter().map(|cell| number(value(cell), unit, cell)).collect();
         if self.has_ratio {
             let of = |name| cells.iter().find(|cell| cell.system == name).and_then(&value);
-            let ratio = of("go").zip(of("gort")).map(|(go, gort)| match unit {
-                Unit::NsPerOp | Unit::Ns => go / gort,
-                Unit::Percent => gort / go,
-            });
+            let ratio = of("go").zip(of("gort")).map(|(go, gort)| unit.worse(go, gort));
             columns.push(ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
         }
         if let Some([gort, go]) = self.added {
@@ -89,7 +88,8 @@ impl Table {
     }
 }
 
-fn number(value: Option<f64>, unit: Unit, cell: &Cell) -> String {
+/// A cell's figure in words.
+pub(crate) fn number(value: Option<f64>, unit: Unit, cell: &Cell) -> String {
     let mark = match &cell.failure {
         Some(_) if cell.is_starved() => "starved",
         Some(_) => "(!)",

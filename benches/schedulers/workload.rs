@@ -1,10 +1,11 @@
 //! The workloads and their sizes.
 
+use crate::common::fib;
 use crate::load::{Kind, Load, Way};
 use crate::measure::{self, Figure};
 use crate::system;
 
-/// A row of the table.
+/// A row of the table, or some that belong together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
@@ -26,22 +27,28 @@ enum Width {
     AtMost(u64),
     /// So many, for a time and not for a number of operations.
     Timed(u64),
+    /// So many children a node of a tree, and leaves as there are operations, or fewer: all are
+    /// equally deep.
+    Children(u64),
+    /// The number whose calls are as many as the operations, or fewer.
+    Calls,
 }
 
 /// What a timed run takes at least, in milliseconds.
-const MIN_MS: u64 = 20;
+const MIN_MS: u64 = 200;
 
 const fn row(name: &'static str, kind: Kind, width: Width, capacity: usize, n: u64) -> Workload {
     Workload { name, kind, width, capacity, n }
 }
 
 use Kind::{
-    Blockers, Hogs, Mutex, Parked, PingPong, ProdCons, SpawnJoin, TcpEcho, ThreadRing, Yield,
+    Blockers, ContextTree, Fib, Hogs, Mutex, Parked, PingPong, ProdCons, RwMutex, Select, Skynet,
+    SpawnJoin, TcpEcho, ThreadRing, Timers, Yield,
 };
-use Width::{All, AtMost, Of, Timed};
+use Width::{All, AtMost, Calls, Children, Of, Timed};
 
 #[rustfmt::skip]
-pub(crate) const ALL: [Workload; 24] = [
+pub(crate) const ALL: [Workload; 30] = [
     row("spawn_join/1000000", SpawnJoin,  All,      0,   1_000_000),
     row("spawn_join/1000",    SpawnJoin,  Of(1000), 0,   1_000_000),
     row("yield/2",            Yield,      Of(2),    0,   10_000_000),
@@ -56,7 +63,13 @@ pub(crate) const ALL: [Workload; 24] = [
     row("threadring",         ThreadRing, Of(1000), 0,   1_000_000),
     row("parked/100000",      Parked,     All,      0,   100_000),
     row("parked/1000000",     Parked,     All,      0,   1_000_000),
+    row("skynet",             Skynet,     Children(10), 0, 1_000_000),
+    row("fib",                Fib,        Calls,    0,   392_835),
+    row("select/4",           Select,     Of(4),    0,   2_000_000),
     row("mutex/100",          Mutex,      Of(100),  0,   5_000_000),
+    row("rwmutex/100",        RwMutex,    Of(100),  0,   5_000_000),
+    row("context_tree/1000",  ContextTree, Of(1000), 0,  500_000),
+    row("timers/1000000",     Timers,     All,      0,   1_000_000),
     row("hogs",               Hogs,       Timed(4), 0,   3_000),
     row("blockers/sleep",     Blockers(Way::Sleep), Timed(64), 0, 1_000),
     row("blockers/enter",     Blockers(Way::Enter), Timed(64), 0, 1_000),
@@ -88,6 +101,11 @@ impl Workload {
                 (width, n.max(width) / width * width)
             }
             Timed(width) => (width, n.max(MIN_MS)),
+            Children(width) => (width, width.pow(n.max(width).ilog(width))),
+            Calls => {
+                let number = fib::with_calls(n);
+                (number, fib::calls(number))
+            }
         };
         Load { kind: self.kind, width, capacity: self.capacity, n }
     }
@@ -103,11 +121,11 @@ impl Workload {
         match system {
             "gort" | "go" => true,
             traced if system::TRACED.contains(&traced) => true,
-            _ if self.kind == Mutex => false,
+            "threads" if matches!(self.kind, Select | Mutex | RwMutex) => true,
             // Two threads a connection.
             "threads" => is_about_blocking && !matches!(self.width, AtMost(10_000..)),
             "go-lib" => !is_about_blocking,
-            "may" => self.kind != Blockers(Way::Told),
+            "may" => !matches!(self.kind, Blockers(Way::Told) | ContextTree),
             _ => true,
         }
     }

@@ -231,8 +231,17 @@ impl M {
         Some(unsafe { f(&mut Emitter::new(p.trace(), self.stream(), generation)) })
     }
 
-    /// The trace's number of the current goroutine's stack; 0 without a goroutine.
+    /// The trace's number of the current goroutine's stack; 0 without a goroutine. Not inlined: what
+    /// calls it may be, and its place in the user's function is where this returns to.
+    #[inline(never)]
     pub(crate) fn stack_here(&self, emitter: &mut Emitter<'_>) -> u32 {
+        self.stack_above(emitter)
+    }
+
+    /// As [`M::stack_here`], from where the function was called that this is inlined into. That one
+    /// must not be inlined. It is a frame less to walk.
+    #[inline(always)]
+    pub(crate) fn stack_above(&self, emitter: &mut Emitter<'_>) -> u32 {
         let Some(g) = self.g() else { return 0 };
         let mut pcs = Pcs::new();
         // SAFETY: a running goroutine has its coroutine.

@@ -64,11 +64,13 @@ impl Inside {
     }
 
     /// Blocks the caller, who is `waiter`, until it is woken. False: a thread's deadline came
-    /// first. (A goroutine's deadline is a timer that its commit starts.)
+    /// first. (A goroutine's deadline is a timer that its commit starts.) Inlined: one frame less for
+    /// the tracer to walk; it is [`Inside::park`] that must not be.
     ///
     /// # Safety
     /// `wait.argument` suits its commit, and both it and whatever the commit publishes stay valid
     /// until the caller is woken.
+    #[inline(always)]
     pub(crate) unsafe fn block(
         self,
         waiter: Waiter,
@@ -98,7 +100,7 @@ impl Inside {
     #[inline(never)]
     pub(crate) unsafe fn park(self, wait: Wait) -> Inside {
         let (m, g) = self.current();
-        let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
+        let stack = m.emit(|e| m.stack_above(e)).unwrap_or(0);
         if must_stay(g) {
             return self.park_in_place(m, g, wait, stack);
         }
@@ -110,7 +112,7 @@ impl Inside {
     #[inline(never)]
     pub(crate) fn yield_now(self) -> Inside {
         let (m, g) = self.current();
-        let stack = m.emit(|e| m.stack_here(e)).unwrap_or(0);
+        let stack = m.emit(|e| m.stack_above(e)).unwrap_or(0);
         if must_stay(g) {
             // Nothing to wait for, but the processor serves others first.
             let (commit, argument) = ((|_| false) as _, std::ptr::null_mut());
@@ -172,7 +174,7 @@ impl Inside {
     }
 
     /// Makes a waiting goroutine runnable.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn ready(&self, g: &'static G) {
         if g.has_flag(FLAG_DURABLE | FLAG_CLOCKED) {
             ready_marked(g);
@@ -181,7 +183,7 @@ impl Inside {
             return ready_outside(g);
         };
         let traced = m.emit(|e| {
-            let stack = m.stack_here(e);
+            let stack = m.stack_above(e);
             e.go_unblock(g, stack);
         });
         if traced.is_none() {

@@ -162,7 +162,7 @@ impl Buf {
     }
 
     /// Writes one event of `stream`'s thread at `time`, which does not go back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn event<const N: usize>(
         &mut self,
         stream: &mut Stream,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use crate::support::Go;
 use crate::support::parsed::{self, Event};
+use crate::support::runtime::eventually;
 use crate::{Taker, annotations, count, named, only, process, traced, traces};
 
 /// What the crate's own layer writes.
@@ -364,12 +366,14 @@ fn next(random: &mut u64) -> u64 {
 /// begin and end: each is accepted. With `stays`, goroutines block where they are in no span only.
 fn at_random(taker: &mut Taker, traces: usize, stays: bool) {
     let (end, ended) = chan::<()>(0);
+    let turns = Arc::new(AtomicUsize::new(0));
     let workers = (1..=4u64).map(|seed| {
-        let ended = ended.clone();
+        let (ended, turns) = (ended.clone(), Arc::clone(&turns));
         go(move || {
             let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             while ended.try_recv() != Err(gort::chan::TryRecvError::Closed) {
                 gort::sleep(Duration::from_micros(100));
+                turns.fetch_add(1, Ordering::Relaxed);
                 let (mut spans, mut regions) = (Vec::new(), Vec::new());
                 for _ in 0..next(&mut random) % 20 {
                     let at = next(&mut random) as usize;
@@ -388,7 +392,10 @@ fn at_random(taker: &mut Taker, traces: usize, stays: bool) {
     let workers: Vec<_> = workers.collect();
     for n in 0..traces {
         taker.start();
+        let before = turns.load(Ordering::Relaxed);
         gort::sleep(Duration::from_millis(3 + n as u64 % 3));
+        // On a busy machine there may be few by then.
+        eventually("some turns", || turns.load(Ordering::Relaxed) - before > 40);
         taker.stop();
     }
     drop(end);

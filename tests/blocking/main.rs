@@ -17,32 +17,16 @@ mod traced;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use gort::JoinHandle;
 use process::{assert_success, process};
-
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
+use support::runtime::{PATIENCE, eventually, run};
 
 /// Runs `test` in processes of its own, with so many processors each.
 fn on_processors(test: &str, counts: &[&str], f: impl FnOnce() + Send) {
     for procs in counts {
         let Some(output) = process(test, &[("GOMAXPROCS", procs)]) else { return run(f) };
         assert_success(&output);
-    }
-}
-
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        gort::sleep(Duration::from_micros(200));
     }
 }
 

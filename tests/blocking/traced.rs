@@ -1,8 +1,8 @@
 //! Traces of goroutines that lose their processors and come back while all are busy.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,22 +10,8 @@ use gort::chan::Receiver;
 use gort::{blocking, chan, go, gosched};
 
 use super::support::Go;
+use super::support::pieces::Sink;
 use super::{eventually, figure, on_processors};
-
-/// A trace in memory.
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Nobody but the one thread writes events without a processor, and many times in a row.
 #[test]
@@ -59,7 +45,7 @@ fn one_thread_comes_back_again_and_again_to_a_busy_processor() {
         gort::trace::stop().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("trace");
-        std::fs::write(&file, &*sink.0.lock().unwrap()).unwrap();
+        std::fs::write(&file, sink.bytes()).unwrap();
         tools.check(&[file]).unwrap();
     });
 }
@@ -102,7 +88,7 @@ fn who_is_away_is_not_where_an_earlier_trace_saw_it_park() {
             let folder = tempfile::tempdir().unwrap();
             let parsed = |sink: Sink| {
                 let file = folder.path().join("trace");
-                std::fs::write(&file, &*sink.0.lock().unwrap()).unwrap();
+                std::fs::write(&file, sink.bytes()).unwrap();
                 tools.check(std::slice::from_ref(&file)).unwrap();
                 tools.parsed(&file).unwrap()
             };

@@ -1,5 +1,8 @@
 //! Test bubbles: what Go's tests of `testing/synctest` check of them.
 
+#[path = "../support/runtime.rs"]
+mod runtime;
+
 mod ends;
 
 use std::any::Any;
@@ -14,16 +17,12 @@ use gort::sync::{Barrier, Cond, ErrGroup, Semaphore, WaitGroup};
 use gort::test::{bubble, wait};
 use gort::time::{self, Instant, Ticker, Timer, sleep};
 use gort::{chan, context, go, goexit, gosched, select};
+use runtime::run;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
-}
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
 }
 
 /// In a bubble, made by a goroutine and by a plain thread.

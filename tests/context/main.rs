@@ -12,21 +12,19 @@ use gort::context::{self, Cause, Context, ContextError, background};
 use gort::sync::WaitGroup;
 use gort::time::Instant;
 use gort::{chan, go, goexit, sleep};
+use runtime::run;
 
 #[path = "../support/process.rs"]
 mod process;
 mod races;
+#[path = "../support/runtime.rs"]
+mod runtime;
 mod together;
 
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
 /// A limit that is not reached.
 const LONG: Duration = Duration::from_secs(3600);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 #[track_caller]
 fn assert_open(ctx: &Context) {

@@ -15,46 +15,27 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gort::trace::{self, DumpError, FlightRecorder, FlightRecorderConfig, StartError, StopError};
-use gort::{Context, chan, go, gosched, sleep};
+use gort::{Context, chan, go, sleep};
 use support::pieces::{self, Sink};
+use support::runtime::{PATIENCE, run};
+use support::traced::{contains, resident, work};
 use support::{Go, parsed};
 use triggers::*;
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 const FOLDER: &str = "GORT_TEST_FOLDER";
 const SHORT: (&str, &str) = ("GORTDEBUG", "traceadvanceperiod=20000000");
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 fn recorder() -> FlightRecorder {
     FlightRecorder::new(FlightRecorderConfig::default())
 }
 
-/// A little of everything that the scheduler does.
-fn work() {
-    let (tx, rx) = chan(0);
-    let sender = go(move || (0..20).for_each(|n| tx.send(n).unwrap()));
-    assert_eq!(rx.iter().sum::<i32>(), 190);
-    sender.join().unwrap();
-    gosched();
-    sleep(Duration::from_micros(100));
-}
-
 fn log(message: &str) {
     trace::log(&Context::background(), "", message);
-}
-
-fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 fn written(recorder: &FlightRecorder) -> Vec<u8> {
@@ -80,34 +61,10 @@ struct Ran {
     output: Output,
 }
 
-/// So many processes at a time: each looks up names, which takes a processor for a while.
-const AT_ONCE: usize = 3;
-
-/// The right to have one.
-struct Place;
-
-static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
-
-impl Place {
-    fn take() -> Place {
-        let taken = TAKEN.0.lock().unwrap();
-        *TAKEN.1.wait_while(taken, |taken| *taken == AT_ONCE).unwrap() += 1;
-        Place
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *TAKEN.0.lock().unwrap() -= 1;
-        TAKEN.1.notify_one();
-    }
-}
-
 /// Runs the test again in a process of its own, `None` there.
 fn ran(test: &str, settings: &[(&str, &str)]) -> Option<Ran> {
     let folder = tempfile::tempdir().unwrap();
     let mut again = process::again(test)?;
-    let _place = Place::take();
     again.env(FOLDER, folder.path()).envs(settings.iter().copied());
     Some(Ran { output: again.output().unwrap(), folder })
 }
@@ -174,13 +131,9 @@ fn accept(files: Vec<PathBuf>) {
 }
 
 fn accept_bytes(traces: &[Vec<u8>]) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = |(n, trace): (usize, &Vec<u8>)| {
-        let path = folder.path().join(format!("{n}.trace"));
-        fs::write(&path, trace).unwrap();
-        path
-    };
-    accept(traces.iter().enumerate().map(file).collect());
+    if let Some(go) = Go::find("a recorder's traces") {
+        go.check_bytes(traces).unwrap();
+    }
 }
 
 fn it_starts_writes_and_stops() {
@@ -325,12 +278,6 @@ fn the_window_has_a_limit() {
     assert_eq!(ran.succeeded().names(), ["window.trace"]);
 }
 
-/// Bytes of memory that the process has.
-fn resident() -> usize {
-    let text = fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
 /// A trace that starts while the recorder runs, and the other way round, in all orders of their
 /// ends; among goroutines that have been waiting all the time.
 fn traces_beside_it_are_whole() {
@@ -369,8 +316,8 @@ fn traces_beside_it_are_whole() {
                     (0..1 + round * round).for_each(|_| work());
                 }
                 let recorded = written(&recorder);
-                assert!(contains(&recorded, &format!("recorder {round}")));
-                assert_eq!(contains(&recorded, &format!("trace {round}")), begin());
+                assert!(contains(&recorded, format!("recorder {round}")));
+                assert_eq!(contains(&recorded, format!("trace {round}")), begin());
                 if round % 2 == 0 {
                     recorder.stop();
                 }
@@ -378,8 +325,8 @@ fn traces_beside_it_are_whole() {
                 let summary = trace::stop().unwrap();
                 let bytes = sink.bytes();
                 assert_eq!(summary.bytes(), bytes.len() as u64);
-                assert!(contains(&bytes, &format!("trace {round}")));
-                assert_eq!(contains(&bytes, &format!("recorder {round}")), !begin());
+                assert!(contains(&bytes, format!("trace {round}")));
+                assert_eq!(contains(&bytes, format!("recorder {round}")), !begin());
                 if round % 2 == 1 {
                     assert!(trace::is_enabled());
                     work();
@@ -557,26 +504,29 @@ macro_rules! tests {
 }
 
 fn main() {
-    process::main(tests! {
-        it_starts_writes_and_stops
-        writers_may_wait_and_fail
-        the_window_moves_on
-        the_window_has_a_limit
-        traces_beside_it_are_whole
-        all_at_once
-        a_trace_that_hangs_is_nothing_to_it
-        it_dumps_on_a_deadlock
-        it_dumps_on_a_panic_that_nobody_joins
-        it_dumps_on_a_panic_of_main
-        files_of_panics_are_limited
-        it_dumps_on_a_signal
-        files_of_a_signal_are_limited
-        it_tells_of_goroutines_that_wait
-        it_dumps_on_latency
-        it_stops_while_it_tells
-        what_a_closure_has_may_do_anything_at_its_end
-        a_slow_cut_is_no_deadlock
-        no_data_of_the_program_is_recorded
-        bytes_of_memory_are_a_trace
-    });
+    process::main(
+        process::AT_ONCE,
+        tests! {
+            it_starts_writes_and_stops
+            writers_may_wait_and_fail
+            the_window_moves_on
+            the_window_has_a_limit
+            traces_beside_it_are_whole
+            all_at_once
+            a_trace_that_hangs_is_nothing_to_it
+            it_dumps_on_a_deadlock
+            it_dumps_on_a_panic_that_nobody_joins
+            it_dumps_on_a_panic_of_main
+            files_of_panics_are_limited
+            it_dumps_on_a_signal
+            files_of_a_signal_are_limited
+            it_tells_of_goroutines_that_wait
+            it_dumps_on_latency
+            it_stops_while_it_tells
+            what_a_closure_has_may_do_anything_at_its_end
+            a_slow_cut_is_no_deadlock
+            no_data_of_the_program_is_recorded
+            bytes_of_memory_are_a_trace
+        },
+    );
 }

@@ -101,7 +101,7 @@ pub(super) fn it_dumps_on_a_signal() {
                 raise();
                 let name = format!("mine.{n}.trace");
                 eventually("a dump", || is_written(&name));
-                assert!(contains(&fs::read(place(&name)).unwrap(), &format!("message {n}")));
+                assert!(contains(&fs::read(place(&name)).unwrap(), format!("message {n}")));
             }
             // Who listens gets it as well.
             let signals = gort::signal::notify(&[Signal::SIGUSR1]).unwrap();

@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,12 @@ use gort::net::{TcpListener, TcpStream, UdpSocket};
 use gort::sync::{Barrier, Cond, Mutex, RwMutex, Semaphore, WaitGroup};
 use gort::{Context, GoBuilder, chan, go, trace};
 
-/// How long whoever waits waits at least, so that it does wait.
-const MOMENT: Duration = Duration::from_millis(2);
+/// How long whoever waits waits at least, so that it does wait; in milliseconds.
+static MOMENT_MS: AtomicU64 = AtomicU64::new(2);
+
+fn moment() -> Duration {
+    Duration::from_millis(MOMENT_MS.load(Ordering::Relaxed))
+}
 
 /// What a trace must have: an event whose first frame is that line of that function.
 pub(crate) struct Wanted {
@@ -85,8 +90,10 @@ const STOP: &str = "Running->Runnable";
 const UNBLOCK: &str = "Waiting->Runnable";
 const SYSCALL: &str = "Running->Syscall";
 
-/// Makes all calls and writes their trace. Returns what is wanted of it.
-pub(crate) fn trace_to(file: &Path) -> Vec<Wanted> {
+/// Makes all calls and writes their trace. Returns what is wanted of it, which is there if nobody is
+/// late for as long as a `moment`.
+pub(crate) fn trace_to(file: &Path, moment: Duration) -> Vec<Wanted> {
+    MOMENT_MS.store(moment.as_millis() as u64, Ordering::Relaxed);
     let out = File::create(file).unwrap();
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
     unsafe {
@@ -123,14 +130,14 @@ fn all() {
 /// Runs `f` in a goroutine when the caller, who goes on to wait, surely does.
 fn soon(f: impl FnOnce() + Send + 'static) {
     drop(go(move || {
-        gort::sleep(MOMENT);
+        gort::sleep(moment());
         f();
     }));
 }
 
 /// Waits until a goroutine that was just started surely waits.
 fn settle() {
-    gort::sleep(MOMENT);
+    gort::sleep(moment());
 }
 
 fn creations() {
@@ -195,7 +202,7 @@ fn receive() {
 #[inline(never)]
 fn receive_timeout() {
     let (_tx, rx) = chan::<u8>(0);
-    let result = at!(BLOCK, "chan receive", rx.recv_timeout(MOMENT));
+    let result = at!(BLOCK, "chan receive", rx.recv_timeout(moment()));
     result.unwrap_err();
 }
 
@@ -288,7 +295,7 @@ fn lock() {
     drop(go(move || {
         let _guard = other.lock();
         locked.send(()).unwrap();
-        gort::sleep(10 * MOMENT);
+        gort::sleep(10 * moment());
     }));
     is_locked.recv().unwrap();
     drop(at!(BLOCK, "sync", mutex.lock()));
@@ -313,7 +320,7 @@ fn read_lock() {
     drop(go(move || {
         let _guard = other.write();
         locked.send(()).unwrap();
-        gort::sleep(10 * MOMENT);
+        gort::sleep(10 * moment());
     }));
     is_locked.recv().unwrap();
     drop(at!(BLOCK, "sync", lock.read()));
@@ -327,7 +334,7 @@ fn write_lock() {
     drop(go(move || {
         let _guard = other.read();
         locked.send(()).unwrap();
-        gort::sleep(10 * MOMENT);
+        gort::sleep(10 * moment());
     }));
     is_locked.recv().unwrap();
     drop(at!(BLOCK, "sync", lock.write()));
@@ -369,7 +376,7 @@ fn waits() {
 #[inline(never)]
 fn wait_for_group() {
     let group = WaitGroup::new();
-    let handle = group.go(|| gort::sleep(MOMENT));
+    let handle = group.go(|| gort::sleep(moment()));
     at!(BLOCK, "sync", group.wait());
     handle.join().unwrap();
 }
@@ -414,20 +421,20 @@ fn meet() {
 
 #[inline(never)]
 fn join() {
-    let handle = go(|| gort::sleep(MOMENT));
+    let handle = go(|| gort::sleep(moment()));
     at!(BLOCK, "sync", handle.join().unwrap());
 }
 
 #[inline(never)]
 fn done() {
-    let (ctx, _cancel) = gort::context::with_timeout(&Context::background(), MOMENT);
+    let (ctx, _cancel) = gort::context::with_timeout(&Context::background(), moment());
     let result = at!(BLOCK, "chan receive", ctx.done().recv());
     result.unwrap_err();
 }
 
 #[inline(never)]
 fn future() {
-    let timer = gort::time::sleep_async(MOMENT);
+    let timer = gort::time::sleep_async(moment());
     at!(BLOCK, "", gort::block_on(timer));
 }
 
@@ -438,12 +445,12 @@ fn times() {
 
 #[inline(never)]
 fn sleep() {
-    at!(BLOCK, "sleep", gort::sleep(MOMENT));
+    at!(BLOCK, "sleep", gort::sleep(moment()));
 }
 
 #[inline(never)]
 fn timer() {
-    let timer = gort::time::Timer::new(MOMENT);
+    let timer = gort::time::Timer::new(moment());
     at!(BLOCK, "chan receive", timer.receiver().recv().unwrap());
 }
 
@@ -511,7 +518,7 @@ fn system_calls() {
         blocked();
     }
     // There is somebody else for every processor.
-    let others = (0..8).map(|_| go(computing));
+    let others = (0..2 * gort::gomaxprocs(0)).map(|_| go(computing));
     others.collect::<Vec<_>>().into_iter().for_each(|other| other.join().unwrap());
 }
 
@@ -529,14 +536,15 @@ fn file() {
 /// The processor is taken while the thread is somewhere in the system.
 #[inline(never)]
 fn blocked() {
-    at_through!(SYSCALL, std::thread::sleep(15 * MOMENT));
+    let time = 15 * moment();
+    at_through!(SYSCALL, std::thread::sleep(time));
 }
 
 /// The processor is taken while the thread computes: on this line.
 #[inline(never)]
 fn computing() {
-    let begin = Instant::now();
-    at_through!(SYSCALL, while begin.elapsed() < 30 * MOMENT {});
+    let (begin, time) = (Instant::now(), 30 * moment());
+    at_through!(SYSCALL, while begin.elapsed() < time {});
 }
 
 fn annotations() {
@@ -590,7 +598,7 @@ fn generic<T: Send + 'static>(value: T) {
 /// A function in whose place its caller has the call.
 #[inline(always)]
 fn inlined() {
-    at!(BLOCK, "sleep", gort::sleep(MOMENT));
+    at!(BLOCK, "sleep", gort::sleep(moment()));
 }
 
 #[inline(never)]
@@ -609,7 +617,7 @@ unsafe extern "C" {
 
 /// Called by the C library, and waits.
 unsafe extern "C" fn compare(_: *const c_void, _: *const c_void) -> c_int {
-    at!(BLOCK, "sleep", gort::sleep(MOMENT));
+    at!(BLOCK, "sleep", gort::sleep(moment()));
     0
 }
 
@@ -631,7 +639,7 @@ unsafe extern "C" {
 
 /// Called by the library, and waits.
 unsafe extern "C" fn called_back() {
-    at!(BLOCK, "sleep", gort::sleep(MOMENT));
+    at!(BLOCK, "sleep", gort::sleep(moment()));
 }
 
 /// Loads a library while the trace is taken, and calls it when the next generation has begun.
@@ -653,7 +661,7 @@ fn through_library(file: &CStr) {
 #[inline(never)]
 fn deep(frames: u32) {
     if frames == 0 {
-        at!(BLOCK, "sleep", gort::sleep(MOMENT));
+        at!(BLOCK, "sleep", gort::sleep(moment()));
         return;
     }
     deep(std::hint::black_box(frames - 1));

@@ -12,12 +12,43 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use calls::Wanted;
 use support::parsed::{self, Event, Frame};
 
 /// The most frames of a stack.
 const MAX_FRAMES: usize = 128;
+
+/// How long those wait who are to wait. Where the machine lets somebody wait for it longer than that,
+/// an event may be missing: then all calls are made again, with the next one.
+const MOMENTS: [Duration; 3] =
+    [Duration::from_millis(2), Duration::from_millis(10), Duration::from_millis(50)];
+
+/// A trace of the calls.
+struct Taken {
+    events: Vec<Event>,
+    wanted: Vec<Wanted>,
+    /// What the program said on its standard error.
+    said: String,
+}
+
+impl Taken {
+    /// The first one in which nothing is missing, or the last one.
+    fn whole(
+        take: impl Fn(Duration) -> Taken,
+        missing: impl Fn(&[Event], &[Wanted]) -> Vec<String>,
+    ) -> Taken {
+        let mut takes = MOMENTS.into_iter().map(take);
+        let mut taken = takes.next().expect("a moment");
+        while !missing(&taken.events, &taken.wanted).is_empty()
+            && let Some(next) = takes.next()
+        {
+            taken = next;
+        }
+        taken
+    }
+}
 
 /// The program with the calls, built.
 struct Program {
@@ -50,28 +81,26 @@ impl Program {
         Program { path }
     }
 
-    /// Runs it: its trace as Go reads it, and what is wanted of that.
-    fn run(&self, go: &support::Go) -> (Vec<Event>, Vec<Wanted>, String) {
-        self.run_with(go, None)
+    /// Runs it until nothing is missing.
+    fn run(&self, go: &support::Go, missing: fn(&[Event], &[Wanted]) -> Vec<String>) -> Taken {
+        Taken::whole(|moment| self.run_once(go, moment, None), missing)
     }
 
-    /// As [`Program::run`]; it loads a library meanwhile.
-    fn run_with(
-        &self,
-        go: &support::Go,
-        library: Option<&Path>,
-    ) -> (Vec<Event>, Vec<Wanted>, String) {
+    /// Runs it; it loads a library meanwhile, if there is one.
+    fn run_once(&self, go: &support::Go, moment: Duration, library: Option<&Path>) -> Taken {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("trace");
         let output = Command::new(&self.path)
             .arg(&file)
+            .arg(moment.as_millis().to_string())
             .envs(library.map(|file| (calls::LIBRARY, file)))
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{}: {said}", self.path.display());
         let wanted = String::from_utf8(output.stdout).unwrap();
-        (events(go, &file), wanted.lines().map(read_wanted).collect(), said)
+        let wanted = wanted.lines().map(read_wanted).collect();
+        Taken { events: events(go, &file), wanted, said }
     }
 }
 
@@ -134,8 +163,12 @@ fn is_there(event: &Event, wanted: &Wanted, has_lines: bool) -> bool {
 /// Everything wanted is in the trace.
 fn assert_found(what: &str, events: &[Event], wanted: &[Wanted]) {
     assert!(wanted.len() > 40, "{what}: {} calls", wanted.len());
-    let missing: Vec<String> = wanted.iter().filter_map(|one| missing(events, one)).collect();
+    let missing = missing_lines(events, wanted);
     assert!(missing.is_empty(), "{what}: not there:\n{}", missing.join("\n"));
+}
+
+fn missing_lines(events: &[Event], wanted: &[Wanted]) -> Vec<String> {
+    wanted.iter().filter_map(|one| missing(events, one)).collect()
 }
 
 fn missing(events: &[Event], wanted: &Wanted) -> Option<String> {
@@ -224,7 +257,8 @@ fn library(folder: &Path) -> PathBuf {
 }
 
 /// Everything that a build with names and lines shows.
-fn assert_whole(what: &str, events: &[Event], wanted: &[Wanted]) {
+fn assert_whole(what: &str, taken: &Taken) {
+    let Taken { events, wanted, .. } = taken;
     assert_found(what, events, wanted);
     assert_trimmed(what, events);
     assert_inlined(what, events);
@@ -237,9 +271,12 @@ fn each_event_of_this_build_has_the_line_of_its_call() {
     let Some(go) = support::Go::find("first frames") else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("trace");
-    let wanted = calls::trace_to(&file);
-    let events = events(&go, &file);
-    assert_whole("this build", &events, &wanted);
+    let take = |moment| {
+        let wanted = calls::trace_to(&file, moment);
+        Taken { events: events(&go, &file), wanted, said: String::new() }
+    };
+    let taken = Taken::whole(take, missing_lines);
+    assert_whole("this build", &taken);
 }
 
 #[test]
@@ -273,11 +310,13 @@ fn a_build_without_frame_pointers() {
     let Some(go) = support::Go::find("first frames without frame pointers") else { return };
     let program = Program::build("plain", false, "-Cforce-frame-pointers=no", &[]);
     let folder = tempfile::tempdir().unwrap();
-    let (events, wanted, said) = program.run_with(&go, Some(&library(folder.path())));
-    assert_whole("debug, no frame pointers", &events, &wanted);
-    assert_through("debug, no frame pointers", &events, "through_library", "called_back");
-    assert_names("debug, no frame pointers", &events, "generic");
-    assert_eq!(said, "");
+    let library = library(folder.path());
+    let take = |moment| program.run_once(&go, moment, Some(&library));
+    let taken = Taken::whole(take, missing_lines);
+    assert_whole("debug, no frame pointers", &taken);
+    assert_through("debug, no frame pointers", &taken.events, "through_library", "called_back");
+    assert_names("debug, no frame pointers", &taken.events, "generic");
+    assert_eq!(taken.said, "");
 }
 
 /// With the newer names, too, which tell generic arguments.
@@ -287,10 +326,10 @@ fn an_optimised_build_with_frame_pointers() {
         return;
     };
     let flags = "-C force-frame-pointers=yes -C symbol-mangling-version=v0";
-    let (events, wanted, said) = Program::build("framed", true, flags, &[]).run(&go);
-    assert_whole("release, frame pointers", &events, &wanted);
-    assert_names("release, frame pointers", &events, "generic::<u32>");
-    assert_eq!(said, "");
+    let taken = Program::build("framed", true, flags, &[]).run(&go, missing_lines);
+    assert_whole("release, frame pointers", &taken);
+    assert_names("release, frame pointers", &taken.events, "generic::<u32>");
+    assert_eq!(taken.said, "");
 }
 
 #[test]
@@ -299,36 +338,41 @@ fn an_optimised_build_without_frame_pointers_and_what_strip_leaves_of_it() {
     let build = |name, own_flags: &[&str]| {
         Program::build(name, true, "-Cforce-frame-pointers=no", own_flags)
     };
-    let (events, wanted, said) = build("fast", &[]).run(&go);
-    assert_whole("release, no frame pointers", &events, &wanted);
-    assert_eq!(said, "");
+    let fast = build("fast", &[]).run(&go, missing_lines);
+    assert_whole("release, no frame pointers", &fast);
+    assert_eq!(fast.said, "");
 
-    let (events, wanted, said) = build("named", &["-Cstrip=debuginfo"]).run(&go);
-    assert_named(&events, &wanted);
-    assert_names("no lines", &events, "generic");
-    assert!(said.contains("line-tables-only") && !said.contains("strip ="), "{said}");
+    let named = build("named", &["-Cstrip=debuginfo"]).run(&go, missing_names);
+    assert_eq!(missing_names(&named.events, &named.wanted), [""; 0]);
+    assert_names("no lines", &named.events, "generic");
+    assert!(named.said.contains("line-tables-only"), "{}", named.said);
+    assert!(!named.said.contains("strip ="), "{}", named.said);
 
-    let (events, wanted, said) = build("stripped", &["-Cstrip=symbols"]).run(&go);
-    assert_stripped(&events, &wanted);
-    assert!(said.contains("strip ="), "{said}");
+    let stripped = build("stripped", &["-Cstrip=symbols"]).run(&go, missing_kinds);
+    assert_eq!(missing_kinds(&stripped.events, &stripped.wanted), [""; 0]);
+    assert_stripped(&stripped.events);
+    assert!(stripped.said.contains("strip ="), "{}", stripped.said);
 }
 
 /// Without lines there are the names of the symbol table: of functions that are not inlined.
-fn assert_named(events: &[Event], wanted: &[Wanted]) {
+fn missing_names(events: &[Event], wanted: &[Wanted]) -> Vec<String> {
     let is_found =
-        |one: &&Wanted| events.iter().any(|event| is_it(event, one) && is_there(event, one, false));
-    let exact: Vec<&Wanted> = wanted.iter().filter(|one| !one.through_system).collect();
-    let missing: Vec<String> =
-        exact.iter().filter(|one| !is_found(one)).map(|one| one.to_string()).collect();
-    assert!(missing[0].contains("|inlined|"), "{missing:?}");
-    assert_eq!(missing.len(), 1, "{missing:?}");
+        |one: &Wanted| events.iter().any(|event| is_it(event, one) && is_there(event, one, false));
+    let exact = wanted.iter().filter(|one| !one.through_system);
+    exact
+        .filter(|one| is_found(one) == (one.function == "inlined"))
+        .map(|one| one.to_string())
+        .collect()
+}
+
+/// Without symbols there are the events.
+fn missing_kinds(events: &[Event], wanted: &[Wanted]) -> Vec<String> {
+    let is_found = |one: &&Wanted| events.iter().any(|event| is_it(event, one));
+    wanted.iter().filter(|one| !is_found(one)).map(|one| one.to_string()).collect()
 }
 
 /// Without symbols there are the module and the place in it; and the goroutine's function.
-fn assert_stripped(events: &[Event], wanted: &[Wanted]) {
-    for one in wanted {
-        assert!(events.iter().any(|event| is_it(event, one)), "{one}");
-    }
+fn assert_stripped(events: &[Event]) {
     let create = events.iter().filter(|event| event.is_transition("NotExist", "Runnable"));
     let stacks: Vec<&[Frame]> = create.map(stack).filter(|stack| stack.len() > 2).collect();
     assert!(!stacks.is_empty());

@@ -18,9 +18,10 @@ mod unix;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gort::net::{TcpListener, TcpStream};
+use support::runtime::eventually;
 
 /// For whatever is certain to happen, on however slow a machine.
 const LONG: Duration = Duration::from_secs(60);
@@ -55,15 +56,6 @@ fn echo(mut stream: impl Read + Write) {
             0 => return,
             n => stream.write_all(&buf[..n]).unwrap(),
         }
-    }
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < LONG, "it never is so: {what}");
-        gort::sleep(Duration::from_millis(1));
     }
 }
 

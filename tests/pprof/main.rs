@@ -16,9 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gort::{Builder, sleep};
+use support::runtime::eventually;
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Whether stacks are whole in this build.
 const WHOLE: bool =
     (cfg!(gort_frame_pointers) || cfg!(feature = "unwind")) && cfg!(feature = "symbolize");
@@ -26,15 +25,6 @@ const WHOLE: bool =
 fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: nothing here keeps a thread's own data over a blocking call.
     unsafe { Builder::new().procs(4).run(f) }.unwrap()
-}
-
-/// Waits for something that happens on its own.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "never so: {what}");
-        sleep(Duration::from_millis(1));
-    }
 }
 
 /// A writer that others can read.

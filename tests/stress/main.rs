@@ -13,30 +13,15 @@ mod load;
 mod vocabulary;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use load::{Load, Random};
+use support::pieces::Sink;
 
 /// How many traces one invocation of Go's checker reads.
 const BATCH: usize = 25;
-
-/// A trace in memory.
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A trace on disk and what was emitted into it.
 struct Taken {
@@ -99,7 +84,7 @@ fn take(file: PathBuf, random: &mut Random) -> Taken {
     }
     gort::sleep(Duration::from_micros(random.below(10_000)));
     let summary = gort::trace::stop().unwrap();
-    let bytes = std::mem::take(&mut *sink.0.lock().unwrap());
+    let bytes = sink.bytes();
     assert_eq!(bytes.len() as u64, summary.bytes());
     std::fs::write(&file, bytes).unwrap();
     Taken { file, counts: summary.counts().clone() }

@@ -6,7 +6,9 @@ mod example;
 mod http;
 pub(crate) mod parsed;
 pub(crate) mod pieces;
+pub(crate) mod runtime;
 mod tools;
+pub(crate) mod traced;
 mod viewer;
 
 use std::collections::BTreeMap;
@@ -71,6 +73,20 @@ impl Go {
         let rejected: Vec<&str> = report.lines().filter(|line| !accepted(line)).collect();
         let complaint = String::from_utf8_lossy(&output.stderr);
         Err(format!("{}\n{complaint}", rejected.join("\n")))
+    }
+
+    /// As [`Go::check`], for traces in memory.
+    pub(crate) fn check_bytes(
+        &self,
+        traces: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |(n, trace)| {
+            let path = folder.path().join(format!("{n}.trace"));
+            std::fs::write(&path, trace).unwrap();
+            path
+        };
+        self.check(&traces.into_iter().enumerate().map(file).collect::<Vec<_>>())
     }
 
     /// Reads damaged traces with Go's reader: how many events it finds in each, and what it then says

@@ -70,6 +70,11 @@ impl Sink {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap().0.clone()
     }
+
+    /// Whether only the caller has it: the trace's end was dropped.
+    pub(crate) fn is_let_go(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 impl Write for Sink {

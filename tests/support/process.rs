@@ -3,10 +3,17 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::os::unix::process::CommandExt;
+use std::panic::catch_unwind;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-/// Seconds after which a process that hangs dies of SIGALRM.
-const PATIENCE_S: u32 = 60;
+/// Seconds after which a process that hangs dies of SIGALRM; so many that one on a busy machine, or
+/// beside many others, does not.
+const PATIENCE_S: u32 = 300;
+
+/// So many at a time of processes that look up names, which takes a processor for a while.
+pub(crate) const AT_ONCE: usize = 3;
 
 const CHILD: &str = "GORT_TEST_PROCESS";
 
@@ -52,8 +59,8 @@ pub(crate) fn assert_success(output: &Output) {
 }
 
 /// The main function of a test program without libtest: runs the tests that the arguments name, or
-/// all, each on a thread; in a process that [`again`]'s command started, its test and nothing else.
-pub(crate) fn main(tests: &[(&'static str, fn())]) {
+/// all, so many at a time; in a process that [`again`]'s command started, its test and nothing else.
+pub(crate) fn main(at_once: usize, tests: &[(&'static str, fn())]) {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     if is_again() {
         let (_, test) = tests.iter().find(|(name, _)| *name == wanted[0]).expect("such a test");
@@ -63,13 +70,19 @@ pub(crate) fn main(tests: &[(&'static str, fn())]) {
     }
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(&**w));
     let tests: Vec<_> = tests.iter().copied().filter(|(name, _)| is_wanted(name)).collect();
-    let threads = tests.iter().map(|&(name, test)| (name, std::thread::spawn(test)));
-    let mut failed = 0;
-    for (name, thread) in threads.collect::<Vec<_>>() {
-        let is_ok = thread.join().is_ok();
-        println!("test {name} ... {}", if is_ok { "ok" } else { "FAILED" });
-        failed += usize::from(!is_ok);
-    }
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..at_once.min(tests.len()) {
+            scope.spawn(|| {
+                while let Some((name, test)) = tests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let is_ok = catch_unwind(test).is_ok();
+                    println!("test {name} ... {}", if is_ok { "ok" } else { "FAILED" });
+                    failed.fetch_add(usize::from(!is_ok), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
     println!("\ntest result: {} passed; {failed} failed", tests.len() - failed);
     std::process::exit(if failed == 0 { 0 } else { 101 });
 }

@@ -14,18 +14,16 @@ mod wait_group;
 
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/runtime.rs"]
+mod runtime;
 
+use runtime::run;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
-}
 
 fn text_of(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);

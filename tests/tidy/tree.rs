@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that are built, not written.
+/// What is built, not written: folders, and the file that is `.git` in a worktree.
 const SKIPPED: [&str; 3] = ["target", ".git", "node_modules"];
 
 /// A text file of the project.
@@ -61,10 +61,11 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
         let name = entry.file_name();
+        if SKIPPED.iter().any(|skipped| *skipped == name) {
+            continue;
+        }
         if path.is_dir() {
-            if !SKIPPED.iter().any(|skipped| *skipped == name) {
-                collect(&path, files);
-            }
+            collect(&path, files);
         } else {
             files.push(path);
         }

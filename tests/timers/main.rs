@@ -20,20 +20,14 @@ use gort::sync::WaitGroup;
 use gort::time::{self, Instant, Ticker, Timer};
 use gort::{Builder, block_on, chan, go, gosched, select, sleep};
 use process::{assert_success, process};
+use support::runtime::{PATIENCE, run};
 
-/// For whatever is certain to happen, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// For what must not happen: long enough that it would.
 const WHILE: Duration = Duration::from_millis(20);
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // SAFETY: nothing here keeps a thread's own data over a blocking call.
-    unsafe { gort::run(f) }
 }
 
 /// [`run`] with `procs` processors, for a process's first call.

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::load::{Kind, Load};
+use crate::load::{self, Kind, Load};
 
 pub(crate) const MESSAGE_BYTES: usize = 64;
 
@@ -76,6 +76,8 @@ impl Elsewhere {
         let mut command = Command::new(program);
         command.args(&arguments[..arguments.len() - 2]);
         command.args([warm_up.to_string(), serve.to_string()]);
+        // It serves one round of connections, and its trace would be written over this one's.
+        command.env_remove(load::SECONDS).env_remove(load::TRACE_FILE);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut server = command.spawn().unwrap_or_else(|error| fail("server", error));
         let mut says = BufReader::new(server.stdout.take().expect("piped"));

@@ -19,7 +19,7 @@ import (
 // A load is a piece of work.
 type load struct {
 	kind     string
-	width    uint64 // goroutines, pairs, producers or connections at a time
+	width    uint64 // goroutines, pairs, producers or connections at a time; see load.rs
 	capacity uint64 // the channel's buffer, for prodcons
 	n        uint64 // operations in all, a multiple of the width; milliseconds of a kind that is timed
 }
@@ -64,8 +64,20 @@ func run(l load) []string {
 		threadring(l)
 	case "parked":
 		parked(l)
+	case "skynet":
+		skynet(l)
+	case "fib":
+		fib(l)
+	case "select":
+		selects(l)
 	case "mutex":
 		mutex(l)
+	case "rwmutex":
+		rwmutex(l)
+	case "context_tree":
+		contextTree(l)
+	case "timers":
+		return timers(l)
 	case "hogs":
 		return hogs(l)
 	case "blockers_sleep", "blockers_enter", "blockers_fifo", "blockers_told":
@@ -210,23 +222,6 @@ func parked(l load) {
 	}
 	all.Wait()
 	check(sum.Load(), l.n*(l.n-1)/2)
-}
-
-func mutex(l load) {
-	var all sync.WaitGroup
-	var lock sync.Mutex
-	count := uint64(0)
-	for range l.width {
-		all.Go(func() {
-			for range l.share() {
-				lock.Lock()
-				count++
-				lock.Unlock()
-			}
-		})
-	}
-	all.Wait()
-	check(count, l.n)
 }
 
 // check ends the process if a workload's result is wrong.

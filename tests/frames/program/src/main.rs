@@ -3,9 +3,13 @@
 #[path = "../../calls.rs"]
 mod calls;
 
+use std::time::Duration;
+
 fn main() {
-    let file = std::env::args().nth(1).expect("the file for the trace");
-    for wanted in calls::trace_to(file.as_ref()) {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, file, moment_ms] = &arguments[..] else { panic!("the trace's file, and a moment") };
+    let moment = Duration::from_millis(moment_ms.parse().expect("milliseconds"));
+    for wanted in calls::trace_to(file.as_ref(), moment) {
         println!("{wanted}");
     }
 }

@@ -8,7 +8,11 @@ mod load;
 
 mod blockers;
 mod hogs;
+mod locks;
+mod select;
 mod tcp_echo;
+mod timers;
+mod trees;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +44,13 @@ fn run(load: Load) -> Outcome {
         Kind::ProdCons => many_prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
+        Kind::Skynet => trees::skynet(load),
+        Kind::Fib => trees::fib(load),
+        Kind::Select => select::run(load),
+        Kind::Mutex => locks::mutex(load),
+        Kind::RwMutex => locks::rwmutex(load),
+        Kind::Timers => return timers::run(load),
+        Kind::ContextTree => unreachable!("may has nothing like it"),
         Kind::Hogs => return hogs::run(load),
         Kind::Blockers(way) => return blockers::run(load, way),
         Kind::TcpEcho => return tcp_echo::run(load),

@@ -1,4 +1,5 @@
-//! The workloads about blocking and sockets on threads of the system, one for each goroutine.
+//! The workloads about blocking, sockets, locks and selects on threads of the system, one for each
+//! goroutine.
 
 #[path = "../../../../common/mod.rs"]
 mod common;
@@ -7,9 +8,12 @@ mod load;
 
 mod blockers;
 mod hogs;
+mod locks;
+mod select;
 mod tcp_echo;
 
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use load::{Kind, Load, Outcome};
 
@@ -21,12 +25,17 @@ fn main() {
 }
 
 fn run(load: Load) -> Outcome {
+    let start = Instant::now();
     match load.kind {
-        Kind::Hogs => hogs::run(load),
-        Kind::Blockers(way) => blockers::run(load, way),
-        Kind::TcpEcho => tcp_echo::run(load),
+        Kind::Hogs => return hogs::run(load),
+        Kind::Blockers(way) => return blockers::run(load, way),
+        Kind::TcpEcho => return tcp_echo::run(load),
+        Kind::Select => select::run(load),
+        Kind::Mutex => locks::mutex(load),
+        Kind::RwMutex => locks::rwmutex(load),
         _ => unreachable!("the harness asks for the kinds above"),
     }
+    start.elapsed().into()
 }
 
 fn join_sum(handles: Vec<JoinHandle<u64>>) -> u64 {

@@ -7,8 +7,13 @@ mod common;
 mod load;
 
 mod blockers;
+mod context_tree;
 mod hogs;
+mod locks;
+mod select;
 mod tcp_echo;
+mod timers;
+mod trees;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +27,13 @@ fn main() {
     let [warm_up, load] = load::from_arguments();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(procs.parse().expect("a number"));
-    if matches!(load.kind, Kind::Hogs | Kind::Blockers(_) | Kind::TcpEcho | Kind::TcpServe) {
+    let is_plain = |kind| {
+        !matches!(
+            kind,
+            Kind::Hogs | Kind::Blockers(_) | Kind::TcpEcho | Kind::TcpServe | Kind::Timers
+        )
+    };
+    if !is_plain(load.kind) {
         builder.enable_all();
     }
     let runtime = builder.build().expect("threads");
@@ -45,6 +56,13 @@ async fn run(load: Load) -> Outcome {
         Kind::ProdCons => many_prodcons(load).await,
         Kind::ThreadRing => threadring(load).await,
         Kind::Parked => parked(load).await,
+        Kind::Skynet => trees::skynet(load).await,
+        Kind::Fib => trees::fib(load).await,
+        Kind::Select => select::run(load).await,
+        Kind::Mutex => locks::mutex(load).await,
+        Kind::RwMutex => locks::rwmutex(load).await,
+        Kind::ContextTree => context_tree::run(load).await,
+        Kind::Timers => return timers::run(load).await,
         Kind::Hogs => return hogs::run(load).await,
         Kind::Blockers(way) => return blockers::run(load, way).await,
         Kind::TcpEcho => return tcp_echo::run(load).await,

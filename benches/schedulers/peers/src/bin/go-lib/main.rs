@@ -1,8 +1,16 @@
 //! The workloads on go-lib, a port of Go's scheduler with Go's channels. As in Go, channels are
 //! closed by hand: in 0.6.3 the last sender's end does not do it.
 
-#[path = "../../../load.rs"]
+#[path = "../../../../common/mod.rs"]
+mod common;
+#[path = "../../../../load.rs"]
 mod load;
+
+mod context_tree;
+mod locks;
+mod select;
+mod timers;
+mod trees;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +38,13 @@ fn run(load: Load) -> Outcome {
         Kind::ProdCons => prodcons(load),
         Kind::ThreadRing => threadring(load),
         Kind::Parked => parked(load),
+        Kind::Skynet => trees::skynet(load),
+        Kind::Fib => trees::fib(load),
+        Kind::Select => select::run(load),
+        Kind::Mutex => locks::mutex(load),
+        Kind::RwMutex => locks::rwmutex(load),
+        Kind::ContextTree => context_tree::run(load),
+        Kind::Timers => return timers::run(load),
         _ => unreachable!("the harness asks for the kinds above"),
     }
     start.elapsed().into()

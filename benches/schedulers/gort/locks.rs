@@ -1,0 +1,37 @@
+//! Locks that many goroutines share, on gort.
+
+use std::sync::Arc;
+
+use gort::sync::{Mutex, RwMutex};
+
+use crate::common::guarded::{self, Guarded};
+use crate::load::Load;
+
+pub(super) fn mutex(load: Load) {
+    let count = Arc::new(Mutex::new(0));
+    let adds = |_| {
+        let count = Arc::clone(&count);
+        gort::go(move || (0..load.share()).for_each(|_| *count.lock() += 1))
+    };
+    let handles: Vec<_> = (0..load.width).map(adds).collect();
+    handles.into_iter().for_each(|handle| handle.join().unwrap());
+    assert_eq!(*count.lock(), load.n);
+}
+
+pub(super) fn rwmutex(load: Load) {
+    let guarded = Arc::new(RwMutex::new(Guarded::default()));
+    let takes_turns = |_| {
+        let guarded = Arc::clone(&guarded);
+        gort::go(move || (0..load.share()).for_each(|turn| take_turn(&guarded, turn)))
+    };
+    let handles: Vec<_> = (0..load.width).map(takes_turns).collect();
+    handles.into_iter().for_each(|handle| handle.join().unwrap());
+    guarded.read().check(load.width, load.share());
+}
+
+fn take_turn(guarded: &RwMutex<Guarded>, turn: u64) {
+    match guarded::writes(turn) {
+        true => guarded.write().write(),
+        false => guarded.read().read(),
+    }
+}
