@@ -145,6 +145,10 @@
 //!   `tracing-subscriber` is not compiled.
 //! - `reader`: the module `reader`, which reads execution traces, gort's and Go's. Off, nothing of it
 //!   is there.
+//! - `analysis` (with `reader`): the modules `analysis` and `render`: what traces mean, and how to show
+//!   it. Off, `serde` and `serde_json` are not compiled.
+//! - `cli` (with `analysis`): the program `gort`, whose command `gort trace` shows traces. For a library
+//!   there is no reason to turn it on.
 //! - `http` (with `pprof`): the module `http`, with what hyper's servers and clients need to run on
 //!   goroutines, and the debug endpoint `/debug/pprof/`. Off, hyper is not compiled.
 //!
@@ -165,6 +169,8 @@
 //! rustflags = ["-Cforce-frame-pointers=yes"]
 //! ```
 
+#[cfg(feature = "analysis")]
+pub mod analysis;
 mod blocking;
 pub mod chan;
 pub mod context;
@@ -184,6 +190,8 @@ pub mod pprof;
 pub mod process;
 #[cfg(feature = "reader")]
 pub mod reader;
+#[cfg(feature = "analysis")]
+pub mod render;
 mod runtime;
 mod sched;
 mod scope;

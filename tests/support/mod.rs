@@ -176,6 +176,11 @@ impl Go {
         counts
     }
 
+    /// `go tool trace` itself.
+    pub(crate) fn trace_tool(&self) -> Command {
+        tools::surroundings(&self.trace)
+    }
+
     /// Opens a trace in the web viewer, `go tool trace`.
     pub(crate) fn viewer(&self, file: &Path) -> Result<Viewer, String> {
         Viewer::open(&self.trace, file, true)

@@ -1,0 +1,44 @@
+//! How a trace is told to an analysis.
+
+use crate::reader::{Error, Event, EventKind, Generation, Reader};
+
+/// Who is told the events of a trace, in their order, and then has an answer.
+pub trait Listener {
+    /// What it finds out.
+    type Answer;
+
+    /// A generation begins.
+    ///
+    /// The ids of texts and stacks are those of the generation: what was kept of others means nothing
+    /// any more.
+    fn begin(&mut self, generation: &Generation) {
+        let _ = generation;
+    }
+
+    /// The next event.
+    fn event(&mut self, generation: &Generation, event: &Event);
+
+    /// There are no more.
+    fn finish(self) -> Self::Answer;
+}
+
+/// Tells a listener all events: its answer, and the damage that the trace breaks off at, if there is
+/// any. The answer is about what comes before.
+pub fn run<L: Listener>(mut reader: Reader<'_>, mut listener: L) -> (L::Answer, Option<Error>) {
+    loop {
+        let event = match reader.next() {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => return (listener.finish(), Some(error)),
+            None => return (listener.finish(), None),
+        };
+        let generation = reader.generation();
+        if event.is_sync() && begins(&event) {
+            listener.begin(generation);
+        }
+        listener.event(generation, &event);
+    }
+}
+
+fn begins(event: &Event) -> bool {
+    matches!(event.kind(), EventKind::Sync(sync) if !sync.is_end)
+}

@@ -1,0 +1,44 @@
+//! What a trace says: answers with types of their own, which [`render`](crate::render) shows.
+//!
+//! Each analysis is told the events of a trace in their order, and then has its answer; several can
+//! listen at once. As JSON an answer is what its fields are: names and meanings are those of the
+//! types here, times are in nanoseconds, and moments count from the trace's first event.
+//!
+//! # Examples
+//! ```no_run
+//! use gort::analysis::{self, Summary};
+//! use gort::reader::Reader;
+//!
+//! let file = std::fs::File::open("program.trace")?;
+//! let (summary, damage) = analysis::run(Reader::new(file)?, Summary::listener());
+//! println!("{} events in {} ns", summary.events, summary.duration_ns);
+//! if let Some(damage) = damage {
+//!     println!("and then: {damage}");
+//! }
+//! # Ok::<(), gort::reader::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod distribution;
+mod filter;
+mod goroutines;
+mod life;
+mod listener;
+mod lives;
+mod regions;
+mod spent;
+mod summary;
+mod task_lives;
+mod tasks;
+mod texts;
+
+pub use distribution::Distribution;
+pub use filter::{Filter, Matcher};
+pub use goroutines::{Goroutine, GoroutineGroup, Goroutines};
+pub use listener::{Listener, run};
+pub use regions::{Place, Region, RegionGroup, Regions};
+pub use spent::Times;
+pub use summary::{Count, Summary};
+pub use tasks::{Log, Task, TaskGroup, TaskRegion, Tasks};
+pub(crate) use texts::IdHasher;

@@ -1,0 +1,60 @@
+//! `gort trace`: a file for each command.
+
+mod check;
+mod debug;
+mod events;
+mod reports;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::failure::Failure;
+
+/// A command: how it is called, and what it does.
+struct Entry {
+    command: fn() -> Command,
+    run: fn(&ArgMatches) -> Result<(), Failure>,
+}
+
+const COMMANDS: [Entry; 6] = [
+    Entry { command: reports::summary, run: reports::run_summary },
+    Entry { command: reports::goroutines, run: reports::run_goroutines },
+    Entry { command: reports::tasks, run: reports::run_tasks },
+    Entry { command: reports::regions, run: reports::run_regions },
+    Entry { command: events::command, run: events::run },
+    Entry { command: check::command, run: check::run },
+];
+
+const ABOUT: &str = "Show execution traces of programs on gort, and of Go programs";
+const USAGE: &str = "gort trace COMMAND [OPTIONS] FILE…\n       gort trace -d=MODE FILE";
+
+/// `gort trace` with all its commands.
+pub(crate) fn command() -> Command {
+    let words = Arg::new("WORD").num_args(0..).action(ArgAction::Append).hide(true);
+    Command::new("trace")
+        .about(ABOUT)
+        .override_usage(USAGE)
+        .args_conflicts_with_subcommands(true)
+        .arg_required_else_help(true)
+        .arg(debug::mode())
+        .arg(words)
+        .subcommands(COMMANDS.iter().map(|entry| (entry.command)()))
+}
+
+/// Does what the command line says.
+pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    if let Some((name, arguments)) = arguments.subcommand() {
+        let is_it = |entry: &&Entry| (entry.command)().get_name() == name;
+        let entry = COMMANDS.iter().find(is_it).expect("the table has the command");
+        return (entry.run)(arguments);
+    }
+    let words: Vec<&String> = arguments.get_many("WORD").unwrap_or_default().collect();
+    match (arguments.get_one::<String>("MODE"), &words[..]) {
+        (Some(mode), [file]) => debug::run(mode, file),
+        (Some(_), _) => Err(Failure::Usage("`gort trace -d=MODE` shows one file".into())),
+        (None, words) => {
+            let word = words.first().map_or("", |word| word.as_str());
+            let see = "see `gort trace --help`";
+            Err(Failure::Usage(format!("`gort trace` has no command `{word}`; {see}")))
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! How traces are shown: as text, as JSON, in the words of Go's own tools.
+//!
+//! Nothing here needs a runtime: it is for programs that look at traces, as the command
+//! `gort trace` does, with [`reader`](crate::reader) and [`analysis`](crate::analysis).
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod clean;
+mod duration;
+mod error;
+mod event_json;
+mod event_text;
+pub mod events;
+pub mod footprint;
+mod go_sort;
+mod goroutines_text;
+mod number;
+pub mod parsed_text;
+mod quote;
+mod regions_text;
+mod report;
+mod rfc3339;
+mod sink;
+mod summary_text;
+mod table;
+mod tasks_text;
+pub mod wire_text;
+
+pub use error::Error;
+pub use report::{Detail, Report, json, json_line};
+pub use table::Style;

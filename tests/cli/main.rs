@@ -1,0 +1,15 @@
+//! The program `gort`, beside Go's tools.
+
+mod check;
+mod debug;
+mod events;
+mod pages;
+mod program;
+mod usage;
+
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../reader/programs.rs"]
+mod programs;
+#[path = "../support/mod.rs"]
+mod support;
