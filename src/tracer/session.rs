@@ -696,3 +696,31 @@ impl Cutter {
         room.max(for_recorder)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who cuts looks how much there is, and begins to wait a moment later. What fills the generation
+    /// in between wakes nobody, so what comes after it has to.
+    #[test]
+    fn what_comes_to_a_full_generation_wakes_as_well() {
+        let is_woken = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_woken);
+        let waiter = std::thread::spawn(move || {
+            SESSION.wake.wait(&mut SESSION.state.lock());
+            told.store(true, Ordering::Relaxed);
+            wake(); // it may have been meant for the trace of another test
+        });
+        let begin = Instant::now();
+        while !is_woken.load(Ordering::Relaxed) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "nobody is woken");
+            // It has been full all the time, unless another test begins a generation just now.
+            SESSION.full_bytes.store(0, Ordering::Relaxed);
+            note_bytes(0);
+            std::thread::yield_now();
+        }
+        waiter.join().unwrap();
+        SESSION.full_bytes.store(GENERATION_BYTES, Ordering::Relaxed);
+    }
+}
