@@ -49,25 +49,37 @@ pub(crate) enum Content {
 /// The piece at `at`, and where the one after it begins.
 pub(crate) fn piece(held: &[u8], at: usize) -> Result<(Piece, usize), Error> {
     let mut cursor = Cursor::new(held, at);
-    let is_end = |is_end| Ok((Piece::More { is_end }, at));
-    let Some(first) = cursor.byte() else { return is_end(true) };
+    match any_piece(&mut cursor)? {
+        (Piece::Batch(batch), _) if batch.data.end > held.len() => {
+            Ok((Piece::More { is_end: false }, at))
+        }
+        found => Ok(found),
+    }
+}
+
+/// As [`piece`] at the begin of a window, which may end within the data.
+pub(crate) fn head(window: &[u8]) -> Result<(Piece, usize), Error> {
+    any_piece(&mut Cursor::new(window, 0))
+}
+
+/// A piece, whose data may not be there.
+fn any_piece(cursor: &mut Cursor<'_>) -> Result<(Piece, usize), Error> {
+    let at = cursor.at();
+    let more = |is_end| Ok((Piece::More { is_end }, at));
+    let Some(first) = cursor.byte() else { return more(true) };
     let mut experiment = 0;
     match EventType::from_number(first) {
         Some(EventType::EventBatch) => {}
         Some(EventType::EndOfGeneration) => return Ok((Piece::End, cursor.at())),
         Some(EventType::ExperimentalBatch) => match cursor.byte() {
             Some(number) => experiment = number,
-            None => return is_end(true),
+            None => return more(true),
         },
         _ => return Err(no_batch(first)),
     }
-    match header(&mut cursor, experiment)? {
-        Some(batch) if batch.data.end <= held.len() => {
-            let next = batch.data.end;
-            Ok((Piece::Batch(batch), next))
-        }
-        _ => is_end(false),
-    }
+    let Some(batch) = header(cursor, experiment)? else { return more(false) };
+    let next = batch.data.end;
+    Ok((Piece::Batch(batch), next))
 }
 
 /// The numbers before the data; `None` when the bytes end within them.
@@ -102,12 +114,20 @@ fn too_large(size: u64) -> Error {
 impl Batch {
     /// What it holds.
     pub(crate) fn content(&self, held: &[u8], version: Version) -> Content {
-        let first = held[self.data.clone()].first();
+        match held[self.data.clone()].first() {
+            Some(&first) => self.content_of(first, version),
+            None if self.experiment != 0 => Content::Experiment,
+            None => Content::Events,
+        }
+    }
+
+    /// What it holds, if its data begins with this byte.
+    pub(crate) fn content_of(&self, first: u8, version: Version) -> Content {
         if self.experiment != 0 {
             return Content::Experiment;
         }
         let is_sync = version.format().sync_batch();
-        match first.and_then(|first| EventType::from_number(*first)) {
+        match EventType::from_number(first) {
             Some(EventType::Strings) => Content::Strings,
             Some(EventType::Stacks) => Content::Stacks,
             Some(EventType::CPUSamples) => Content::Samples,

@@ -22,7 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`RawReader`] gives what is in a file, unchecked and in the file's order.
+//! [`Index`] finds the generations of a file, for who wants some of them only. [`RawReader`] gives what is in a file, unchecked and in the file's order.
 //!
 //! # Go
 //! The package `golang.org/x/exp/trace`.
@@ -40,6 +40,7 @@ mod frontier;
 mod generation;
 mod hash;
 mod ids;
+mod index;
 mod kind;
 mod merge;
 mod names;
@@ -48,6 +49,7 @@ mod raw;
 mod reader;
 mod samples;
 mod sort;
+mod source;
 mod stacks;
 mod streams;
 mod strings;
@@ -59,6 +61,7 @@ pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use generation::{ExperimentalBatch, Generation};
 pub use ids::{GoID, GoState, ProcID, ProcState, StackId, StringId, TaskID, ThreadID, Time};
+pub use index::{GenerationRange, Index};
 pub use kind::{
     EventKind, Experimental, Label, Log, Metric, MetricName, Range, RangeName, Region, Resource,
     Sync, Task, Transition,

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::event::Event;
-use super::framer::Framer;
-use super::generation::{self, Decoded, Generation};
+use super::generation::Generation;
 use super::merge::Merge;
+use super::source::Source;
 use super::version::Version;
 
 /// Reads a trace's events, in an order that is sound.
 ///
-/// It reads as it is asked for events, a generation at a time, which is all that it keeps: a pipe or a
-/// file that grows is read as it comes. Between generations, and at both ends, comes an event of kind
+/// It keeps a generation at a time, and what it is given to read from is read as it comes, be it a pipe
+/// or a file that grows; of a file that it opens itself a thread reads the next generation meanwhile. Between generations, and at both ends, comes an event of kind
 /// [`Sync`](super::EventKind::Sync); the events after it refer to the new [`generation`](Self::generation).
 ///
 /// # Examples
@@ -40,9 +40,6 @@ pub struct Reader<'a> {
     end: End,
 }
 
-/// Where generations come from.
-type Source<'a> = Framer<Box<dyn Read + Send + 'a>>;
-
 /// How far the end of the trace has come.
 enum End {
     NotYet,
@@ -52,13 +49,19 @@ enum End {
 }
 
 impl<'a> Reader<'a> {
-    /// Begins to read a file.
+    /// Begins to read a file. Where it is a regular one, a thread reads a generation ahead.
     ///
     /// # Errors
     /// When it cannot be read, or is no trace of a version that is known.
     pub fn open(path: impl AsRef<Path>) -> Result<Reader<'static>, Error> {
-        let file = File::open(path).map_err(|error| Error::io(error, 0))?;
-        Reader::new(file)
+        let io = |error| Error::io(error, 0);
+        let file = File::open(path).map_err(io)?;
+        if !file.metadata().map_err(io)?.is_file() {
+            return Reader::new(file);
+        }
+        let merge = Merge::new();
+        let source = Source::ahead(file, merge.names())?;
+        Ok(Reader::of(source, merge))
     }
 
     /// Begins to read, with the header.
@@ -68,11 +71,14 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When the input fails, or is no trace of a version that is known.
     pub fn new(input: impl Read + Send + 'a) -> Result<Reader<'a>, Error> {
-        let input: Box<dyn Read + Send + 'a> = Box::new(input);
-        let source = Framer::new(input)?;
-        let nothing = Arc::new(Generation::nothing(source.version()));
         let merge = Merge::new();
-        Ok(Reader { source, merge, nothing, given: 0, syncs: 0, end: End::NotYet })
+        let source = Source::here(input, merge.names())?;
+        Ok(Reader::of(source, merge))
+    }
+
+    fn of(source: Source<'a>, merge: Merge) -> Reader<'a> {
+        let nothing = Arc::new(Generation::nothing(source.version()));
+        Reader { source, merge, nothing, given: 0, syncs: 0, end: End::NotYet }
     }
 
     /// The version of the trace.
@@ -134,10 +140,11 @@ impl<'a> Reader<'a> {
             End::Over => return Ok(false),
         }
         let last = self.merge.last();
-        let (time, end) = match self.decoded() {
+        let (time, end) = match self.source.next() {
             Ok(Some(next)) => {
                 let time = next.generation.begin();
-                self.source.spare = self.merge.begin(next).inspect_err(|_| self.merge.stop())?;
+                let bytes = self.merge.begin(next).inspect_err(|_| self.merge.stop())?;
+                self.source.reuse(bytes);
                 (time, End::NotYet)
             }
             Ok(None) => (last, End::Over),
@@ -148,11 +155,6 @@ impl<'a> Reader<'a> {
         let is_end = !matches!(self.end, End::NotYet);
         self.merge.add(Event::sync(time, self.syncs, is_end));
         Ok(!is_end)
-    }
-
-    fn decoded(&mut self) -> Result<Option<Decoded>, Error> {
-        let Some(framed) = self.source.generation()? else { return Ok(None) };
-        generation::decode(framed, self.merge.names()).map(Some)
     }
 }
 

@@ -1,0 +1,98 @@
+//! Where generations come from: read as they are asked for, or by a thread that is one ahead.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+
+use super::error::Error;
+use super::framer::Framer;
+use super::generation::{self, Decoded};
+use super::names::Names;
+use super::version::Version;
+
+/// A trace's generations, one after the other.
+pub(crate) struct Source<'a> {
+    version: Version,
+    names: Arc<Names>,
+    from: From<'a>,
+}
+
+/// A generation, or the end.
+type Next = Result<Option<Decoded>, Error>;
+
+enum From<'a> {
+    Here(Framer<Box<dyn Read + Send + 'a>>),
+    /// A thread, which ends with this.
+    Ahead(Receiver<Next>),
+}
+
+/// As many generations may wait to be asked for, besides the one that the thread is at.
+const WAITING: usize = 1;
+
+impl<'a> Source<'a> {
+    /// Reads when it is asked.
+    pub(crate) fn here(
+        input: impl Read + Send + 'a,
+        names: Arc<Names>,
+    ) -> Result<Source<'a>, Error> {
+        let input: Box<dyn Read + Send + 'a> = Box::new(input);
+        let framer = Framer::new(input)?;
+        Ok(Source { version: framer.version(), names, from: From::Here(framer) })
+    }
+
+    /// Reads ahead. Where there can be no more threads, it reads when it is asked.
+    pub(crate) fn ahead(
+        input: impl Read + Send + 'static,
+        names: Arc<Names>,
+    ) -> Result<Source<'static>, Error> {
+        let source = Source::here(input, names)?;
+        let (version, names) = (source.version, source.names.clone());
+        let (next, ready) = mpsc::sync_channel(WAITING);
+        let (hand_over, take) = mpsc::channel::<Source<'static>>();
+        let thread = thread::Builder::new().name("gort-reader".into());
+        let work = move || {
+            if let Ok(source) = take.recv() {
+                source.read_ahead(&next);
+            }
+        };
+        if thread.spawn(work).is_err() {
+            return Ok(source);
+        }
+        // It cannot fail: the thread waits for it.
+        let _ = hand_over.send(source);
+        Ok(Source { version, names, from: From::Ahead(ready) })
+    }
+
+    fn read_ahead(mut self, next: &SyncSender<Next>) {
+        loop {
+            let found = self.next();
+            let is_last = !matches!(found, Ok(Some(_)));
+            if next.send(found).is_err() || is_last {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The next generation, or the end. After an error there is nothing.
+    pub(crate) fn next(&mut self) -> Next {
+        match &mut self.from {
+            From::Here(framer) => match framer.generation()? {
+                Some(framed) => generation::decode(framed, self.names.clone()).map(Some),
+                None => Ok(None),
+            },
+            From::Ahead(ready) => ready.recv().unwrap_or(Ok(None)),
+        }
+    }
+
+    /// Gives back the memory of a generation that is done with.
+    pub(crate) fn reuse(&mut self, bytes: Vec<u8>) {
+        if let From::Here(framer) = &mut self.from {
+            framer.spare = bytes;
+        }
+    }
+}
