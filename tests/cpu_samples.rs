@@ -582,3 +582,70 @@ fn an_environment_that_asks_for_nonsense_is_refused() {
         assert!(error.to_string().starts_with("no such rate of CPU samples: often"), "{error}");
     });
 }
+
+/// Each thread takes a timer of a number that all the user's processes share.
+#[test]
+fn threads_that_find_no_timer_are_counted() {
+    alone!("threads_that_find_no_timer_are_counted");
+    run(|| {
+        let summary = taken(Config::new().profile_hz(100), || {
+            limit_timers(0);
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            let ended = Arc::new(std::sync::Mutex::new(ended));
+            let waits = |_| {
+                let ended = Arc::clone(&ended);
+                thread::spawn(move || ended.lock().unwrap().recv().unwrap_err())
+            };
+            let threads: Vec<_> = (0..7).map(waits).collect();
+            // They are looked for ten times a second, or, on a busy machine, less often.
+            sleep(Duration::from_secs(2));
+            drop(end);
+            threads.into_iter().for_each(|thread| _ = thread.join().unwrap());
+        });
+        assert!(summary.summary.unsampled_threads() >= 7, "{:?}", summary.summary);
+        limit_timers(libc::RLIM_INFINITY);
+        let summary = taken(Config::new().profile_hz(100), || sleep(Duration::from_millis(300)));
+        assert_eq!(summary.summary.unsampled_threads(), 0);
+    });
+}
+
+/// The process may have no more timers if there are so many already; as many as it may if that is more.
+fn limit_timers(count: libc::rlim_t) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both places are valid for the call.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_SIGPENDING, &mut limit), 0);
+        limit.rlim_cur = count.min(limit.rlim_max);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_SIGPENDING, &limit), 0);
+    }
+}
+
+/// Whoever had SIGPROF before has it again afterwards, with all that he asked for the last time.
+#[test]
+fn a_handler_that_changes_what_it_keeps_out_is_put_back_so() {
+    alone!("a_handler_that_changes_what_it_keeps_out_is_put_back_so");
+    extern "C" fn own(_: libc::c_int) {}
+    run(|| {
+        for kept_out in [libc::SIGUSR1, libc::SIGUSR2] {
+            // SAFETY: a handler that does nothing.
+            let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
+            before.sa_sigaction = own as *const () as usize;
+            // SAFETY: as above; the places are valid.
+            let after = unsafe {
+                libc::sigaddset(&mut before.sa_mask, kept_out);
+                assert_eq!(libc::sigaction(libc::SIGPROF, &before, std::ptr::null_mut()), 0);
+                taken(Config::new().profile_hz(100), || ());
+                let mut after: libc::sigaction = std::mem::zeroed();
+                assert_eq!(libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut after), 0);
+                after
+            };
+            assert_eq!(after.sa_sigaction, before.sa_sigaction);
+            // SAFETY: the sets are valid.
+            let has = |signal| unsafe { libc::sigismember(&after.sa_mask, signal) == 1 };
+            assert_eq!(
+                [libc::SIGUSR1, libc::SIGUSR2].map(has),
+                [libc::SIGUSR1, libc::SIGUSR2].map(|s| s == kept_out)
+            );
+        }
+    });
+}

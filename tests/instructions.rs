@@ -37,6 +37,9 @@ fn the_baseline_in_the_tree_is_read() {
 fn a_little_more_and_much_less_are_no_regressions() {
     let now = counts(&[("spawn, run, exit", 839.0), ("mutex", 1.0)]);
     assert_eq!(baseline().complaints(&now), [""; 0]);
+    let advice = baseline().advice(&now).unwrap();
+    assert!(advice.contains("`mutex`") && !advice.contains("spawn"), "{advice}");
+    assert_eq!(now.advice(&now), None);
     let table = baseline().table(&now);
     assert!(table.contains("+4.9%") && table.contains("-88.9%"), "{table}");
 }

@@ -9,12 +9,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gort::trace::{self, StartError, StopError, Summary};
+use gort::trace::{
+    self, DumpError, FlightRecorder, FlightRecorderConfig, StartError, StopError, Summary,
+};
 use gort::{Context, GoBuilder, chan, go, gosched, sleep};
 use process::{assert_success, process};
 use support::pieces::Sink;
@@ -624,5 +627,49 @@ fn the_environment_chooses_the_version() {
             return assert!(matches!(trace::stop(), Err(StopError::NotEnabled)));
         };
         assert_success(&output);
+    }
+}
+
+/// It has none of the threads that record and write.
+#[test]
+fn a_forked_child_takes_no_trace_and_waits_for_none() {
+    let Some(output) = process("a_forked_child_takes_no_trace_and_waits_for_none", &[]) else {
+        return run(|| {
+            let recorder = FlightRecorder::new(FlightRecorderConfig::default());
+            recorder.start().unwrap();
+            in_a_fork(|| {
+                let started = trace::start(io::sink());
+                assert!(matches!(started, Err(StartError::Forked)), "{started:?}");
+                assert!(matches!(recorder.write_to(io::sink()), Err(DumpError::NotEnabled)));
+                recorder.stop();
+                assert!(matches!(recorder.start(), Err(StartError::Forked)));
+            });
+            trace::start(io::sink()).unwrap();
+            in_a_fork(|| assert!(matches!(trace::stop(), Err(StopError::NotEnabled))));
+            // The parent's go on.
+            work();
+            assert!(trace::stop().unwrap().events() > 0);
+            assert!(recorder.write_to(io::sink()).unwrap() > 0);
+        });
+    };
+    assert_success(&output);
+}
+
+/// Runs `f` in a forked child, which it must not hang.
+fn in_a_fork(f: impl FnOnce()) {
+    // SAFETY: the child calls `f`, which waits for no other thread, and ends.
+    unsafe {
+        match libc::fork() {
+            0 => {
+                libc::alarm(30);
+                let is_ok = catch_unwind(AssertUnwindSafe(f)).is_ok();
+                libc::_exit(if is_ok { 0 } else { 1 });
+            }
+            child => {
+                let mut status = 0;
+                assert_eq!(libc::waitpid(child, &mut status, 0), child);
+                assert_eq!(status, 0);
+            }
+        }
     }
 }

@@ -100,6 +100,19 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// Where so much is gained that the baseline, `self`, no longer holds it: no complaint.
+    pub(crate) fn advice(&self, counts: &Counts) -> Option<String> {
+        let gained = |(path, now): &&(String, f64)| {
+            self.get(path).is_some_and(|before| more_percent(before, *now) < -TOLERANCE_PERCENT)
+        };
+        let paths: Vec<String> =
+            counts.paths.iter().filter(gained).map(|(path, _)| format!("`{path}`")).collect();
+        let advice = || format!("Less than before: {}. `{ACCEPT}` keeps it.", paths.join(", "));
+        (!paths.is_empty()).then(advice)
+    }
+}
+
 fn more_percent(before: f64, now: f64) -> f64 {
     (now / before - 1.0) * 100.0
 }

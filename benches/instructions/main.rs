@@ -61,6 +61,7 @@ fn compare() -> ExitCode {
     print!("{}", baseline.table(&counts));
     let complaints = baseline.complaints(&counts);
     complaints.iter().for_each(|complaint| eprintln!("{complaint}"));
+    baseline.advice(&counts).iter().for_each(|advice| println!("{advice}"));
     if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -21,7 +21,16 @@ pub(crate) fn circumstances(systems: &[System], options: &Options) -> String {
     if options.n_scale != 1.0 {
         parts.push(format!("{} times the operations", options.n_scale));
     }
+    parts.extend(other_work(processors));
     parts.join("; ")
+}
+
+/// Whether the machine is busy already, and such figures are to be doubted.
+fn other_work(processors: usize) -> Option<String> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split_whitespace().next()?.parse().ok()?;
+    let is_busy = load > processors as f64;
+    is_busy.then(|| format!("**a busy machine** (load average {load}): only a rough idea"))
 }
 
 fn model() -> String {

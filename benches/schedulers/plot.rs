@@ -106,7 +106,8 @@ fn rows_of(cells: &[Cell]) -> impl Iterator<Item = Row<'_>> {
 
 /// The circumstances, and whose dot is whose.
 fn head(area: &Area<'_>, cells: &[Cell], title: &str) -> Result<()> {
-    let (machine, rest) = title.split_once("; ").unwrap_or((title, ""));
+    let title = title.replace("**", "");
+    let (machine, rest) = title.split_once("; ").unwrap_or((&title, ""));
     for (line, y) in [(machine, 8), (rest, 24)] {
         area.draw(&Text::new(line.to_owned(), (10, y), text(11, HPos::Left, VPos::Top)))?;
     }

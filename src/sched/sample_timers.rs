@@ -6,12 +6,16 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use super::sample;
 use crate::sys::prof_timer::{self, ProcessTimer, ThreadTimer};
 use crate::sys::{clock, thread};
+
+/// Threads for which the system had no timers left, the last time somebody looked.
+static UNSAMPLED: AtomicUsize = AtomicUsize::new(0);
 
 /// The timers, while samples are taken.
 static TIMERS: Mutex<Option<Timers>> = Mutex::new(None);
@@ -47,6 +51,7 @@ pub(super) fn set_period(period_ns: u64) {
 pub(super) fn stop() {
     let timers = TIMERS.lock().take();
     if timers.is_some() {
+        UNSAMPLED.store(0, Ordering::Relaxed);
         drop(timers);
         prof_timer::uninstall();
     }
@@ -59,6 +64,11 @@ pub(super) fn worker_started(tid: u64) {
     }
 }
 
+/// How many threads are not sampled, for want of timers.
+pub(super) fn unsampled() -> usize {
+    UNSAMPLED.load(Ordering::Relaxed)
+}
+
 /// Gives a timer to threads that have none yet, and takes those of threads that are gone.
 pub(super) fn look_for_threads() {
     let ids = thread::all_ids();
@@ -68,11 +78,15 @@ pub(super) fn look_for_threads() {
     };
     // A number may be another thread's by now.
     timers.of.retain(|_, timer| timer.is_alive());
+    let mut unsampled = 0;
     for id in ids {
         if !timers.of.contains_key(&id) {
-            let _ = timers.start(id); // it may have ended just now
+            // Of other errors, it may have ended just now.
+            let has_none_left = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+            unsampled += usize::from(timers.start(id).is_err_and(has_none_left));
         }
     }
+    UNSAMPLED.store(unsampled, Ordering::Relaxed);
 }
 
 impl Timers {

@@ -184,6 +184,7 @@ impl Hub {
             sinks.for_each(|sink| sink.take_lost(lost));
             cpu_sample::add_lost(lost);
         }
+        cpu_sample::note_unsampled(sample_timers::unsampled());
     }
 }
 
@@ -198,15 +199,26 @@ impl From<Sample> for CpuSample {
 fn run(end: &End) {
     own_threads::count_me();
     let mut next_look = Instant::now();
+    let mut has_told = false;
     while !wait(end.told.lock(), &end.changed) {
         let begin = Instant::now();
         if begin >= next_look {
             sample_timers::look_for_threads();
             next_look = Instant::now() + begin.elapsed() * LOOK_SHARE;
+            has_told = has_told || tell_unsampled();
         }
         collect(false);
     }
     own_threads::count_me_out();
+}
+
+/// Says so, if there are threads that are not sampled.
+fn tell_unsampled() -> bool {
+    let threads = sample_timers::unsampled();
+    if threads > 0 {
+        log::warn!("gort: no timers left to sample {threads} threads (see RLIMIT_SIGPENDING)");
+    }
+    threads > 0
 }
 
 /// Waits for the next turn. True: there is none.

@@ -105,12 +105,19 @@ fn keep_previous(now: libc::sigaction) {
     let previous = &PREVIOUS[top()];
     let known = previous.load(Ordering::Relaxed);
     // SAFETY: null, or never freed.
-    let same = unsafe { known.as_ref() }
-        .is_some_and(|k| (k.sa_sigaction, k.sa_flags) == (now.sa_sigaction, now.sa_flags));
+    let same = unsafe { known.as_ref() }.is_some_and(|known| is_same(known, &now));
     if !same {
         // ORDERING: Release, pairs with the Acquire in `tick`.
         previous.store(Box::into_raw(Box::new(now)), Ordering::Release);
     }
+}
+
+/// Whether both do the same, and keep the same signals out meanwhile.
+fn is_same(one: &libc::sigaction, other: &libc::sigaction) -> bool {
+    // SAFETY: the set is valid, and so are the numbers.
+    let has = |action: &libc::sigaction, n| unsafe { libc::sigismember(&action.sa_mask, n) };
+    (one.sa_sigaction, one.sa_flags) == (other.sa_sigaction, other.sa_flags)
+        && (1..=libc::SIGRTMAX()).all(|n| has(one, n) == has(other, n))
 }
 
 #[inline(never)]

@@ -16,6 +16,8 @@ pub enum StartError {
     RecorderEnabled,
     /// No [`run`](crate::run) has begun yet.
     NoRuntime,
+    /// This process was forked from one that has the runtime, and has none of its threads.
+    Forked,
     /// `GORT_TRACE_VERSION` names no version that can be written.
     Version(String),
     /// The writer's thread could not be started.
@@ -32,6 +34,7 @@ impl fmt::Display for StartError {
             StartError::AlreadyEnabled => f.write_str("tracing is already enabled"),
             StartError::RecorderEnabled => f.write_str("a flight recorder is already enabled"),
             StartError::NoRuntime => f.write_str("tracing needs a runtime: call gort::run first"),
+            StartError::Forked => f.write_str("tracing needs a runtime, which no fork has"),
             StartError::Version(text) => {
                 write!(f, "no such trace version: {text} (there are 1.23, 1.25 and 1.26)")
             }
@@ -67,6 +70,7 @@ impl From<StartFailure> for StartError {
         match failure {
             StartFailure::AlreadyEnabled => StartError::AlreadyEnabled,
             StartFailure::NoRuntime => StartError::NoRuntime,
+            StartFailure::Forked => StartError::Forked,
             StartFailure::Thread(error) => StartError::Thread(error),
             StartFailure::Samples(error) => StartError::Samples(error),
         }

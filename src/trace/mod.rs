@@ -59,7 +59,8 @@
 //! trace has all of the samples, and the profile counts at its own rate. The system does not
 //! interrupt a thread more often than its clock ticks, mostly 250 times a second; a sample of a trace
 //! then stands for more time than was asked for. A plain thread that is started later is noticed
-//! within a tenth of a second. What finds no room is counted: [`Summary::lost_cpu_samples`].
+//! within a tenth of a second. What finds no room is counted: [`Summary::lost_cpu_samples`]; and threads
+//! for which the system has no timers left: [`Summary::unsampled_threads`].
 //!
 //! SIGPROF's handler of before gets what is not ours, and is there again afterwards; where there was
 //! none, ours stays, so that no late signal ends the process. Goroutines' stacks are walked as those
@@ -283,14 +284,16 @@ pub struct Summary {
     gaps: u64,
     samples: u64,
     lost_samples: u64,
+    unsampled: u64,
     counts: BTreeMap<&'static str, u64>,
 }
 
 impl Summary {
     fn new(report: Report) -> Summary {
-        let Report { bytes, generations, files, gaps, samples, lost_samples, counts } = report;
+        let Report { bytes, generations, files, gaps, samples, lost_samples, unsampled, counts } =
+            report;
         let counts = counts.into_iter().collect();
-        Summary { bytes, generations, files, gaps, samples, lost_samples, counts }
+        Summary { bytes, generations, files, gaps, samples, lost_samples, unsampled, counts }
     }
 
     /// Bytes written, to all files.
@@ -322,6 +325,12 @@ impl Summary {
     /// CPU samples that are missing, because they came faster than they were collected.
     pub fn lost_cpu_samples(&self) -> u64 {
         self.lost_samples
+    }
+
+    /// How many threads were not sampled, at most at a time, because the system had no timers left
+    /// for them: each takes one of `RLIMIT_SIGPENDING`, which the user's processes share.
+    pub fn unsampled_threads(&self) -> u64 {
+        self.unsampled
     }
 
     /// Events written.

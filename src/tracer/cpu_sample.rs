@@ -50,6 +50,7 @@ struct Pending {
     samples: Vec<CpuSample>,
     bytes: usize,
     lost: u64,
+    unsampled: u64,
 }
 
 static PENDING: Mutex<Pending> = Mutex::new(Pending::of(0));
@@ -60,11 +61,13 @@ pub(super) struct Samples {
     bytes: usize,
     /// How many there was no room for.
     pub(super) lost: u64,
+    /// Threads that are not sampled, at most.
+    pub(super) unsampled: u64,
 }
 
 impl Pending {
     const fn of(first: u32) -> Pending {
-        Pending { first, samples: Vec::new(), bytes: 0, lost: 0 }
+        Pending { first, samples: Vec::new(), bytes: 0, lost: 0, unsampled: 0 }
     }
 
     fn add(&mut self, sample: CpuSample) {
@@ -86,7 +89,8 @@ impl Pending {
         let bytes = list.iter().map(CpuSample::bytes).sum();
         self.samples = later;
         self.bytes -= bytes;
-        Samples { list, bytes, lost: std::mem::take(&mut self.lost) }
+        let lost = std::mem::take(&mut self.lost);
+        Samples { list, bytes, lost, unsampled: std::mem::take(&mut self.unsampled) }
     }
 }
 
@@ -103,6 +107,12 @@ pub(crate) fn add(sample: CpuSample) {
 /// So many samples are lost.
 pub(crate) fn add_lost(number: u64) {
     PENDING.lock().lost += number;
+}
+
+/// So many threads are not sampled, for want of timers.
+pub(crate) fn note_unsampled(threads: usize) {
+    let mut pending = PENDING.lock();
+    pending.unsampled = pending.unsampled.max(threads as u64);
 }
 
 /// The samples of a generation that is over, and late ones. With `last`, there are no more.

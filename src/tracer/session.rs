@@ -52,7 +52,19 @@ static WORLD: OnceLock<&'static dyn World> = OnceLock::new();
 /// The scheduler introduces itself.
 pub(crate) fn set_world(world: &'static dyn World) {
     // A second scheduler cannot be.
-    let _ = WORLD.set(world);
+    if WORLD.set(world).is_ok() {
+        PROCESS.store(thread::process_id(), Ordering::Relaxed);
+    }
+}
+
+/// The process that has the scheduler's threads and the tracer's, and no child of it that is forked.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+/// Whether this is a forked child: there is none of the threads that it would wait for, and the
+/// locks are as they were when it was forked.
+fn is_forked() -> bool {
+    let process = PROCESS.load(Ordering::Relaxed);
+    process != 0 && process != thread::process_id()
 }
 
 /// Why a trace or a recorder did not start.
@@ -62,6 +74,8 @@ pub(crate) enum StartFailure {
     AlreadyEnabled,
     /// The runtime has not been started.
     NoRuntime,
+    /// The runtime is that of the process that forked this one.
+    Forked,
     /// A thread could not be started.
     Thread(io::Error),
     /// CPU samples could not be taken.
@@ -90,6 +104,8 @@ pub(crate) struct Report {
     /// CPU samples written, and lost.
     pub(crate) samples: u64,
     pub(crate) lost_samples: u64,
+    /// Threads that were not sampled, at most.
+    pub(crate) unsampled: u64,
     /// Events emitted, by name of their type.
     pub(crate) counts: Vec<(&'static str, u64)>,
 }
@@ -243,6 +259,12 @@ impl State {
     }
 }
 
+/// Whose events there are.
+fn world() -> Result<&'static dyn World, StartFailure> {
+    let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
+    if is_forked() { Err(StartFailure::Forked) } else { Ok(world) }
+}
+
 /// Starts a trace. If `ended` is given, it is the whole run's: no [`stop`] ends it, but
 /// [`end_whole_run`] or an error does, and `ended` is called then.
 pub(crate) fn start(
@@ -250,7 +272,7 @@ pub(crate) fn start(
     settings: Settings,
     ended: Option<Done>,
 ) -> Result<Number, StartFailure> {
-    let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
+    let world = world()?;
     if SESSION.state.lock().is_streaming() {
         return Err(StartFailure::AlreadyEnabled);
     }
@@ -278,7 +300,6 @@ pub(crate) fn start(
         return Err(StartFailure::Thread(error));
     }
     if is_whole_run {
-        PROCESS.store(thread::process_id(), Ordering::Relaxed);
         WHOLE_RUN.store(LASTS, Ordering::Relaxed);
     }
     state.number += 1;
@@ -296,7 +317,7 @@ pub(crate) fn start(
 
 /// Starts a recorder.
 pub(crate) fn start_recorder(recorder: &Arc<Recorder>) -> Result<(), StartFailure> {
-    let world = *WORLD.get().ok_or(StartFailure::NoRuntime)?;
+    let world = world()?;
     let mut state = SESSION.state.lock();
     if state.recorder.is_some() {
         return Err(StartFailure::AlreadyEnabled);
@@ -312,6 +333,9 @@ pub(crate) fn start_recorder(recorder: &Arc<Recorder>) -> Result<(), StartFailur
 
 /// Stops this recorder, if it is the one that records. It is off on return if `waits`.
 pub(crate) fn stop_recorder(recorder: &Arc<Recorder>, waits: bool) {
+    if is_forked() {
+        return;
+    }
     let mut state = SESSION.state.lock();
     if !is_same(&state.recorder, recorder) {
         return;
@@ -342,6 +366,9 @@ fn is_same(a: &Option<Arc<Recorder>>, b: &Arc<Recorder>) -> bool {
 
 /// Has what this recorder has kept, up to now, given to `kept`. False: it does not record.
 pub(crate) fn snapshot(recorder: &Arc<Recorder>, kept: Kept) -> bool {
+    if is_forked() {
+        return false;
+    }
     let mut state = SESSION.state.lock();
     if !is_same(&state.recording, recorder) {
         return false;
@@ -373,6 +400,9 @@ fn listen(state: &mut State, world: &'static dyn World) -> io::Result<()> {
 /// Stops the trace, or only if it is this one. `done` is called when the last byte is written;
 /// false: there is no such trace of the program's own, and it is not called.
 pub(crate) fn stop(only: Option<Number>, done: Done) -> bool {
+    if is_forked() {
+        return false;
+    }
     let mut state = SESSION.state.lock();
     if only.is_some_and(|Number(number)| number != state.number) {
         return false;
@@ -421,9 +451,6 @@ fn finished(result: Result<Report, Failure>) {
 static WHOLE_RUN: AtomicU32 = AtomicU32::new(0);
 const LASTS: u32 = 1;
 
-/// The process that takes it, and no child of it that is forked.
-static PROCESS: AtomicI32 = AtomicI32::new(0);
-
 /// Begins and ends of writes to its file: odd while one is under way.
 static WRITES: AtomicU32 = AtomicU32::new(0);
 
@@ -457,7 +484,7 @@ pub(crate) fn end_whole_run() -> bool {
         // ORDERING: Acquire, pairs with the Release in `whole_run_ended`.
         WHOLE_RUN.load(Ordering::Acquire) == LASTS
     };
-    if !lasts() || PROCESS.load(Ordering::Relaxed) != thread::process_id() {
+    if !lasts() || is_forked() {
         return true;
     }
     let begin = Instant::now();

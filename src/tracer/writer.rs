@@ -115,6 +115,7 @@ impl GenerationWriter {
         self.report.generations += 1;
         self.report.samples += sealed.samples.len() as u64;
         self.report.lost_samples += sealed.samples.lost;
+        self.report.unsampled = self.report.unsampled.max(sealed.samples.unsampled);
         self.counts.iter_mut().zip(sealed.counts).for_each(|(sum, count)| *sum += count);
         with_symbols(|symbols| symbols.notice());
         Ok(())

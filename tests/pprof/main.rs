@@ -13,9 +13,8 @@ mod waits;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
-use gort::{Builder, sleep};
+use gort::Builder;
 use support::runtime::eventually;
 
 /// Whether stacks are whole in this build.

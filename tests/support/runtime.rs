@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 /// For whatever is certain to happen, on however slow a machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// [`gort::run`], for tests: none keeps a thread's own data over a blocking call.
+/// [`gort::run`], for tests: none keeps a thread's own data over a blocking call. Goroutines that it
+/// starts outlive it.
+#[track_caller]
 pub(crate) fn run<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     // SAFETY: as above.
     unsafe { gort::run(f) }
