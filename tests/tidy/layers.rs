@@ -14,6 +14,7 @@ const ONLY_IN: [(&str, &[&str]); 4] = [
 const MAY_USE: [(&str, &[&str]); 8] = [
     ("src/wire/", &[]),
     ("src/sys/", &[]),
+    ("src/reader/", &["wire"]),
     ("src/tracer/", &["wire", "sys"]),
     ("src/sched/", &["tracer", "wire", "sys"]),
     ("src/analysis/", &["reader"]),
