@@ -1,44 +1,128 @@
 //! Events for people, a line each.
 
-use super::{clean, duration, rfc3339};
+use super::cache::Cache;
+use super::{clean, number, rfc3339};
 use crate::reader::{
     Event, EventKind, Frame, Generation, Log, Range, RangeName, Region, Resource, StackId,
     StringId, Sync, Task, TaskID, Transition,
 };
 
-/// Appends a line about an event, `time_ns` after the first one; with `stacks` its stacks follow, and
-/// without them there is the innermost frame of the program's own.
-pub(crate) fn event(
-    generation: &Generation,
-    event: &Event,
-    time_ns: i64,
-    stacks: bool,
-    out: &mut Vec<u8>,
-) {
-    let words = Words { generation };
-    let who = |letter, id: Option<i64>| id.map_or("-".into(), |id| format!("{letter}{id}"));
-    let mut line = format!(
-        "{:>14} {:>7} {:>4} {:>9} {:<16} {}",
-        duration::seconds(time_ns),
-        who('G', event.goroutine().get()),
-        who('P', event.proc().get()),
-        who('M', event.thread().get()),
-        event.wire_name(),
-        words.details(event),
-    );
-    let own = own_stack(event).filter(|own| *own != event.stack());
-    if stacks {
-        words.stack(event.stack(), &mut line);
-        if let Some(own) = own {
-            line += "\n        in which it begins:";
-            words.stack(own, &mut line);
-        }
-    } else {
-        words.innermost(event.stack(), " at ", &mut line);
-        words.innermost(own.unwrap_or_default(), " in ", &mut line);
+/// Makes the lines.
+pub(crate) struct Lines {
+    /// Whether whole stacks are shown, and not only the innermost frame of the program's own.
+    has_stacks: bool,
+    /// What is shown of a stack.
+    stacks: Cache<StackId>,
+    /// Reasons for changes of state, in parentheses.
+    reasons: Cache<StringId>,
+}
+
+impl Lines {
+    pub(crate) fn new(has_stacks: bool) -> Lines {
+        let shown = if has_stacks { whole_stack } else { innermost };
+        Lines { has_stacks, stacks: Cache::new(shown), reasons: Cache::new(reason) }
     }
-    out.extend_from_slice(line.trim_end().as_bytes());
-    out.push(b'\n');
+
+    /// Another generation begins, with ids of its own.
+    pub(crate) fn begin(&mut self) {
+        self.stacks.clear();
+        self.reasons.clear();
+    }
+
+    /// Appends a line about an event, `time_ns` after the first one, and its stacks.
+    pub(crate) fn event(
+        &mut self,
+        generation: &Generation,
+        event: &Event,
+        time_ns: i64,
+        out: &mut Vec<u8>,
+    ) {
+        aligned(out, 14, |out| seconds(out, time_ns));
+        who(out, 7, b'G', event.goroutine().get());
+        who(out, 4, b'P', event.proc().get());
+        who(out, 9, b'M', event.thread().get());
+        out.push(b' ');
+        padded(out, event.wire_name(), 19);
+        out.push(b' ');
+        match event.kind() {
+            EventKind::StateTransition(transition) => self.transition(generation, transition, out),
+            kind => out.extend_from_slice(Words { generation }.details(kind).as_bytes()),
+        }
+        self.put_stacks(generation, event, out);
+        let end = out.iter().rposition(|&byte| byte != b' ').map_or(0, |at| at + 1);
+        out.truncate(end);
+        out.push(b'\n');
+    }
+
+    fn transition(&mut self, generation: &Generation, of: Transition, out: &mut Vec<u8>) {
+        let (kind, id, from, to) = match of {
+            Transition::Goroutine { id, from, to, .. } => {
+                ("goroutine ", id.0, from.name(), to.name())
+            }
+            Transition::Proc { id, from, to } => ("proc ", id.0, from.name(), to.name()),
+        };
+        out.extend_from_slice(kind.as_bytes());
+        number::signed(out, id);
+        for word in [": ", from, " -> ", to] {
+            out.extend_from_slice(word.as_bytes());
+        }
+        if let Transition::Goroutine { reason, .. } = of {
+            self.reasons.put(generation, reason, out);
+        }
+    }
+
+    fn put_stacks(&mut self, generation: &Generation, event: &Event, out: &mut Vec<u8>) {
+        let own = own_stack(event).filter(|own| *own != event.stack() && !own.is_none());
+        let [at, within] =
+            if self.has_stacks { ["", "\n        in which it begins:"] } else { [" at ", " in "] };
+        if !event.stack().is_none() {
+            out.extend_from_slice(at.as_bytes());
+            self.stacks.put(generation, event.stack(), out);
+        }
+        if let Some(own) = own {
+            out.extend_from_slice(within.as_bytes());
+            self.stacks.put(generation, own, out);
+        }
+    }
+}
+
+/// Appends what `put` appends, behind as many spaces as make it so wide.
+fn aligned(out: &mut Vec<u8>, width: usize, put: impl FnOnce(&mut Vec<u8>)) {
+    let begin = out.len();
+    out.resize(begin + width, b' ');
+    put(out);
+    let spaces = width.min(out.len() - begin - width);
+    out.drain(begin..begin + spaces);
+}
+
+fn padded(out: &mut Vec<u8>, text: &str, width: usize) {
+    let begin = out.len();
+    out.extend_from_slice(text.as_bytes());
+    out.resize(out.len().max(begin + width), b' ');
+}
+
+/// A column about somebody, or nobody.
+fn who(out: &mut Vec<u8>, width: usize, letter: u8, id: Option<i64>) {
+    out.push(b' ');
+    aligned(out, width, |out| match id {
+        None => out.push(b'-'),
+        Some(id) => {
+            out.push(letter);
+            number::signed(out, id);
+        }
+    });
+}
+
+/// Nanoseconds as seconds, with all decimals.
+fn seconds(out: &mut Vec<u8>, ns: i64) {
+    if ns < 0 {
+        out.push(b'-');
+    }
+    number::decimal(out, ns.unsigned_abs() / 1_000_000_000);
+    // A one before them keeps the zeros.
+    let begin = out.len();
+    number::decimal(out, 1_000_000_000 + ns.unsigned_abs() % 1_000_000_000);
+    out[begin] = b'.';
 }
 
 /// The stack of a goroutine whose state changes.
@@ -57,9 +141,8 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    fn details(&self, event: &Event) -> String {
-        match event.kind() {
-            EventKind::StateTransition(transition) => self.transition(transition),
+    fn details(&self, kind: EventKind) -> String {
+        match kind {
             EventKind::Sync(sync) => self.sync(sync),
             EventKind::Metric(metric) => format!("{} = {}", metric.name.name(), metric.value),
             EventKind::Label(label) => self.quoted(label.label),
@@ -72,20 +155,7 @@ impl Words<'_> {
             EventKind::Experimental(event) => {
                 event.args().map(|(name, value)| format!("{name}={value} ")).collect()
             }
-            EventKind::StackSample => String::new(),
-        }
-    }
-
-    fn transition(&self, transition: Transition) -> String {
-        match transition {
-            Transition::Goroutine { id, from, to, reason, .. } => {
-                let reason = self.text(reason);
-                let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
-                format!("goroutine {id}: {} -> {}{reason}", from.name(), to.name())
-            }
-            Transition::Proc { id, from, to } => {
-                format!("proc {id}: {} -> {}", from.name(), to.name())
-            }
+            EventKind::StackSample | EventKind::StateTransition(_) => String::new(),
         }
     }
 
@@ -143,26 +213,36 @@ impl Words<'_> {
     fn quoted(&self, id: StringId) -> String {
         format!("{:?}", self.generation.text(id))
     }
+}
 
-    /// Of the program's own frames; where there is none, of all.
-    fn innermost(&self, stack: StackId, before: &str, line: &mut String) {
-        let is_user = |frame: &Frame| {
-            let function = self.generation.bytes(frame.function);
-            !RUNTIMES.iter().any(|runtime| function.starts_with(runtime))
-        };
-        let mut frames = self.generation.stack(stack);
-        let first = frames.next();
-        if let Some(frame) = first.filter(is_user).or_else(|| frames.find(is_user)).or(first) {
-            let file = clean::file(&self.generation.text(frame.file));
-            *line += &format!("{before}{} {file}:{}", self.text(frame.function), frame.line);
-        }
+fn reason(generation: &Generation, id: StringId, out: &mut Vec<u8>) {
+    if id != StringId::EMPTY {
+        let reason = clean::text(&generation.text(id));
+        out.extend_from_slice(format!(" ({reason})").as_bytes());
     }
+}
 
-    fn stack(&self, stack: StackId, line: &mut String) {
-        for frame in self.generation.stack(stack) {
-            let (function, file) = (self.text(frame.function), self.text(frame.file));
-            *line += &format!("\n        {function}\n            {file}:{}", frame.line);
-        }
+/// The innermost frame of the program's own; where there is none, of all.
+fn innermost(generation: &Generation, stack: StackId, out: &mut Vec<u8>) {
+    let is_user = |frame: &Frame| {
+        let function = generation.bytes(frame.function);
+        !RUNTIMES.iter().any(|runtime| function.starts_with(runtime))
+    };
+    let mut frames = generation.stack(stack);
+    let first = frames.next();
+    if let Some(frame) = first.filter(is_user).or_else(|| frames.find(is_user)).or(first) {
+        let function = clean::text(&generation.text(frame.function));
+        let file = clean::file(&generation.text(frame.file));
+        out.extend_from_slice(format!("{function} {file}:{}", frame.line).as_bytes());
+    }
+}
+
+fn whole_stack(generation: &Generation, stack: StackId, out: &mut Vec<u8>) {
+    for frame in generation.stack(stack) {
+        let [function, file] =
+            [frame.function, frame.file].map(|id| clean::text(&generation.text(id)));
+        let lines = format!("\n        {function}\n            {file}:{}", frame.line);
+        out.extend_from_slice(lines.as_bytes());
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::error::Error;
 use super::event_json::Objects;
-use super::event_text;
+use super::event_text::Lines;
 use super::sink::Sink;
 use crate::analysis::Filter;
 use crate::reader::{EventKind, Reader};
@@ -52,6 +52,7 @@ pub fn write(
     let mut sink = Sink::new(output);
     let mut matcher = filter.matcher();
     let mut objects = Objects::new();
+    let mut lines = Lines::new(format == EventFormat::Stacks);
     let outcome = loop {
         let event = match reader.next() {
             Some(Ok(event)) => event,
@@ -62,6 +63,7 @@ pub fn write(
         if matches!(event.kind(), EventKind::Sync(_)) {
             matcher.begin();
             objects.begin();
+            lines.begin();
         }
         if matcher.is_over(&event) {
             break Ok(());
@@ -71,8 +73,9 @@ pub fn write(
             let out = &mut sink.bytes;
             match format {
                 EventFormat::Json => objects.event(generation, &event, time_ns, out),
-                EventFormat::Lines => event_text::event(generation, &event, time_ns, false, out),
-                EventFormat::Stacks => event_text::event(generation, &event, time_ns, true, out),
+                EventFormat::Lines | EventFormat::Stacks => {
+                    lines.event(generation, &event, time_ns, out);
+                }
             }
             sink.flush_if_full()?;
         }

@@ -21,7 +21,7 @@ fn damaged(trace: &[u8], seed: u64, folder: &Path) -> PathBuf {
         (state >> 33) as usize % below
     };
     let mut bytes = trace.to_vec();
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         bytes.truncate(HEADER_BYTES + next(trace.len() - HEADER_BYTES));
     } else {
         for _ in 0..=next(3) {

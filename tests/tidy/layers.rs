@@ -14,9 +14,9 @@ const ONLY_IN: [(&str, &[&str]); 4] = [
 const MAY_USE: [(&str, &[&str]); 8] = [
     ("src/wire/", &[]),
     ("src/sys/", &[]),
+    ("src/reader/", &["wire"]),
     ("src/tracer/", &["wire", "sys"]),
     ("src/sched/", &["tracer", "wire", "sys"]),
-    ("src/reader/", &["wire"]),
     ("src/analysis/", &["reader"]),
     ("src/render/", &["analysis", "reader", "wire"]),
     // Its own modules; of the library it sees what everybody does.
