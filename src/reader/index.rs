@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::batch::{self, Batch, Content, Piece};
 use super::bytes::Bytes;
 use super::error::{Error, ErrorKind};
-use super::reader::Reader;
+use super::sequence::Reader;
 use super::version::{HEADER_BYTES, Version};
 use crate::wire::encode::MAX_BATCH_HEADER_BYTES;
 

@@ -46,8 +46,8 @@ mod merge;
 mod names;
 mod order;
 mod raw;
-mod reader;
 mod samples;
+mod sequence;
 mod sort;
 mod source;
 mod stacks;
@@ -67,6 +67,6 @@ pub use kind::{
     Sync, Task, Transition,
 };
 pub use raw::{RawEvent, RawReader};
-pub use reader::Reader;
+pub use sequence::Reader;
 pub use stacks::Frame;
 pub use version::Version;

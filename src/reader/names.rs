@@ -5,8 +5,11 @@ use std::sync::OnceLock;
 /// A list that grows at its end while others read it: chunks, each twice as long as the one before.
 #[derive(Debug)]
 pub(crate) struct Names {
-    chunks: [OnceLock<Box<[OnceLock<Box<[u8]>>]>>; 32],
+    chunks: [OnceLock<Box<[Place]>>; 32],
 }
+
+/// Where a name is, or will be.
+type Place = OnceLock<Box<[u8]>>;
 
 impl Names {
     pub(crate) fn new() -> Names {

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::mpsc;
 use std::thread;
 
-use gort::reader::{ErrorKind, EventKind, RawEvent, RawReader, Reader, Sync, Version};
+use gort::reader::{ErrorKind, EventKind, Index, RawEvent, RawReader, Reader, Sync, Version};
 
 /// A generation with nothing in it, in version 1.26.
 fn generation(number: u8) -> Vec<u8> {
@@ -48,7 +48,7 @@ struct Slow<'a>(&'a [u8], usize);
 impl Read for Slow<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         self.1 += 1;
-        if self.1 % 3 == 0 {
+        if self.1.is_multiple_of(3) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         self.0.read(&mut to[..1])
@@ -148,4 +148,79 @@ fn what_is_before_the_end_of_a_cut_file_is_read() {
 #[test]
 fn an_event_is_small() {
     assert_eq!(size_of::<gort::reader::Event>(), 64);
+}
+
+#[test]
+fn an_index_finds_generations() {
+    let mut trace = header("1.26");
+    trace.extend((1..=3).flat_map(generation));
+    let index = Index::new(io::Cursor::new(&trace)).unwrap();
+    assert_eq!(index.version(), Version::Go126);
+    assert!(index.error().is_none());
+    let numbers: Vec<_> = index.generations().iter().map(|part| part.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    let bytes: Vec<_> = index.generations().iter().map(|part| part.bytes.clone()).collect();
+    let mut whole = Reader::new(&trace[..]).unwrap();
+    for place in &bytes {
+        whole.next().unwrap().unwrap();
+        assert_eq!(whole.generation().range(), *place);
+    }
+
+    let mut reader = index.reader(io::Cursor::new(&trace), 1..3).unwrap();
+    let mut numbers = Vec::new();
+    while let Some(event) = reader.next() {
+        event.unwrap();
+        numbers.push(reader.generation().number());
+    }
+    assert_eq!(numbers, [2, 3, 3]);
+
+    for cut in [trace.len() - 1, trace.len() - 10] {
+        let index = Index::new(io::Cursor::new(&trace[..cut])).unwrap();
+        assert_eq!(index.generations().len(), 2);
+        assert_eq!(index.error().map(|error| error.kind()), Some(ErrorKind::Truncated));
+    }
+}
+
+#[test]
+fn an_index_of_generations_without_marks() {
+    let clock = |number: u8| vec![1, number, 0x7f, 10, 3, 8, 0x80, 0x10];
+    let mut trace = header("1.23");
+    trace.extend([clock(4), vec![1, 4, 9, 10, 0], clock(5)].concat());
+    let index = Index::new(io::Cursor::new(&trace)).unwrap();
+    let found: Vec<_> =
+        index.generations().iter().map(|part| (part.number, part.bytes.clone())).collect();
+    assert_eq!(found, [(4, 16..29), (5, 29..37)]);
+}
+
+#[test]
+fn events_come_some_at_a_time_too() {
+    let mut trace = header("1.26");
+    trace.extend((1..=2).flat_map(generation));
+    let mut reader = Reader::new(&trace[..]).unwrap();
+    let mut numbers = Vec::new();
+    loop {
+        let events = reader.events().unwrap();
+        let Some(last) = events.last() else { break };
+        numbers.push(last.kind());
+    }
+    let sync = |number, is_end| EventKind::Sync(Sync { number, is_end });
+    assert_eq!(numbers, [sync(1, false), sync(2, false), sync(3, true)]);
+}
+
+#[test]
+fn a_file_is_read_by_a_thread_that_is_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace");
+    let mut trace = header("1.26");
+    trace.extend((1..=100).flat_map(generation));
+    trace.extend([1, 101, 9, 12, 1, 53, 0x34]);
+    std::fs::write(&file, &trace).unwrap();
+    let all = |reader: Reader<'_>| reader.map(|event| event.map_err(|e| e.to_string())).collect();
+    let ahead: Vec<_> = all(Reader::open(&file).unwrap());
+    let here: Vec<_> = all(Reader::new(&trace[..]).unwrap());
+    assert_eq!(ahead, here);
+    assert!(here.last().unwrap().is_err() && here.len() == 102, "{here:?}");
+    // Who stops early leaves no thread behind that waits.
+    let mut reader = Reader::open(&file).unwrap();
+    assert!(reader.next().unwrap().is_ok());
 }

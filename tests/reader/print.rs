@@ -135,10 +135,10 @@ fn write_stack(out: &mut Vec<u8>, stack: StackId, of: &Generation) -> io::Result
             out.extend_from_slice(of.bytes(id));
         };
         name(frame.function, b"\t");
-        write!(out, " @ 0x{:x}\n", frame.pc)?;
+        writeln!(out, " @ 0x{:x}", frame.pc)?;
         out.extend_from_slice(b"\t\t");
         out.extend_from_slice(of.bytes(frame.file));
-        write!(out, ":{}\n", frame.line)?;
+        writeln!(out, ":{}", frame.line)?;
     }
     Ok(())
 }
