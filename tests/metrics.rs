@@ -62,8 +62,9 @@ fn figures_are_what_happens() {
             let spins = go(move || while !ends.load(Ordering::Relaxed) {});
             eventually("they wait and one runs", || {
                 let now = gort::metrics();
-                number(&now, "/sched/goroutines/waiting:goroutines") == 50
-                    && number(&now, "/sched/goroutines/running:goroutines") == 2
+                let are = |state| number(&now, &format!("/sched/goroutines/{state}:goroutines"));
+                // Who computes for long may have lost its processor to those who were about to wait.
+                are("waiting") == 50 && are("running") + are("not-in-go") == 2
             });
             let now = gort::metrics();
             assert_eq!(number(&now, "/sched/goroutines:goroutines"), 52);

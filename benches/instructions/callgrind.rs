@@ -12,6 +12,9 @@ pub(crate) const CHILD: &str = "--child";
 /// What the threads that take the path have in their lists of functions.
 const MARK: &str = "instructions::paths::";
 
+/// A trace has one generation: their number would depend on how fast the machine is.
+const ONE_GENERATION: &str = "traceadvanceperiod=3600000000000";
+
 const VALGRIND: &str = "valgrind";
 
 /// What the child does.
@@ -38,7 +41,7 @@ pub(crate) fn instructions(path: usize, n: u64) -> Result<u64, String> {
     file.push(folder.path().join("counts"));
     command.arg(file).arg(std::env::current_exe().map_err(|error| error.to_string())?);
     command.args([CHILD, &path.to_string(), &n.to_string()]);
-    command.env("GOMAXPROCS", "1").env_remove("GORTDEBUG").env_remove("GORT_TRACE");
+    command.env("GOMAXPROCS", "1").env("GORTDEBUG", ONE_GENERATION).env_remove("GORT_TRACE");
     finish(&mut command)?;
     sum(folder.path())
 }

@@ -15,7 +15,7 @@ use super::cpu_sample::Samples;
 use super::emit::{EVENT_TYPES, Emitter, Side, Traced};
 use super::status::Status;
 use super::string_table::StringTable;
-use super::{FIRST_GENERATION, GENERATION, Stopped, Stream, World, clock, cpu_sample, session};
+use super::{FIRST_GENERATION, GENERATION, Stopped, Stream, World, clock, cpu_sample, held};
 use crate::wire::encode::Clocks;
 
 /// Events of those without a processor.
@@ -56,11 +56,11 @@ pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
     let mut result = None;
     world.stopped(&mut |all| {
         let mut side = SIDE.lock();
-        let side = side.get_or_insert_with(|| Side::new(session::ship));
+        let side = side.get_or_insert_with(|| Side::new(held::ship));
         let generation = super::generation();
         let mut chunks: Vec<Chunk> = all.procs.iter_mut().filter_map(|p| p.trace.take()).collect();
         chunks.extend(side.take());
-        let whole = session::take_shipped(&mut chunks);
+        let whole = held::take(&mut chunks);
         let counts = take_counts(all, side);
         let strings = STRINGS.lock().replace(StringTable::new());
         let clocks = side.begin(next, clock::snapshot());
@@ -176,7 +176,7 @@ pub(crate) fn annotate_outside(
 /// Runs `f` on the strings of the current generation. The caller is inside the runtime, or holds
 /// the lock of the side.
 pub(crate) fn strings<R>(f: impl FnOnce(&mut StringTable) -> R) -> R {
-    if !session::has_room() {
+    if !held::has_room() {
         // The generation will not be written.
         return f(&mut StringTable::new());
     }
@@ -184,7 +184,7 @@ pub(crate) fn strings<R>(f: impl FnOnce(&mut StringTable) -> R) -> R {
     let strings = strings.get_or_insert_with(StringTable::new);
     let before = strings.bytes();
     let result = f(strings);
-    session::note_bytes(strings.bytes() - before);
+    held::note(strings.bytes() - before);
     result
 }
 

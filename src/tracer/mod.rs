@@ -15,6 +15,7 @@ pub(crate) mod emit;
 pub(crate) mod flight_recorder;
 pub(crate) mod frames;
 pub(crate) mod generation;
+mod held;
 mod outlet;
 mod sealed;
 pub(crate) mod session;
@@ -101,7 +102,7 @@ pub(crate) trait World: Sync {
 
 /// A processor's trace data.
 pub(crate) fn proc_trace() -> ProcTrace {
-    ProcTrace::new(session::ship)
+    ProcTrace::new(held::ship)
 }
 
 /// Function, file and line of each frame at these return addresses, innermost first.

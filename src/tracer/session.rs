@@ -10,18 +10,18 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::buf::{self, Chunk};
+use super::buf;
 use super::flight_recorder::{self, Recorder, Snapshot};
 use super::outlet::{self, Outlet};
 use super::sealed::{self, Sealed};
 use super::writer::{Out, RollOver};
-use super::{World, clock, generation, unwind_tables};
+use super::{World, clock, generation, held, unwind_tables};
 use crate::sys::{futex, thread};
 use crate::wire::version::Version;
 
@@ -165,15 +165,6 @@ struct Session {
     wake: Condvar,
     /// For those who wait for it.
     turned: Condvar,
-    shipped: Mutex<Vec<Chunk>>,
-    /// Bytes of the current generation held in memory: full chunks and strings.
-    held_bytes: AtomicUsize,
-    /// So many end the generation.
-    full_bytes: AtomicUsize,
-    /// More are dropped...
-    limit_bytes: AtomicUsize,
-    /// ...and some have been.
-    dropped: AtomicBool,
 }
 
 static SESSION: Session = Session {
@@ -191,51 +182,17 @@ static SESSION: Session = Session {
     }),
     wake: Condvar::new(),
     turned: Condvar::new(),
-    shipped: Mutex::new(Vec::new()),
-    held_bytes: AtomicUsize::new(0),
-    full_bytes: AtomicUsize::new(GENERATION_BYTES),
-    limit_bytes: AtomicUsize::new(LIMIT_BYTES),
-    dropped: AtomicBool::new(false),
 };
-
-/// A processor's full chunk. Called inside the runtime.
-pub(super) fn ship(chunk: Chunk) {
-    if note_bytes(chunk.len()) {
-        SESSION.shipped.lock().push(chunk);
-    }
-}
-
-/// The current generation is to hold so many bytes more. False: there is no room, and it will not be
-/// whole. Called inside the runtime.
-pub(super) fn note_bytes(bytes: usize) -> bool {
-    let before = SESSION.held_bytes.fetch_add(bytes, Ordering::Relaxed);
-    // Not the first time only: that may be just before the thread begins to wait.
-    if before + bytes >= SESSION.full_bytes.load(Ordering::Relaxed) {
-        wake();
-    }
-    let has_room = before + bytes < SESSION.limit_bytes.load(Ordering::Relaxed);
-    if !has_room {
-        SESSION.dropped.store(true, Ordering::Relaxed);
-    }
-    has_room
-}
 
 /// The thread that cuts is to look.
 pub(super) fn wake() {
     SESSION.wake.notify_one();
 }
 
-/// Whether the current generation may hold more.
-pub(super) fn has_room() -> bool {
-    !SESSION.dropped.load(Ordering::Relaxed)
-}
-
-/// Adds the full chunks of the generation that just ended, and says whether there are all. Called
-/// while the world is stopped.
-pub(super) fn take_shipped(chunks: &mut Vec<Chunk>) -> bool {
-    chunks.append(&mut SESSION.shipped.lock());
-    SESSION.held_bytes.store(0, Ordering::Relaxed);
-    !SESSION.dropped.swap(false, Ordering::Relaxed)
+/// Waits as that thread does.
+#[cfg(test)]
+pub(super) fn wait() {
+    SESSION.wake.wait(&mut SESSION.state.lock());
 }
 
 /// A trace among those of the process.
@@ -586,8 +543,7 @@ impl Cutter {
         }
         self.since_sweep = (self.since_sweep + 1) % SWEEP_EVERY;
         // Statuses are not what makes a generation long.
-        let held = SESSION.held_bytes.load(Ordering::Relaxed);
-        SESSION.full_bytes.store(held + self.generation_bytes(), Ordering::Relaxed);
+        held::fill_with(self.generation_bytes());
     }
 
     /// How many bytes end a generation.
@@ -611,9 +567,7 @@ impl Cutter {
                     MutexGuard::unlocked(&mut state, || recorder.tell(late));
                 }
             }
-            let held = SESSION.held_bytes.load(Ordering::Relaxed);
-            let is_full = held >= SESSION.full_bytes.load(Ordering::Relaxed);
-            if state.is_asked || is_full || Instant::now() >= end {
+            if state.is_asked || held::is_full() || Instant::now() >= end {
                 return state;
             }
             SESSION.wake.wait_until(&mut state, end);
@@ -639,10 +593,9 @@ impl Cutter {
         let is_last = self.outlet.is_none() && self.recorder.is_none();
         let next = if is_last { 0 } else { state.next_generation() };
         // Neither generation may find the limit of the other, if that is lower.
-        SESSION.limit_bytes.fetch_max(self.limit(), Ordering::Relaxed);
+        held::raise_limit(self.limit());
         let leftovers = generation::cut(self.world, next);
-        SESSION.limit_bytes.store(self.limit(), Ordering::Relaxed);
-        SESSION.full_bytes.store(self.generation_bytes(), Ordering::Relaxed);
+        held::set(self.generation_bytes(), self.limit());
         if leftovers.is_of_none() {
             flight_recorder::events_begin();
         }
