@@ -22,6 +22,25 @@ pub trait Listener {
     fn finish(self) -> Self::Answer;
 }
 
+/// Two that listen at once.
+impl<A: Listener, B: Listener> Listener for (A, B) {
+    type Answer = (A::Answer, B::Answer);
+
+    fn begin(&mut self, generation: &Generation) {
+        self.0.begin(generation);
+        self.1.begin(generation);
+    }
+
+    fn event(&mut self, generation: &Generation, event: &Event) {
+        self.0.event(generation, event);
+        self.1.event(generation, event);
+    }
+
+    fn finish(self) -> Self::Answer {
+        (self.0.finish(), self.1.finish())
+    }
+}
+
 /// Tells a listener all events: its answer, and the damage that the trace breaks off at, if there is
 /// any. The answer is about what comes before.
 pub fn run<L: Listener>(mut reader: Reader<'_>, mut listener: L) -> (L::Answer, Option<Error>) {

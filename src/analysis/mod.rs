@@ -1,17 +1,18 @@
 //! What a trace says: answers with types of their own, which [`render`](crate::render) shows.
 //!
-//! Each analysis is told the events of a trace in their order, and then has its answer; several can
-//! listen at once. As JSON an answer is what its fields are: names and meanings are those of the
+//! Each analysis is told the events of a trace in their order, and then has its answer; a pair of
+//! them listens at once. As JSON an answer is what its fields are: names and meanings are those of the
 //! types here, times are in nanoseconds, and moments count from the trace's first event.
 //!
 //! # Examples
 //! ```no_run
-//! use gort::analysis::{self, Summary};
+//! use gort::analysis::{self, Summary, Tasks};
 //! use gort::reader::Reader;
 //!
-//! let file = std::fs::File::open("program.trace")?;
-//! let (summary, damage) = analysis::run(Reader::new(file)?, Summary::listener());
+//! let listeners = (Summary::listener(), Tasks::listener());
+//! let ((summary, tasks), damage) = analysis::run(Reader::open("program.trace")?, listeners);
 //! println!("{} events in {} ns", summary.events, summary.duration_ns);
+//! println!("{} kinds of tasks", tasks.groups.len());
 //! if let Some(damage) = damage {
 //!     println!("and then: {damage}");
 //! }
