@@ -22,7 +22,7 @@ use crate::wire::encode::MAX_BATCH_HEADER_BYTES;
 /// for event in index.reader(&mut file, last..last + 1)? {
 ///     println!("{:?}", event?.kind());
 /// }
-/// # Ok::<(), gort::reader::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Index {
