@@ -18,7 +18,7 @@ use crate::sys::epoll::Events;
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
-use crate::tracer::unwind::{self, Pcs};
+use crate::tracer::unwind::{self, Pcs, Registers};
 
 /// The slices of the kernel's that workers wish for: what a worker has to do when it wakes is mostly
 /// short, and somebody waits for it.
@@ -242,11 +242,18 @@ impl M {
     /// must not be inlined. It is a frame less to walk.
     #[inline(always)]
     pub(crate) fn stack_above(&self, emitter: &mut Emitter<'_>) -> u32 {
+        self.stack_from(emitter, &unwind::registers())
+    }
+
+    /// The stack above a frame of the current goroutine's. Not inlined: the addresses have room here, and
+    /// take none in the frames of those who park and ready, of which a stack holds one while it waits.
+    #[inline(never)]
+    fn stack_from(&self, emitter: &mut Emitter<'_>, from: &Registers) -> u32 {
         let Some(g) = self.g() else { return 0 };
         let mut pcs = Pcs::new();
         // SAFETY: a running goroutine has its coroutine.
         let coro = unsafe { &*g.coro.get() };
-        coro.own_stack(&unwind::registers(), Some(emitter.unwind_cache()), &mut pcs);
+        coro.own_stack(from, Some(emitter.unwind_cache()), &mut pcs);
         emitter.stack(g.site(), &pcs)
     }
 
