@@ -35,7 +35,6 @@ pub(crate) fn join(rt: Inside, g: &'static G) {
     if g.join.is_done() {
         return;
     }
-    rt.durable_in(bubble::of(g).map(|bubble| bubble.id()));
     let parker = Parker::new();
     let joining = Joining { g, waiter: rt.waiter(&parker) };
     let argument = std::ptr::from_ref(&joining).cast_mut().cast();
@@ -71,7 +70,6 @@ pub(crate) fn join_until(rt: Inside, g: &'static G, deadline_ns: u64) -> bool {
     if g.join.is_done() {
         return true;
     }
-    rt.durable_in(bubble::of(g).map(|bubble| bubble.id()));
     let timed = Arc::new(Timed::new(rt.g()));
     let timer = rt.g().map(|me| Timer::expire(deadline_ns, me, &timed.ticket));
     let commit = Commit { g, timed: Arc::as_ptr(&timed), timer: timer.as_ref() };
