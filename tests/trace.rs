@@ -638,6 +638,8 @@ fn a_forked_child_takes_no_trace_and_waits_for_none() {
             let recorder = FlightRecorder::new(FlightRecorderConfig::default());
             recorder.start().unwrap();
             in_a_fork(|| {
+                assert!(!trace::is_enabled());
+                trace::event("fork", "nobody writes it");
                 let started = trace::start(io::sink());
                 assert!(matches!(started, Err(StartError::Forked)), "{started:?}");
                 assert!(matches!(recorder.write_to(io::sink()), Err(DumpError::NotEnabled)));

@@ -10,6 +10,7 @@ pub(crate) mod caught;
 pub(crate) mod clock;
 pub(crate) mod epoll;
 pub(crate) mod exit;
+pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod interrupt;
 pub(crate) mod memory;

@@ -10,7 +10,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ use super::flight_recorder::{self, Recorder, Snapshot};
 use super::outlet::{self, Outlet};
 use super::sealed::{self, Sealed};
 use super::writer::{Out, RollOver};
-use super::{World, clock, generation, held, unwind_tables};
-use crate::sys::{futex, thread};
+use super::{GENERATION, World, clock, generation, held, unwind_tables};
+use crate::sys::{fork, futex};
 use crate::wire::version::Version;
 
 /// Nanoseconds that a generation lasts: a second, as Go's...
@@ -53,18 +53,24 @@ static WORLD: OnceLock<&'static dyn World> = OnceLock::new();
 pub(crate) fn set_world(world: &'static dyn World) {
     // A second scheduler cannot be.
     if WORLD.set(world).is_ok() {
-        PROCESS.store(thread::process_id(), Ordering::Relaxed);
+        // SAFETY: it stores two numbers.
+        unsafe { fork::in_children(forked) };
     }
 }
 
-/// The process that has the scheduler's threads and the tracer's, and no child of it that is forked.
-static PROCESS: AtomicI32 = AtomicI32::new(0);
+/// This is a forked child: there is none of the threads that it would wait for, and the locks are
+/// as they were when it was forked.
+static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this is a forked child: there is none of the threads that it would wait for, and the
-/// locks are as they were when it was forked.
+/// A child begins. It is part of no trace, so nobody in it comes to a lock that another thread of
+/// its parent's held.
+extern "C" fn forked() {
+    FORKED.store(true, Ordering::Relaxed);
+    GENERATION.store(0, Ordering::Relaxed);
+}
+
 fn is_forked() -> bool {
-    let process = PROCESS.load(Ordering::Relaxed);
-    process != 0 && process != thread::process_id()
+    FORKED.load(Ordering::Relaxed)
 }
 
 /// Why a trace or a recorder did not start.
