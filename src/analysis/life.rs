@@ -1,6 +1,6 @@
 //! What became of a goroutine.
 
-use super::spent::Spent;
+use super::spent::{Share, Shares, Spent, Totals};
 use super::texts::TextId;
 use crate::reader::{GoID, GoState};
 
@@ -13,10 +13,23 @@ pub(crate) struct Life {
     pub(crate) created: i64,
     pub(crate) started: Option<i64>,
     pub(crate) ended: Option<i64>,
+    /// Without the shares of the regions it is in.
     pub(crate) spent: Spent,
     pub(crate) since: Since,
-    /// The regions it is in, outermost first: places in the list of all.
-    pub(crate) regions: Vec<usize>,
+    /// The regions it is in, outermost first.
+    regions: Vec<OpenRegion>,
+}
+
+/// A region that a goroutine is in.
+#[derive(Debug)]
+struct OpenRegion {
+    /// Its place in the list of all.
+    at: usize,
+    /// What the goroutine had spent as it began.
+    before: Totals,
+    /// What it spent since, but for what the regions within have. So a region costs what happened in
+    /// it, whatever its goroutine did before.
+    shares: Shares,
 }
 
 /// Since when it is in which states. The time until now is not in [`Life::spent`] yet.
@@ -53,14 +66,14 @@ impl Life {
 
     /// Leaves a state.
     pub(crate) fn leave(&mut self, state: GoState, now: i64) {
-        let (since, spent) = (&mut self.since, &mut self.spent);
+        let (since, spent) = (&mut self.since, &mut self.spent.totals);
         let lasted = |begin: Option<i64>| begin.map_or(0, |begin| now - begin);
         match state {
             GoState::Running => spent.running += lasted(since.running.take()),
             GoState::Runnable => spent.runnable += lasted(since.runnable.take()),
             GoState::Waiting => {
                 if let Some((begin, reason)) = since.blocked.take() {
-                    spent.blocked.add(reason, now - begin);
+                    self.shares().add(Share::Blocked(reason), now - begin);
                 }
             }
             GoState::Syscall => {
@@ -75,11 +88,11 @@ impl Life {
 
     /// Was in a state before anything was known of it.
     pub(crate) fn was(&mut self, state: GoState, reason: TextId, has_proc: bool, lasted: i64) {
-        let spent = &mut self.spent;
+        let spent = &mut self.spent.totals;
         match state {
             GoState::Running => spent.running += lasted,
             GoState::Runnable => spent.runnable += lasted,
-            GoState::Waiting => spent.blocked.add(reason, lasted),
+            GoState::Waiting => self.shares().add(Share::Blocked(reason), lasted),
             GoState::Syscall if has_proc => spent.syscall += lasted,
             GoState::Syscall => spent.syscall_blocked += lasted,
             GoState::Undetermined | GoState::NotExist => {}
@@ -99,7 +112,7 @@ impl Life {
 
     pub(crate) fn range_end(&mut self, name: TextId, now: i64) {
         if let Some(begin) = self.range_end_silently(name) {
-            self.spent.ranges.add(name, now - begin);
+            self.shares().add(Share::Range(name), now - begin);
         }
     }
 
@@ -108,31 +121,77 @@ impl Life {
         Some(self.since.ranges.swap_remove(at).1)
     }
 
-    /// What was spent up to now.
+    /// Where shares are added up: of the innermost region.
+    fn shares(&mut self) -> &mut Shares {
+        self.regions.last_mut().map_or(&mut self.spent.shares, |region| &mut region.shares)
+    }
+
+    /// The region it is in: its place in the list of all.
+    pub(crate) fn region(&self) -> Option<usize> {
+        self.regions.last().map(|region| region.at)
+    }
+
+    /// Is born in a region.
+    pub(crate) fn inherit(&mut self, at: usize) {
+        let (before, shares) = (Totals::default(), Shares::default());
+        self.regions.push(OpenRegion { at, before, shares });
+    }
+
+    /// Enters a region. Of what goes on, the part until now belongs to what is around it.
+    pub(crate) fn region_begin(&mut self, at: usize, now: i64) {
+        let (mut outside, mut shares) = (Shares::default(), Shares::default());
+        for (share, ns) in self.since.shares(now) {
+            outside.add(share, ns);
+            shares.add(share, -ns);
+        }
+        self.shares().add_all(&outside);
+        self.regions.push(OpenRegion { at, before: self.totals_at(now), shares });
+    }
+
+    /// Leaves the innermost region: its place in the list of all, and what was spent in it.
+    pub(crate) fn region_end(&mut self, now: i64) -> Option<(usize, Spent)> {
+        let OpenRegion { at, before, mut shares } = self.regions.pop()?;
+        self.shares().add_all(&shares);
+        self.since.shares(now).for_each(|(share, ns)| shares.add(share, ns));
+        Some((at, Spent { totals: self.totals_at(now).since(before), shares }))
+    }
+
+    /// What was spent up to now, in states.
     ///
     /// As in Go's tool, who is in a system call and has lost the processor counts as able to run for
     /// so long, on top of the system call.
-    pub(crate) fn spent_at(&self, now: i64) -> Spent {
-        let (mut spent, since) = (self.spent.clone(), &self.since);
+    fn totals_at(&self, now: i64) -> Totals {
+        let (mut totals, since) = (self.spent.totals, &self.since);
         let lasted = |begin: Option<i64>| begin.map_or(0, |begin| now - begin);
-        if spent.total == 0 {
-            spent.total = now - self.created;
+        if totals.total == 0 {
+            totals.total = now - self.created;
         }
-        spent.running += lasted(since.running);
-        spent.runnable += lasted(since.runnable) + lasted(since.syscall_blocked);
-        spent.syscall += lasted(since.syscall);
-        if let Some((begin, reason)) = since.blocked {
-            spent.blocked.add(reason, now - begin);
-        }
-        for &(name, begin) in &since.ranges {
-            spent.ranges.add(name, now - begin);
-        }
-        spent
+        totals.running += lasted(since.running);
+        totals.runnable += lasted(since.runnable) + lasted(since.syscall_blocked);
+        totals.syscall += lasted(since.syscall);
+        totals
     }
 
-    /// Nothing comes any more: whatever it is in ends now.
+    /// What was spent up to now, outside of all regions.
+    pub(crate) fn spent_at(&self, now: i64) -> Spent {
+        let mut shares = self.spent.shares.clone();
+        self.since.shares(now).for_each(|(share, ns)| shares.add(share, ns));
+        Spent { totals: self.totals_at(now), shares }
+    }
+
+    /// Nothing comes any more: whatever it is in ends now. It is in no region.
     pub(crate) fn finish(&mut self, now: i64) {
-        self.spent = self.spent_at(now);
-        self.since = Since::default();
+        self.spent.totals = self.totals_at(now);
+        let since = std::mem::take(&mut self.since);
+        since.shares(now).for_each(|(share, ns)| self.spent.shares.add(share, ns));
+    }
+}
+
+impl Since {
+    /// The shares of what goes on, up to now.
+    fn shares(&self, now: i64) -> impl Iterator<Item = (Share, i64)> {
+        let blocked = self.blocked.iter().map(|&(begin, reason)| (Share::Blocked(reason), begin));
+        let ranges = self.ranges.iter().map(|&(name, begin)| (Share::Range(name), begin));
+        blocked.chain(ranges).map(move |(share, begin)| (share, now - begin))
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct RegionLife {
     pub(crate) end: Option<i64>,
     /// The root of the stack it began on.
     pub(crate) root: Option<Root>,
-    /// What the goroutine had spent as it began, and then what it spent in it.
+    /// What the goroutine spent in it; as long as it lasts that is not known.
     pub(crate) spent: Spent,
     /// Whether it counts; as long as it lasts that is not known.
     pub(crate) counts: bool,
@@ -157,7 +157,7 @@ impl Lives {
     /// A new goroutine works for the task of the region that its creator is in.
     fn created(&mut self, context: &Context<'_>, id: GoID) {
         let creator = context.event.goroutine();
-        let outer = self.life(creator).and_then(|life| life.regions.last().copied());
+        let outer = self.life(creator).and_then(|life| life.region());
         self.add(id, context.now);
         let Some(outer) = outer else { return };
         let root = self.root(context.generation, context.event.stack());
@@ -171,7 +171,7 @@ impl Lives {
             spent: Spent::default(),
             counts: false,
         };
-        self.all.last_mut().expect("just added").regions.push(self.regions.len());
+        self.all.last_mut().expect("just added").inherit(self.regions.len());
         self.regions.push(region);
     }
 
@@ -205,14 +205,14 @@ impl Lives {
         let now = ended.unwrap_or(self.last);
         let life = &mut self.all[at];
         life.ended = ended.or(life.ended);
-        life.finish(now);
         let is_system = is_system(self.texts.text(life.name.unwrap_or(self.empty)));
-        for at in life.regions.drain(..) {
+        while let Some((at, spent)) = life.region_end(now) {
             let region = &mut self.regions[at];
             region.end = ended;
-            region.spent = life.spent.clone().since(&region.spent);
+            region.spent = spent;
             region.counts = !is_system;
         }
+        life.finish(now);
     }
 
     fn range_name(&mut self, generation: &Generation, name: RangeName) -> TextId {
@@ -268,10 +268,9 @@ impl Lives {
         let at = self.regions.len();
         let now = context.now;
         let Some(life) = self.life(id) else { return };
-        life.regions.push(at);
-        let spent = life.spent_at(now);
+        life.region_begin(at, now);
         let (begin, end, task) = (Some(now), None, region.task);
-        let counts = false;
+        let (spent, counts) = (Spent::default(), false);
         self.regions.push(RegionLife {
             name,
             task,
@@ -291,8 +290,7 @@ impl Lives {
         let name = self.texts.of(context.generation, region.name);
         let added = self.regions.len();
         let Some(life) = self.life(id) else { return };
-        let spent = life.spent_at(now);
-        let at = life.regions.pop().unwrap_or(added);
+        let (at, spent) = life.region_end(now).unwrap_or_else(|| (added, life.spent_at(now)));
         if at == added {
             let (task, begin, end, root) = (region.task, None, None, None);
             let spent = Spent::default();
@@ -311,7 +309,7 @@ impl Lives {
         let region = &mut self.regions[at];
         region.end = Some(now);
         region.counts = true;
-        region.spent = spent.since(&region.spent);
+        region.spent = spent;
     }
 }
 

@@ -148,3 +148,68 @@ impl Listener for RegionListener {
         Regions::new(&self.0.finish())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::Reader;
+    use crate::wire::varint;
+
+    fn batch(thread: u64, data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![1];
+        for number in [1, thread, 1, data.len() as u64] {
+            varint::push(&mut bytes, number);
+        }
+        [&bytes, data].concat()
+    }
+
+    /// Of a goroutine that waited for so many reasons and was then in so many regions.
+    fn trace(reasons: u64, regions: u64) -> Vec<u8> {
+        let mut trace = b"go 1.23 trace\0\0\0".to_vec();
+        trace.extend(batch(u64::MAX, &[8, 0x80, 0x94, 0xeb, 0xdc, 0x03]));
+        // A processor, and the goroutine that runs on it.
+        let mut events = vec![vec![13, 1, 0, 1, 25, 1, 1, 5, 2]];
+        for reason in 1..=reasons {
+            let mut string = vec![4, 5];
+            varint::push(&mut string, reason);
+            let text = reason.to_string();
+            string.push(text.len() as u8);
+            string.extend(text.as_bytes());
+            trace.extend(batch(u64::MAX, &string));
+            let mut waits = vec![20, 1];
+            varint::push(&mut waits, reason);
+            waits.extend([0, 21, 1, 1]);
+            varint::push(&mut waits, 2 * reason - 1);
+            waits.extend([0, 16, 1, 1]);
+            varint::push(&mut waits, 2 * reason);
+            events.push(waits);
+        }
+        // In each it waits once.
+        for region in 0..regions {
+            let mut waits = vec![42, 1, 0, 1, 0, 20, 1, 2, 0, 21, 5, 1];
+            varint::push(&mut waits, 2 * (reasons + region) + 1);
+            waits.extend([0, 16, 1, 1]);
+            varint::push(&mut waits, 2 * (reasons + region) + 2);
+            waits.extend([43, 1, 0, 1, 0]);
+            events.push(waits);
+        }
+        trace.extend(events.iter().flat_map(|events| batch(5, events)));
+        trace
+    }
+
+    #[test]
+    fn a_region_takes_no_more_than_what_happened_in_it() {
+        let trace = trace(3000, 3000);
+        let (regions, damage) =
+            crate::analysis::run(Reader::new(&trace[..]).unwrap(), Regions::listener());
+        assert!(damage.is_none(), "{damage:?}");
+        let [group] = &regions.groups[..] else { panic!("{} groups", regions.groups.len()) };
+        assert_eq!((group.durations.count, group.durations.p50_ns), (3000, 4));
+        for region in &group.regions {
+            let Times { total_ns, running_ns, runnable_ns, blocked_ns, .. } = &region.times;
+            assert_eq!((*total_ns, *running_ns, *runnable_ns), (4, 2, 1));
+            // Of what its goroutine waited for before there is nothing.
+            assert_eq!(blocked_ns.iter().collect::<Vec<_>>(), [(&"2".to_owned(), &1)]);
+        }
+    }
+}

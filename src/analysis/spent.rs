@@ -59,65 +59,80 @@ impl Times {
 /// [`Times`] in the making.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spent {
+    pub(crate) totals: Totals,
+    pub(crate) shares: Shares,
+}
+
+/// Times in states, together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
     pub(crate) total: i64,
     pub(crate) running: i64,
     pub(crate) runnable: i64,
     pub(crate) syscall: i64,
     pub(crate) syscall_blocked: i64,
-    pub(crate) blocked: Shares,
-    pub(crate) ranges: Shares,
 }
 
-/// Times by text, of which there are few.
+/// What time can be a share of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Share {
+    /// Waiting, for a reason.
+    Blocked(TextId),
+    /// A range with this name.
+    Range(TextId),
+}
+
+/// Times by text: mostly few, but a trace decides how many.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shares(Vec<(TextId, i64)>);
+pub(crate) struct Shares(BTreeMap<Share, i64>);
 
 impl Shares {
-    pub(crate) fn add(&mut self, of: TextId, ns: i64) {
-        match self.0.iter_mut().find(|(text, _)| *text == of) {
-            Some((_, sum)) => *sum = sum.saturating_add(ns),
-            None => self.0.push((of, ns)),
-        }
+    pub(crate) fn add(&mut self, share: Share, ns: i64) {
+        let sum = self.0.entry(share).or_default();
+        *sum = sum.saturating_add(ns);
     }
 
-    fn subtract(&mut self, earlier: &Shares) {
-        for &(text, ns) in &earlier.0 {
-            self.add(text, -ns);
+    pub(crate) fn add_all(&mut self, others: &Shares) {
+        for (&share, &ns) in &others.0 {
+            self.add(share, ns);
         }
     }
+}
 
-    fn named(&self, texts: &Texts) -> BTreeMap<String, i64> {
-        self.0.iter().map(|&(text, ns)| (texts.text(text).to_owned(), ns)).collect()
+impl Totals {
+    /// What was spent since then.
+    pub(crate) fn since(self, earlier: Totals) -> Totals {
+        Totals {
+            total: self.total - earlier.total,
+            running: self.running - earlier.running,
+            runnable: self.runnable - earlier.runnable,
+            syscall: self.syscall - earlier.syscall,
+            syscall_blocked: self.syscall_blocked - earlier.syscall_blocked,
+        }
     }
 }
 
 impl Spent {
-    /// What was spent since then.
-    pub(crate) fn since(mut self, earlier: &Spent) -> Spent {
-        self.total -= earlier.total;
-        self.running -= earlier.running;
-        self.runnable -= earlier.runnable;
-        self.syscall -= earlier.syscall;
-        self.syscall_blocked -= earlier.syscall_blocked;
-        self.blocked.subtract(&earlier.blocked);
-        self.ranges.subtract(&earlier.ranges);
-        self
-    }
-
     pub(crate) fn times(&self, texts: &Texts) -> Times {
-        let blocked_ns = self.blocked.named(texts);
-        let known = self.running + self.runnable + self.syscall + self.syscall_blocked;
-        let blocked = blocked_ns.values().fold(0i64, |sum, &ns| sum.saturating_add(ns));
-        let known = known.saturating_add(blocked);
-        Times {
-            total_ns: self.total,
-            running_ns: self.running,
-            runnable_ns: self.runnable,
-            syscall_ns: self.syscall,
-            syscall_blocked_ns: self.syscall_blocked,
-            blocked_ns,
-            unknown_ns: self.total.saturating_sub(known).max(0),
-            ranges_ns: self.ranges.named(texts),
+        let Totals { total, running, runnable, syscall, syscall_blocked } = self.totals;
+        let mut times = Times {
+            total_ns: total,
+            running_ns: running,
+            runnable_ns: runnable,
+            syscall_ns: syscall,
+            syscall_blocked_ns: syscall_blocked,
+            ..Times::default()
+        };
+        for (share, &ns) in &self.shares.0 {
+            let (of, text) = match *share {
+                Share::Blocked(reason) => (&mut times.blocked_ns, reason),
+                Share::Range(name) => (&mut times.ranges_ns, name),
+            };
+            of.insert(texts.text(text).to_owned(), ns);
         }
+        let known = running + runnable + syscall + syscall_blocked;
+        let known = known.saturating_add(times.all_blocked_ns());
+        times.unknown_ns = total.saturating_sub(known).max(0);
+        times
     }
 }
