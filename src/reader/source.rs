@@ -78,14 +78,15 @@ impl<'a> Source<'a> {
         self.version
     }
 
-    /// The next generation, or the end. After an error there is nothing.
+    /// The next generation, or the end. After that, or an error, it is not to be asked again.
     pub(crate) fn next(&mut self) -> Next {
         match &mut self.from {
             From::Here(framer) => match framer.generation()? {
                 Some(framed) => generation::decode(framed, self.names.clone()).map(Some),
                 None => Ok(None),
             },
-            From::Ahead(ready) => ready.recv().unwrap_or(Ok(None)),
+            // The thread sends the end, or an error, before it ends itself.
+            From::Ahead(ready) => ready.recv().expect("the thread that reads ahead panicked"),
         }
     }
 
@@ -94,5 +95,29 @@ impl<'a> Source<'a> {
         if let From::Here(framer) = &mut self.from {
             framer.spare = bytes;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    /// Gives a header, and then panics.
+    struct Panicking(&'static [u8]);
+
+    impl Read for Panicking {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            assert!(!self.0.is_empty(), "more is asked for");
+            self.0.read(to)
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the thread that reads ahead panicked")]
+    fn a_panic_of_the_thread_is_not_the_end_of_the_trace() {
+        let input = Panicking(b"go 1.26 trace\0\0\0");
+        let mut source = Source::ahead(input, Arc::new(Names::new())).unwrap();
+        let _ = source.next();
     }
 }
