@@ -97,7 +97,8 @@ impl Index {
     fn add(&mut self, growing: &mut Growing, piece: Piece, window: &[u8], place: Range<u64>) {
         let Piece::Batch(batch) = piece else { return self.end(growing, place.end) };
         let is_end = |batch: &Batch| {
-            let is_there = batch.data.start < window.len();
+            // What follows an empty batch is not its first byte.
+            let is_there = !batch.data.is_empty() && batch.data.start < window.len();
             is_there
                 && batch.content_of(window[batch.data.start], self.version)
                     == Content::EndOfGeneration

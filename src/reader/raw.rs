@@ -9,6 +9,9 @@ use super::version::Version;
 use crate::wire::event::EventType;
 use crate::wire::varint;
 
+/// No event of a sound trace is as long.
+const LONG_BYTES: usize = 128 << 10;
+
 /// Reads what a file has, byte for byte, without asking whether it makes sense.
 ///
 /// # Examples
@@ -102,10 +105,19 @@ impl<R: Read> RawReader<R> {
             }
             self.bytes.drop_first(self.at);
             self.at = 0;
-            if !self.bytes.more()? {
+            if !self.more()? {
                 return if is_at_end { Ok(false) } else { Err(cut_short().at(offset)) };
             }
         }
+    }
+
+    /// Waits for more of an event; `false` when there is no more. Of a long one it waits for so much
+    /// that all tries to take it apart, from its begin, take no longer than a few.
+    fn more(&mut self) -> Result<bool, Error> {
+        let before = self.bytes.held().len();
+        let enough = if before < LONG_BYTES { before + 1 } else { 2 * before };
+        while self.bytes.held().len() < enough && self.bytes.more()? {}
+        Ok(self.bytes.held().len() > before)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use gort::reader::{ErrorKind, EventKind, Index, RawEvent, RawReader, Reader, Sync, Version};
 
@@ -69,6 +70,30 @@ fn bytes_may_come_one_by_one() {
     let names: Vec<_> = raw(Slow(&trace, 0)).iter().map(RawEvent::name).collect();
     let one = ["EventBatch", "Sync", "Frequency", "ClockSnapshot", "EndOfGeneration"];
     assert_eq!(names, [one, one].concat());
+}
+
+/// Gives a page at a time.
+struct Pages<'a>(&'a [u8]);
+
+impl Read for Pages<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let len = to.len().min(4096);
+        self.0.read(&mut to[..len])
+    }
+}
+
+#[test]
+fn a_stack_of_any_length_is_taken_apart_a_few_times() {
+    // The number of frames is one that the first tenth of the bytes might do for.
+    let mut trace = header("1.23");
+    trace.extend([3, 1, 0xa0, 0x8d, 0x06]);
+    trace.extend([[0xff; 9].as_slice(), &[1]].concat().repeat(4 * 100_000));
+    let begin = Instant::now();
+    let mut events = RawReader::new(Pages(&trace)).unwrap();
+    assert_eq!(events.next().unwrap().unwrap().frames().unwrap().len(), 100_000);
+    assert!(events.next().is_none());
+    // Once for each page took half a minute.
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -190,6 +215,19 @@ fn an_index_of_generations_without_marks() {
     let found: Vec<_> =
         index.generations().iter().map(|part| (part.number, part.bytes.clone())).collect();
     assert_eq!(found, [(4, 16..29), (5, 29..37)]);
+}
+
+#[test]
+fn an_index_knows_an_empty_batch_before_a_mark() {
+    let mut trace = header("1.26");
+    let mut first = generation(1);
+    first.splice(first.len() - 1.., [1, 1, 9, 10, 0, 0x34]);
+    trace.extend([first, generation(2)].concat());
+    let index = Index::new(io::Cursor::new(&trace)).unwrap();
+    let numbers: Vec<_> = index.generations().iter().map(|part| part.number).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert!(index.error().is_none());
+    assert_eq!(Reader::new(&trace[..]).unwrap().filter_map(Result::ok).count(), 3);
 }
 
 #[test]
