@@ -22,7 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Index`] finds the generations of a file, for who wants some of them only. [`RawReader`] gives what is in a file, unchecked and in the file's order.
+//! [`Index`] finds the generations of a file, for who wants some of them only. [`RawReader`] gives what
+//! is in a file, unchecked and in the file's order.
 //!
 //! # Go
 //! The package `golang.org/x/exp/trace`.
@@ -48,7 +49,7 @@ mod order;
 mod raw;
 mod samples;
 mod sequence;
-mod sort;
+pub(crate) mod sort;
 mod source;
 mod stacks;
 mod streams;

@@ -15,8 +15,10 @@ use super::version::Version;
 /// Reads a trace's events, in an order that is sound.
 ///
 /// It keeps a generation at a time, and what it is given to read from is read as it comes, be it a pipe
-/// or a file that grows; of a file that it opens itself a thread reads the next generation meanwhile. Between generations, and at both ends, comes an event of kind
-/// [`Sync`](super::EventKind::Sync); the events after it refer to the new [`generation`](Self::generation).
+/// or a file that grows; of a file that it opens itself a thread reads the next generations meanwhile,
+/// two at most. Between generations, and at both ends, comes an event of kind
+/// [`Sync`](super::EventKind::Sync); the events after it refer to the new
+/// [`generation`](Self::generation).
 ///
 /// # Examples
 /// ```no_run

@@ -1,8 +1,9 @@
-//! Sorts by time, and leaves what happened at one time in the order in which Go's reader leaves it.
+//! Sorts, and leaves what is equal, as what happened at one time, in the order in which Go leaves it.
 //!
-//! Go sorts with an algorithm that is not stable, so where times are equal its result depends on the
-//! algorithm's every step. For the same sequence of events this takes the same steps: Orson Peters'
-//! pattern-defeating quicksort, with Go's choices where the algorithm leaves some.
+//! Go sorts with an algorithm that is not stable, so where some are equal its result depends on the
+//! algorithm's every step. For the same sequence of events, and for the same table, this takes the
+//! same steps: Orson Peters' pattern-defeating quicksort, with Go's choices where the algorithm leaves
+//! some.
 
 use std::ops::Range;
 
@@ -19,7 +20,11 @@ const FEW: usize = 5;
 
 /// Sorts by time.
 pub(crate) fn by_time<T: Copy>(items: &mut [T], time: impl Fn(&T) -> Time) {
-    let less = |a: &T, b: &T| time(a) < time(b);
+    by(items, |a, b| time(a) < time(b));
+}
+
+/// Sorts by `less`.
+pub(crate) fn by<T: Copy>(items: &mut [T], less: impl Fn(&T, &T) -> bool) {
     let all = 0..items.len();
     let patience = usize::BITS - items.len().leading_zeros();
     Sort { items, less }.quick(all, patience);

@@ -3,8 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::error::Error;
-use super::go_sort;
-use crate::reader::{RawEvent, RawReader};
+use crate::reader::{RawEvent, RawReader, sort};
 use crate::wire::event::{EventType, SPECS};
 
 /// Between two columns.
@@ -89,7 +88,7 @@ impl Footprint {
 
     fn table(&self, bytes_read: u64) -> String {
         let mut kinds = self.kinds.clone();
-        go_sort::sort(&mut kinds, |a, b| a.bytes > b.bytes);
+        sort::by(&mut kinds, |a, b| a.bytes > b.bytes);
         let events: u64 = kinds.iter().map(|kind| kind.events).sum();
         let mut rows = vec![["Event", "Bytes", "%", "Count", "%"].map(str::to_owned)];
         rows.push(["-"; COLUMNS].map(str::to_owned));

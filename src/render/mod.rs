@@ -13,7 +13,6 @@ mod event_json;
 mod event_text;
 pub mod events;
 pub mod footprint;
-mod go_sort;
 mod goroutines_text;
 mod number;
 pub mod parsed_text;
