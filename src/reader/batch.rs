@@ -114,18 +114,15 @@ fn too_large(size: u64) -> Error {
 impl Batch {
     /// What it holds.
     pub(crate) fn content(&self, held: &[u8], version: Version) -> Content {
-        match held[self.data.clone()].first() {
-            Some(&first) => self.content_of(first, version),
-            None if self.experiment != 0 => Content::Experiment,
-            None => Content::Events,
-        }
+        self.content_of(held[self.data.clone()].first().copied(), version)
     }
 
-    /// What it holds, if its data begins with this byte.
-    pub(crate) fn content_of(&self, first: u8, version: Version) -> Content {
+    /// What it holds, if its data begins with this byte, or is empty.
+    pub(crate) fn content_of(&self, first: Option<u8>, version: Version) -> Content {
         if self.experiment != 0 {
             return Content::Experiment;
         }
+        let Some(first) = first else { return Content::Events };
         let is_sync = version.format().sync_batch();
         match EventType::from_number(first) {
             Some(EventType::Strings) => Content::Strings,

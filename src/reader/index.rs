@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use super::batch::{self, Batch, Content, Piece};
+use super::batch::{self, Content, Piece};
 use super::bytes::Bytes;
 use super::error::{Error, ErrorKind};
 use super::sequence::Reader;
@@ -96,14 +96,9 @@ impl Index {
 
     fn add(&mut self, growing: &mut Growing, piece: Piece, window: &[u8], place: Range<u64>) {
         let Piece::Batch(batch) = piece else { return self.end(growing, place.end) };
-        let is_end = |batch: &Batch| {
-            // What follows an empty batch is not its first byte.
-            let is_there = !batch.data.is_empty() && batch.data.start < window.len();
-            is_there
-                && batch.content_of(window[batch.data.start], self.version)
-                    == Content::EndOfGeneration
-        };
-        if is_end(&batch) {
+        // What follows an empty batch is not its first byte.
+        let first = window.get(batch.data.start).filter(|_| !batch.data.is_empty());
+        if batch.content_of(first.copied(), self.version) == Content::EndOfGeneration {
             return self.end(growing, place.end);
         }
         let is_marked = self.version >= Version::Go126;
