@@ -1,8 +1,12 @@
 //! Texts of traces on terminals.
 
-/// A text without characters that a terminal would obey.
+use super::quote;
+
+/// A text without characters that a terminal would obey: those that change the direction of writing,
+/// too.
 pub(crate) fn text(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    let shown = |c| if quote::is_printable(c) { c } else { char::REPLACEMENT_CHARACTER };
+    text.chars().map(shown).collect()
 }
 
 /// The last part of a file's path.

@@ -59,7 +59,7 @@ fn escaped(out: &mut Vec<u8>, character: char) {
 ///
 /// `std` draws the same line where it escapes text for debugging, but escapes marks at the beginning
 /// of a text, too; so something is put before it.
-fn is_printable(character: char) -> bool {
+pub(crate) fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return (' '..='~').contains(&character);
     }

@@ -74,10 +74,13 @@ mod tests {
     #[test]
     fn columns() {
         let mut table = Table::new(&["n", "time", "name"]);
-        table.row(["1", "12.35µs", "a\x1b[31m"].map(str::to_owned).to_vec());
+        table.row(["1", "12.35µs", "é\x1b[31m\u{202e}"].map(str::to_owned).to_vec());
         table.row(["1000", "1s", ""].map(str::to_owned).to_vec());
         let text = table.text(Style::Plain);
-        assert_eq!(text, "   n     time  name\n   1  12.35µs  a\u{fffd}[31m\n1000       1s\n");
+        assert_eq!(
+            text,
+            "   n     time  name\n   1  12.35µs  é\u{fffd}[31m\u{fffd}\n1000       1s\n"
+        );
         assert!(table.text(Style::Terminal).starts_with("\x1b[1m   n"));
     }
 }
