@@ -41,7 +41,7 @@ pub(crate) use buf::Stream;
 /// The generation that events belong to; 0 while tracing is off.
 ///
 /// It changes only while the world is stopped (`World::stopped`), so within one stay inside the
-/// runtime it is a constant, and relaxed loads are enough.
+/// runtime it is a constant, and relaxed loads are enough. In a child that is forked it is 0.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// The first generation of the trace that is being taken, or was last: which trace it is. As
