@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::bed::Bed;
+use super::coro::Coro;
 use super::door::Door;
 use super::g::G;
 use super::hand_off::Why;
@@ -18,7 +19,7 @@ use crate::sys::epoll::Events;
 use crate::sys::{clock, futex, signal, thread};
 use crate::tracer::Stream;
 use crate::tracer::emit::Emitter;
-use crate::tracer::unwind::{self, Pcs, Registers};
+use crate::tracer::unwind::{self, FewPcs, Pcs, Registers};
 
 /// The slices of the kernel's that workers wish for: what a worker has to do when it wakes is mostly
 /// short, and somebody waits for it.
@@ -95,6 +96,16 @@ pub(super) fn start(p: &'static P, spinning: bool) -> io::Result<()> {
         COUNT.fetch_sub(1, Ordering::Relaxed);
     }
     started.map(drop)
+}
+
+/// The trace's number of a goroutine's stack above `from` that frame pointers do not lead through in
+/// a few steps. Not inlined: the many addresses take no room in the frames of those who park, of
+/// which a stack holds one while it waits.
+#[inline(never)]
+fn long_stack(g: &G, coro: &Coro, from: &Registers, emitter: &mut Emitter<'_>) -> u32 {
+    let mut pcs: Pcs = Pcs::new();
+    coro.own_stack(from, Some(emitter.unwind_cache()), &mut pcs);
+    emitter.stack(g.site(), &pcs)
 }
 
 impl M {
@@ -242,19 +253,14 @@ impl M {
     /// must not be inlined. It is a frame less to walk.
     #[inline(always)]
     pub(crate) fn stack_above(&self, emitter: &mut Emitter<'_>) -> u32 {
-        self.stack_from(emitter, &unwind::registers())
-    }
-
-    /// The stack above a frame of the current goroutine's. Not inlined: the addresses have room here, and
-    /// take none in the frames of those who park and ready, of which a stack holds one while it waits.
-    #[inline(never)]
-    fn stack_from(&self, emitter: &mut Emitter<'_>, from: &Registers) -> u32 {
         let Some(g) = self.g() else { return 0 };
-        let mut pcs = Pcs::new();
         // SAFETY: a running goroutine has its coroutine.
         let coro = unsafe { &*g.coro.get() };
-        coro.own_stack(from, Some(emitter.unwind_cache()), &mut pcs);
-        emitter.stack(g.site(), &pcs)
+        let (here, mut pcs) = (unwind::registers(), FewPcs::new());
+        match unwind::walk_frames(&here, coro.bounds(), &mut pcs) {
+            Some(()) => emitter.stack(g.site(), &pcs),
+            None => long_stack(g, coro, &here, emitter),
+        }
     }
 
     /// A pseudo-random number: its processor's, so that a seed decides it.

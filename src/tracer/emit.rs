@@ -135,7 +135,7 @@ impl<'a> Emitter<'a> {
 
     /// The number of a stack of the goroutine spawned at `site`.
     #[inline]
-    pub(crate) fn stack(&mut self, site: Site, pcs: &Pcs) -> u32 {
+    pub(crate) fn stack<const ROOM: usize>(&mut self, site: Site, pcs: &Pcs<ROOM>) -> u32 {
         self.proc.stacks.intern(site, pcs, self.generation)
     }
 

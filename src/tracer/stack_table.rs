@@ -101,7 +101,12 @@ impl Cache {
 
     /// The number of a stack, marked as used in `generation`.
     #[inline]
-    pub(crate) fn intern(&mut self, site: Site, pcs: &Pcs, generation: u32) -> u32 {
+    pub(crate) fn intern<const ROOM: usize>(
+        &mut self,
+        site: Site,
+        pcs: &Pcs<ROOM>,
+        generation: u32,
+    ) -> u32 {
         self.intern_hashed(hash_with(site, pcs.hash()), site, pcs, generation)
     }
 

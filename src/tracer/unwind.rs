@@ -49,13 +49,16 @@ pub(crate) struct Bounds {
     pub(crate) root: usize,
 }
 
-/// Return addresses, innermost first. Made without a word being written.
-pub(crate) struct Pcs {
+/// Return addresses, innermost first, with room for so many. Made without a word being written.
+pub(crate) struct Pcs<const ROOM: usize = MAX_PCS> {
     len: usize,
     /// Of the addresses, by [`hash_step`]: beside the walk, which waits for memory, it costs nothing.
     hash: u64,
-    all: [MaybeUninit<usize>; MAX_PCS],
+    all: [MaybeUninit<usize>; ROOM],
 }
+
+/// For the stacks of most events, where the room is taken on the stack of who parks.
+pub(crate) type FewPcs = Pcs<32>;
 
 /// The multiply-and-rotate step of FxHash (Firefox; the rustc compiler uses it for its tables).
 #[inline(always)]
@@ -63,10 +66,10 @@ pub(crate) fn hash_step(hash: u64, value: usize) -> u64 {
     (hash.rotate_left(5) ^ value as u64).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
-impl Pcs {
+impl<const ROOM: usize> Pcs<ROOM> {
     #[inline]
-    pub(crate) fn new() -> Pcs {
-        Pcs { len: 0, hash: 0, all: [const { MaybeUninit::uninit() }; MAX_PCS] }
+    pub(crate) fn new() -> Self {
+        Pcs { len: 0, hash: 0, all: [const { MaybeUninit::uninit() }; ROOM] }
     }
 
     /// Adds an address, if there is room. False: that was the last one with room.
@@ -77,7 +80,7 @@ impl Pcs {
             self.len += 1;
             self.hash = hash_step(self.hash, pc);
         }
-        self.len < MAX_PCS
+        self.len < ROOM
     }
 
     pub(crate) fn clear(&mut self) {
@@ -90,7 +93,7 @@ impl Pcs {
     }
 }
 
-impl Deref for Pcs {
+impl<const ROOM: usize> Deref for Pcs<ROOM> {
     type Target = [usize];
 
     #[inline]
@@ -146,12 +149,16 @@ pub(crate) fn is_possible() -> bool {
 }
 
 /// Walks up from `from` by frame pointers. `None`: there are none, or they lead elsewhere than to
-/// the root.
+/// the root, or `out` has less than the most room and it is not enough.
 ///
 /// The frame just below the root (the shim that calls the goroutine's function) contributes
 /// nothing of its own; what it returns to is the root.
 #[inline]
-pub(crate) fn walk_frames(from: &Registers, bounds: Bounds, out: &mut Pcs) -> Option<()> {
+pub(crate) fn walk_frames<const ROOM: usize>(
+    from: &Registers,
+    bounds: Bounds,
+    out: &mut Pcs<ROOM>,
+) -> Option<()> {
     if !frames_hold() {
         return None;
     }
@@ -172,8 +179,8 @@ pub(crate) fn walk_frames(from: &Registers, bounds: Bounds, out: &mut Pcs) -> Op
         }
         out.all[len].write(pc);
         (len, hash) = (len + 1, hash_step(hash, pc));
-        if len == MAX_PCS {
-            break true;
+        if len == ROOM {
+            break ROOM == MAX_PCS;
         }
         frame = parent;
     };
@@ -201,7 +208,7 @@ pub(crate) fn walk_interrupted(at: &Interrupted, bounds: Bounds, out: &mut Pcs) 
         return;
     }
     // What cannot be read to its end, frame pointers may reach.
-    let mut above = Pcs::new();
+    let mut above: Pcs = Pcs::new();
     let _ = walk_frames(at, bounds, &mut above);
     let unframed = unframed_caller(at.pc, at.stack);
     if above.len() + usize::from(unframed.is_some()) >= out.len() {
