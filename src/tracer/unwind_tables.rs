@@ -446,7 +446,7 @@ mod tests {
         prepare();
         let bounds = Bounds { low: 0, root: unwind::registers().stack };
         let (mut cache, mut first, mut second) = (Cache::new(), Pcs::new(), Pcs::new());
-        let mut framed = Pcs::new();
+        let mut framed: Pcs = Pcs::new();
         at(9, &mut |here| {
             let bounds = Bounds { low: here.stack, ..bounds };
             assert!(walk(&mut cache, here, bounds, &mut first));
