@@ -1,9 +1,6 @@
 //! Which events one wants to see.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-
-use super::texts::IdHasher;
+use crate::reader::hash::Map;
 use crate::reader::{
     Event, EventKind, Generation, GoID, Resource, StackId, TaskID, Time, Transition,
 };
@@ -32,7 +29,7 @@ pub struct Matcher {
     filter: Filter,
     first: Option<Time>,
     /// Whether a stack of the generation at hand has a function that is wanted.
-    stacks: HashMap<StackId, bool, BuildHasherDefault<IdHasher>>,
+    stacks: Map<StackId, bool>,
     /// Whether a kind is wanted, by its name in the file.
     kinds: Vec<(&'static str, bool)>,
 }
@@ -40,7 +37,7 @@ pub struct Matcher {
 impl Filter {
     /// A filter at work.
     pub fn matcher(self) -> Matcher {
-        Matcher { filter: self, first: None, stacks: HashMap::default(), kinds: Vec::new() }
+        Matcher { filter: self, first: None, stacks: Map::default(), kinds: Vec::new() }
     }
 
     fn is_kind(&self, event: &Event) -> bool {

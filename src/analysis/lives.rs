@@ -9,7 +9,8 @@ use super::Listener;
 use super::life::Life;
 use super::spent::Spent;
 use super::task_lives::{LogLife, TaskLives};
-use super::texts::{IdMap, TextId, Texts};
+use super::texts::{TextId, Texts};
+use crate::reader::hash::Map;
 use crate::reader::{
     Event, EventKind, Frame, Generation, GoID, GoState, ProcID, ProcState, Range, RangeName,
     Region, Resource, StackId, TaskID, Time, Transition,
@@ -27,10 +28,10 @@ pub(crate) struct Lives {
     pub(crate) tasks: TaskLives,
     pub(crate) last: i64,
     /// The place in `all` of the last goroutine with a number.
-    by_id: IdMap<GoID, usize>,
+    by_id: Map<GoID, usize>,
     /// Who is in a system call on which processor.
-    syscall_on: IdMap<ProcID, GoID>,
-    syscall_of: IdMap<GoID, ProcID>,
+    syscall_on: Map<ProcID, GoID>,
+    syscall_of: Map<GoID, ProcID>,
     /// Who ran as a range of a processor began.
     proc_ranges: HashMap<(ProcID, TextId), GoID>,
     /// When the generation began.
@@ -58,6 +59,20 @@ pub(crate) struct RegionLife {
     pub(crate) counts: bool,
 }
 
+impl RegionLife {
+    /// One that has not ended.
+    fn new(
+        name: TextId,
+        task: TaskID,
+        goroutine: GoID,
+        begin: Option<i64>,
+        root: Option<Root>,
+    ) -> RegionLife {
+        let (end, spent, counts) = (None, Spent::default(), false);
+        RegionLife { name, task, goroutine, begin, end, root, spent, counts }
+    }
+}
+
 /// The outermost frame of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Root {
@@ -77,9 +92,9 @@ impl Lives {
             regions: Vec::new(),
             tasks: TaskLives::default(),
             last: 0,
-            by_id: IdMap::default(),
-            syscall_on: IdMap::default(),
-            syscall_of: IdMap::default(),
+            by_id: Map::default(),
+            syscall_on: Map::default(),
+            syscall_of: Map::default(),
             proc_ranges: HashMap::new(),
             sync: 0,
             first: None,
@@ -161,16 +176,8 @@ impl Lives {
         self.add(id, context.now);
         let Some(outer) = outer else { return };
         let root = self.root(context.generation, context.event.stack());
-        let region = RegionLife {
-            name: self.empty,
-            task: self.regions[outer].task,
-            goroutine: id,
-            begin: Some(context.now),
-            end: None,
-            root,
-            spent: Spent::default(),
-            counts: false,
-        };
+        let task = self.regions[outer].task;
+        let region = RegionLife::new(self.empty, task, id, Some(context.now), root);
         self.all.last_mut().expect("just added").inherit(self.regions.len());
         self.regions.push(region);
     }
@@ -269,19 +276,8 @@ impl Lives {
         let now = context.now;
         let Some(life) = self.life(id) else { return };
         life.region_begin(at, now);
-        let (begin, end, task) = (Some(now), None, region.task);
-        let (spent, counts) = (Spent::default(), false);
-        self.regions.push(RegionLife {
-            name,
-            task,
-            goroutine: id,
-            begin,
-            end,
-            root,
-            spent,
-            counts,
-        });
-        self.tasks.region(task, at, self.empty);
+        self.regions.push(RegionLife::new(name, region.task, id, Some(now), root));
+        self.tasks.region(region.task, at, self.empty);
     }
 
     /// Ends the innermost region; where there is none, the trace began in it.
@@ -292,19 +288,8 @@ impl Lives {
         let Some(life) = self.life(id) else { return };
         let (at, spent) = life.region_end(now).unwrap_or_else(|| (added, life.spent_at(now)));
         if at == added {
-            let (task, begin, end, root) = (region.task, None, None, None);
-            let spent = Spent::default();
-            self.regions.push(RegionLife {
-                name,
-                task,
-                goroutine: id,
-                begin,
-                end,
-                root,
-                spent,
-                counts: false,
-            });
-            self.tasks.region(task, at, self.empty);
+            self.regions.push(RegionLife::new(name, region.task, id, None, None));
+            self.tasks.region(region.task, at, self.empty);
         }
         let region = &mut self.regions[at];
         region.end = Some(now);

@@ -42,4 +42,3 @@ pub use regions::{Place, Region, RegionGroup, Regions};
 pub use spent::Times;
 pub use summary::{Count, Summary};
 pub use tasks::{Log, Task, TaskGroup, TaskRegion, Tasks};
-pub(crate) use texts::IdHasher;

@@ -1,15 +1,12 @@
 //! What there is in a trace, in numbers.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::BuildHasherDefault;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::Listener;
-use super::texts::IdHasher;
+use crate::reader::hash::Set;
 use crate::reader::{Event, EventKind, Generation, GoState, ProcID, ThreadID, Time, Transition};
-
-type Set<T> = HashSet<T, BuildHasherDefault<IdHasher>>;
 
 /// What there is in a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -1,13 +1,14 @@
 //! What became of tasks.
 
-use super::texts::{IdMap, TextId};
+use super::texts::TextId;
+use crate::reader::hash::Map;
 use crate::reader::{GoID, Task, TaskID};
 
 /// All tasks that were mentioned.
 #[derive(Debug, Default)]
 pub(crate) struct TaskLives {
     pub(crate) all: Vec<TaskLife>,
-    by_id: IdMap<TaskID, usize>,
+    by_id: Map<TaskID, usize>,
 }
 
 /// A task.

@@ -1,8 +1,8 @@
 //! Texts with numbers of their own, the same through all generations.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::reader::hash::Map;
 use crate::reader::{Generation, StringId};
 
 /// Texts that were seen.
@@ -11,7 +11,7 @@ pub(crate) struct Texts {
     all: Vec<Box<str>>,
     by_text: HashMap<Box<str>, TextId>,
     /// Of the generation at hand.
-    by_string: IdMap<StringId, TextId>,
+    by_string: Map<StringId, TextId>,
 }
 
 /// The number of a text.
@@ -47,42 +47,5 @@ impl Texts {
 
     pub(crate) fn text(&self, id: TextId) -> &str {
         &self.all[id.0 as usize]
-    }
-}
-
-/// A map by numbers that come from a trace's tables.
-pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
-
-/// Spreads numbers; the maps of `std` are made for keys that somebody chose to do harm.
-///
-/// Who chooses the numbers here can make reading slow, by a trace with millions of odd numbers, and
-/// gains nothing by it.
-#[derive(Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(byte.into());
-        }
-    }
-
-    fn write_u32(&mut self, n: u32) {
-        self.write_u64(n.into());
-    }
-
-    fn write_i64(&mut self, n: i64) {
-        self.write_u64(n as u64);
-    }
-
-    /// The constant is the fraction of the golden ratio, as in Fibonacci hashing; the map takes the
-    /// low bits, the product has its best ones on top.
-    fn write_u64(&mut self, n: u64) {
-        let mixed = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 32);
     }
 }

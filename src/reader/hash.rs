@@ -1,10 +1,14 @@
 //! Maps by numbers, fast and not safe from who chooses the numbers for that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map by numbers.
 pub(crate) type Map<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+
+/// A set of numbers.
+#[cfg_attr(not(feature = "analysis"), allow(dead_code, reason = "for what reads traces"))]
+pub(crate) type Set<K> = HashSet<K, BuildHasherDefault<NumberHasher>>;
 
 /// Hashes one number by a multiplication, whose high half spreads over all bits.
 #[derive(Clone, Default)]

@@ -39,7 +39,7 @@ mod event;
 mod framer;
 mod frontier;
 mod generation;
-mod hash;
+pub(crate) mod hash;
 mod ids;
 mod index;
 mod kind;

@@ -1,17 +1,16 @@
 //! What was made of a generation's tables, so that it is made once.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash};
+use std::hash::Hash;
 
-use crate::analysis::IdHasher;
 use crate::reader::Generation;
+use crate::reader::hash::Map;
 
 /// So much is kept, and then made anew.
 const KEPT_BYTES: usize = 16 << 20;
 
 /// Bytes by an id of a generation.
 pub(crate) struct Cache<K> {
-    made: HashMap<K, Box<[u8]>, BuildHasherDefault<IdHasher>>,
+    made: Map<K, Box<[u8]>>,
     kept_bytes: usize,
     make: fn(&Generation, K, &mut Vec<u8>),
 }
@@ -19,7 +18,7 @@ pub(crate) struct Cache<K> {
 impl<K: Copy + Eq + Hash> Cache<K> {
     /// Of what `make` makes.
     pub(crate) fn new(make: fn(&Generation, K, &mut Vec<u8>)) -> Cache<K> {
-        Cache { made: HashMap::default(), kept_bytes: 0, make }
+        Cache { made: Map::default(), kept_bytes: 0, make }
     }
 
     /// Forgets everything: another generation begins.
