@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::Listener;
 use super::life::Life;
+use super::listener::Then;
 use super::lives::Lives;
 use super::spent::Times;
-use crate::reader::{Event, Generation};
 
 /// All goroutines of a trace, in groups: those that ran longest, together, come first.
 ///
@@ -53,7 +53,7 @@ pub struct Goroutine {
 impl Goroutines {
     /// What to give to [`run`](super::run).
     pub fn listener() -> impl Listener<Answer = Goroutines> {
-        GoroutineListener(Lives::new())
+        Then(Lives::new(), Goroutines::new)
     }
 
     fn new(lives: &Lives) -> Goroutines {
@@ -91,23 +91,5 @@ impl Goroutine {
             ended_ns: life.ended,
             times: life.spent.times(&lives.texts),
         }
-    }
-}
-
-struct GoroutineListener(Lives);
-
-impl Listener for GoroutineListener {
-    type Answer = Goroutines;
-
-    fn begin(&mut self, generation: &Generation) {
-        self.0.begin(generation);
-    }
-
-    fn event(&mut self, generation: &Generation, event: &Event) {
-        self.0.event(generation, event);
-    }
-
-    fn finish(self) -> Goroutines {
-        Goroutines::new(&self.0.finish())
     }
 }

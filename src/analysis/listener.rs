@@ -41,6 +41,25 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
     }
 }
 
+/// One whose answer something else is made of.
+pub(crate) struct Then<L: Listener, A>(pub(crate) L, pub(crate) fn(&L::Answer) -> A);
+
+impl<L: Listener, A> Listener for Then<L, A> {
+    type Answer = A;
+
+    fn begin(&mut self, generation: &Generation) {
+        self.0.begin(generation);
+    }
+
+    fn event(&mut self, generation: &Generation, event: &Event) {
+        self.0.event(generation, event);
+    }
+
+    fn finish(self) -> A {
+        (self.1)(&self.0.finish())
+    }
+}
+
 /// Tells a listener all events: its answer, and the damage that the trace breaks off at, if there is
 /// any. The answer is about what comes before.
 pub fn run<L: Listener>(mut reader: Reader<'_>, mut listener: L) -> (L::Answer, Option<Error>) {

@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer};
 
 use super::Listener;
 use super::distribution::Distribution;
+use super::listener::Then;
 use super::lives::{Lives, RegionLife, Root};
 use super::spent::Times;
 use super::texts::TextId;
-use crate::reader::{Event, Generation};
 
 /// All regions of a trace, in groups, by name.
 ///
@@ -69,7 +69,7 @@ pub struct Region {
 impl Regions {
     /// What to give to [`run`](super::run).
     pub fn listener() -> impl Listener<Answer = Regions> {
-        RegionListener(Lives::new())
+        Then(Lives::new(), Regions::new)
     }
 
     fn new(lives: &Lives) -> Regions {
@@ -128,24 +128,6 @@ impl Region {
             end_ns: life.end,
             times: life.spent.times(&lives.texts),
         }
-    }
-}
-
-struct RegionListener(Lives);
-
-impl Listener for RegionListener {
-    type Answer = Regions;
-
-    fn begin(&mut self, generation: &Generation) {
-        self.0.begin(generation);
-    }
-
-    fn event(&mut self, generation: &Generation, event: &Event) {
-        self.0.event(generation, event);
-    }
-
-    fn finish(self) -> Regions {
-        Regions::new(&self.0.finish())
     }
 }
 

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::Listener;
 use super::distribution::Distribution;
+use super::listener::Then;
 use super::lives::Lives;
 use super::task_lives::{LogLife, TaskLife};
-use crate::reader::{Event, Generation};
 
 /// All tasks of a trace, in groups, by name.
 ///
@@ -84,7 +84,7 @@ pub struct Log {
 impl Tasks {
     /// What to give to [`run`](super::run).
     pub fn listener() -> impl Listener<Answer = Tasks> {
-        TaskListener(Lives::new())
+        Then(Lives::new(), Tasks::new)
     }
 
     fn new(lives: &Lives) -> Tasks {
@@ -143,23 +143,5 @@ impl Log {
             category: lives.texts.text(life.category).to_owned(),
             message: life.message.clone(),
         }
-    }
-}
-
-struct TaskListener(Lives);
-
-impl Listener for TaskListener {
-    type Answer = Tasks;
-
-    fn begin(&mut self, generation: &Generation) {
-        self.0.begin(generation);
-    }
-
-    fn event(&mut self, generation: &Generation, event: &Event) {
-        self.0.event(generation, event);
-    }
-
-    fn finish(self) -> Tasks {
-        Tasks::new(&self.0.finish())
     }
 }
