@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::triggers::Triggers;
 use super::{DumpError, StartError};
 use crate::sched::deadlock::ExternalWait;
-use crate::tracer::flight_recorder::{Piece, Recorder, Snapshot};
+use crate::tracer::flight_recorder::{Recorder, Snapshot};
 use crate::tracer::session;
 
 /// What a [`FlightRecorder`] keeps.
@@ -176,8 +176,8 @@ impl FlightRecorder {
         let pieces = encoded(snapshot)?;
         let mut bytes = 0;
         while let Some(piece) = pieces.recv().map_err(|_| DumpError::Died)? {
-            out.write_all(piece.bytes()).map_err(DumpError::Write)?;
-            bytes += piece.bytes().len() as u64;
+            out.write_all(&piece).map_err(DumpError::Write)?;
+            bytes += piece.len() as u64;
         }
         out.flush().map_err(DumpError::Write)?;
         Ok(bytes)
@@ -203,12 +203,12 @@ impl std::fmt::Debug for FlightRecorder {
 
 /// The pieces of a trace, from a thread that has the stack that it takes to look up names. The last
 /// one is `None`.
-fn encoded(snapshot: Snapshot) -> Result<crate::chan::Receiver<Option<Piece>>, DumpError> {
+fn encoded(snapshot: Snapshot) -> Result<crate::chan::Receiver<Option<Vec<u8>>>, DumpError> {
     let (tx, rx) = crate::chan(1);
     let encode = move || {
-        snapshot.encode(|piece| tx.send(Some(piece)).is_ok());
-        // Whoever is not there any more does not want the end either.
-        let _ = tx.send(None);
+        // Whoever is not there any more does not want the rest.
+        let sent = snapshot.encode(|piece| tx.send(Some(piece.to_vec())));
+        let _ = sent.and_then(|()| tx.send(None));
     };
     let thread = std::thread::Builder::new().name("gort-dump".into()).spawn(encode);
     thread.map_err(DumpError::Thread)?;

@@ -1,7 +1,7 @@
 //! What makes a flight recorder write what it has: the end of the process, a signal, or a goroutine
 //! that waited too long.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
@@ -270,14 +270,12 @@ fn write(inner: &Inner, path: &Path) -> Result<(PathBuf, u64), DumpError> {
         return Err(DumpError::Lost);
     }
     let (mut file, path) = file::create(path).map_err(DumpError::Write)?;
-    let mut result: io::Result<()> = Ok(());
     let mut bytes = 0;
-    snapshot.encode(|piece| {
-        result = file.write_all(piece.bytes());
-        bytes += piece.bytes().len() as u64;
-        result.is_ok()
+    let written = snapshot.encode(|piece| {
+        bytes += piece.len() as u64;
+        file.write_all(piece)
     });
-    result.map(|()| (path, bytes)).map_err(DumpError::Write)
+    written.map(|()| (path, bytes)).map_err(DumpError::Write)
 }
 
 /// Not by way of `std`, whose lock somebody may hold who does not go on.

@@ -108,19 +108,33 @@ pub(crate) struct Chunk {
     pub(crate) segments: Vec<Segment>,
 }
 
-/// Memory of chunks that were read, for new ones: it has its pages already.
-static SPARE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+/// Memory of chunks that were written, for new ones: it has its pages already.
+static SPARE: Mutex<Spare> = Mutex::new(Spare { chunks: Vec::new(), is_wanted: false });
 /// As much of it as a long generation needs.
 const MAX_SPARE: usize = (32 << 20) / CHUNK_BYTES;
 
-/// Nobody traces: the memory goes back.
+struct Spare {
+    chunks: Vec<Box<[u8]>>,
+    /// There is a trace, or a recorder.
+    is_wanted: bool,
+}
+
+/// Nobody traces: the memory goes back, as does that of chunks that are still to be written.
 pub(super) fn forget_spare() {
-    drop(std::mem::take(&mut *SPARE.lock()));
+    let mut spare = SPARE.lock();
+    spare.is_wanted = false;
+    let chunks = std::mem::take(&mut spare.chunks);
+    drop(spare);
+    drop(chunks);
 }
 
 impl Chunk {
     fn new() -> Chunk {
-        let data = SPARE.lock().pop().unwrap_or_else(|| vec![0; CHUNK_BYTES].into());
+        let mut spare = SPARE.lock();
+        spare.is_wanted = true;
+        let data = spare.chunks.pop();
+        drop(spare);
+        let data = data.unwrap_or_else(|| vec![0; CHUNK_BYTES].into());
         Chunk { data, segments: Vec::with_capacity(8) }
     }
 
@@ -131,14 +145,32 @@ impl Chunk {
     pub(crate) fn len(&self) -> usize {
         self.segments.last().map_or(0, |s| s.end)
     }
+
+    /// Bytes of memory.
+    pub(crate) fn held(&self) -> usize {
+        self.data.len() + self.segments.capacity() * size_of::<Segment>()
+    }
+
+    /// Gives back the memory that it does not need, if that is much of it.
+    pub(crate) fn shrink(&mut self) {
+        if self.len() < CHUNK_BYTES / 8 * 7 {
+            let small = self.data[..self.len()].into();
+            recycle(std::mem::replace(&mut self.data, small));
+        }
+    }
+}
+
+/// Keeps the memory of a chunk for another one, if that is wanted.
+fn recycle(data: Box<[u8]>) {
+    let mut spare = SPARE.lock();
+    if spare.is_wanted && data.len() == CHUNK_BYTES && spare.chunks.len() < MAX_SPARE {
+        spare.chunks.push(data);
+    }
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        let mut spare = SPARE.lock();
-        if spare.len() < MAX_SPARE {
-            spare.push(std::mem::take(&mut self.data));
-        }
+        recycle(std::mem::take(&mut self.data));
     }
 }
 

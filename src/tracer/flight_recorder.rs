@@ -200,35 +200,18 @@ impl Snapshot {
         self.0.is_empty()
     }
 
-    /// Calls `f` with one piece of the trace after the other, while it returns true. Looks up names,
+    /// Calls `put` with one piece of the trace after the other, up to its first error. Looks up names,
     /// which takes stack and time: for a thread of its own.
-    pub(crate) fn encode(self, mut f: impl FnMut(Piece) -> bool) {
+    pub(crate) fn encode<E>(self, mut put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut header = Vec::new();
         encode::file_header(&mut header, VERSION);
-        if !f(Piece::Bytes(header)) {
-            return;
-        }
+        put(&header)?;
         for sealed in self.0 {
             let rest = writer::with_symbols(|symbols| sealed.rest(VERSION, symbols));
-            if !f(Piece::Events(sealed)) || !f(Piece::Bytes(rest)) {
-                return;
-            }
+            sealed.events().pieces(&mut put)?;
+            put(&rest)?;
         }
         writer::with_symbols(|symbols| symbols.notice());
-    }
-}
-
-/// A piece of a trace.
-pub(crate) enum Piece {
-    Bytes(Vec<u8>),
-    Events(Arc<Sealed>),
-}
-
-impl Piece {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Piece::Bytes(bytes) => bytes,
-            Piece::Events(sealed) => sealed.events(),
-        }
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod buf;
 pub(crate) mod clock;
 pub(crate) mod cpu_sample;
 pub(crate) mod emit;
+mod events;
 pub(crate) mod flight_recorder;
 pub(crate) mod frames;
 pub(crate) mod generation;

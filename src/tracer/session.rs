@@ -19,7 +19,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::buf;
 use super::flight_recorder::{self, Recorder, Snapshot};
 use super::outlet::{self, Outlet};
-use super::sealed::{self, Sealed};
+use super::sealed::Sealed;
 use super::writer::{Out, RollOver};
 use super::{GENERATION, World, clock, generation, held, unwind_tables};
 use crate::sys::{fork, futex};
@@ -531,7 +531,6 @@ impl Cutter {
         if state.joining.is_none() && state.recorder.is_none() {
             state.has_thread = false;
             buf::forget_spare();
-            sealed::forget_spare();
             return true;
         }
         // From here on there are events again. What came before was handed on.

@@ -108,7 +108,7 @@ impl GenerationWriter {
     pub(super) fn write(&mut self, sealed: &Sealed) -> Result<(), Failure> {
         self.roll_over_if_due()?;
         let rest = with_symbols(|symbols| sealed.rest(self.version, symbols));
-        self.put(sealed.events())?;
+        sealed.events().pieces(|piece| self.put(piece))?;
         self.put(&rest)?;
         self.flush()?;
         self.file_generations += 1;
