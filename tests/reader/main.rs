@@ -14,7 +14,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gort::reader::{Error, Reader};
 use support::Verdict;
@@ -62,17 +62,29 @@ fn fnv(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// Expects that both readers see the same in a file.
+/// Expects that both readers see the same in a file, which is sound.
 fn expect_the_same(go: &support::Go, file: &Path) {
     let trace = std::fs::read(file).unwrap();
     let mut ours = Vec::new();
     let error = read(&trace, |text| ours.extend_from_slice(text));
-    assert!(error.is_none(), "{}: {error:?}", file.display());
+    if let Some(error) = error {
+        let theirs = go.verdicts(&[file.to_owned()]);
+        panic!("{}:\n{error:?}\n{theirs:?}", keep(file).display());
+    }
     let theirs = go.events(file);
     let mut pairs = ours.split(|b| *b == b'\n').zip(theirs.split(|b| *b == b'\n')).enumerate();
     if let Some((line, (ours, theirs))) = pairs.find(|(_, (ours, theirs))| ours != theirs) {
         let text = String::from_utf8_lossy;
-        panic!("{}, line {line}:\n{}\n{}", file.display(), text(ours), text(theirs));
+        panic!("{}, line {line}:\n{}\n{}", keep(file).display(), text(ours), text(theirs));
     }
-    assert_eq!(ours.len(), theirs.len(), "{}: one has more events", file.display());
+    assert_eq!(ours.len(), theirs.len(), "{}: one has more events", keep(file).display());
+}
+
+/// Keeps a trace for whoever looks into what failed; returns where.
+fn keep(file: &Path) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reader");
+    std::fs::create_dir_all(&folder).unwrap();
+    let kept = folder.join(file.file_name().unwrap());
+    std::fs::copy(file, &kept).unwrap();
+    kept
 }

@@ -7,8 +7,8 @@ use gort::trace::{self, Config, Version};
 use gort::{Context, chan, go};
 
 use crate::process;
-use crate::support::Go;
 use crate::support::pieces::Sink;
+use crate::support::{Go, Verdict};
 
 /// A generation, in nanoseconds: short ones, so that there are many.
 const GENERATION_NS: &str = "20000000";
@@ -58,21 +58,51 @@ fn work(ctx: &Context) {
     trace::log(ctx, "work", "done");
 }
 
-/// Traces of Go programs: of one of ours, and of those that Go's own tests trace.
+/// Traces of Go programs that are sound: of one of ours, and of those that Go's own tests trace.
 pub(crate) fn of_go(go: &Go, folder: &Path) -> Vec<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reader/mixture.go");
     let theirs = go.root().join("src/internal/trace/testdata/testprog");
-    let short = format!("traceadvanceperiod={GENERATION_NS}");
-    let experiment = format!("{short},traceallocfree=1");
-    let mut traces = vec![
-        run(go, folder, &own, "mixture", &short),
-        run(go, folder, &own, "mixture-experiment", &experiment),
-    ];
+    let (experiment, verdict) = of_experiments(go, folder).pop().expect("one at least");
+    assert!(verdict.is_accepted, "Go's reader takes none of {TRIES} traces: {verdict:?}");
+    let mut traces = vec![mixture(go, folder, "mixture", &debug()), experiment];
     for name in ["annotations-stress", "gc-stress", "iter-pull", "stress", "gomaxprocs"] {
         let source = theirs.join(format!("{name}.go"));
-        traces.push(run(go, folder, &source, name, &short));
+        traces.push(run(go, folder, &source, name, &debug()));
     }
     traces
+}
+
+/// The most traces that are taken for one that is sound.
+const TRIES: usize = 30;
+
+/// Traces with the events of Go's experiment, and what Go's reader makes of each: several until it
+/// accepts one, the last.
+///
+/// On a busy machine it takes one in ten not. With an event of the experiment Go's runtime writes that
+/// the processor and goroutine run, if their states are not in the generation yet. But some happen
+/// before that is so: a thread that comes to a processor first sweeps its cache, and only then writes
+/// `ProcStart`. (`acquirep` in Go 1.27.3, and `HeapObjectFree` in its `traceallocfree.go`.)
+pub(crate) fn of_experiments(go: &Go, folder: &Path) -> Vec<(PathBuf, Verdict)> {
+    let debug = format!("{},traceallocfree=1", debug());
+    let mut traces = Vec::new();
+    while traces.len() < TRIES {
+        let file = mixture(go, folder, &format!("mixture-experiment-{}", traces.len()), &debug);
+        let verdict = go.verdicts(std::slice::from_ref(&file)).remove(0);
+        let is_accepted = verdict.is_accepted;
+        traces.push((file, verdict));
+        if is_accepted {
+            break;
+        }
+    }
+    traces
+}
+
+fn debug() -> String {
+    format!("traceadvanceperiod={GENERATION_NS}")
+}
+
+fn mixture(go: &Go, folder: &Path, name: &str, debug: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reader/mixture.go");
+    run(go, folder, &source, name, debug)
 }
 
 fn run(go: &Go, folder: &Path, source: &Path, name: &str, debug: &str) -> PathBuf {

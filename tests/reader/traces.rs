@@ -1,10 +1,13 @@
 //! Real traces: the events are those of Go's reader, in its order.
 
 use std::fs;
+use std::path::Path;
 
-use crate::support::Go;
+use gort::reader::{Error, ErrorKind};
+
 use crate::support::pieces::{self, HEADER_BYTES};
-use crate::{expect_the_same, programs};
+use crate::support::{Go, Verdict};
+use crate::{expect_the_same, keep, programs, verdict};
 
 #[test]
 fn traces_of_go_programs() {
@@ -14,6 +17,31 @@ fn traces_of_go_programs() {
         assert!(fs::metadata(&file).unwrap().len() > 1000, "{}", file.display());
         expect_the_same(&go, &file);
     }
+}
+
+/// What Go says of a broken trace of the experiment, and what we do.
+const CAUSES: [(&str, ErrorKind); 2] =
+    [("inconsistent status for", ErrorKind::Order), ("failed to advance", ErrorKind::Stuck)];
+
+#[test]
+fn traces_of_an_experiment_sound_and_broken() {
+    let Some(go) = Go::find("traces of an experiment, read by both readers") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for (file, theirs) in programs::of_experiments(&go, folder.path()) {
+        expect_the_same_verdict(&file, &theirs);
+    }
+}
+
+fn expect_the_same_verdict(file: &Path, theirs: &Verdict) {
+    let (ours, error) = verdict(&fs::read(file).unwrap());
+    let is_same_cause = |error: &Error| {
+        let mut causes = CAUSES.iter();
+        causes.any(|(what, kind)| theirs.complaint.contains(what) && error.kind() == *kind)
+    };
+    let is_same = ours.is_accepted == theirs.is_accepted
+        && (ours.events, ours.hash) == (theirs.events, theirs.hash)
+        && error.as_ref().is_none_or(is_same_cause);
+    assert!(is_same, "{}:\n{ours:?}\n{theirs:?}", keep(file).display());
 }
 
 #[test]
