@@ -107,6 +107,23 @@ fn annotations_without_a_trace() {
     });
 }
 
+/// Annotations while a trace is taken: its memory comes in pieces, each for thousands of them.
+#[test]
+fn annotations_in_a_trace() {
+    use gort::{Context, trace};
+    expect_none("annotations_in_a_trace", || {
+        trace::start(std::io::sink()).unwrap();
+        let ctx = Context::background();
+        let mut count = 0;
+        move || {
+            let (ctx, _task) = (&ctx, trace::task("task"));
+            trace::with_region(ctx, "region", || trace::log(ctx, "category", "message"));
+            count += 1;
+            trace::logf!(ctx, "category", "message {count}");
+        }
+    });
+}
+
 /// Starts goroutines that do `part` each time the returned function is called, and waits for them
 /// by way of channels.
 fn parties(count: usize, part: impl Fn(usize) + Send + Sync + 'static) -> impl FnMut() {

@@ -16,6 +16,8 @@ pub(crate) struct Annotations {
     pub(crate) labels: labels::Slot,
     /// The regions that are open in a trace, innermost last.
     pub(crate) regions: RefCell<Vec<OpenRegion>>,
+    /// Memory of names of regions that have ended, for new ones.
+    pub(crate) spare_names: RefCell<Vec<String>>,
 }
 
 /// A region that began in a trace and has not ended.

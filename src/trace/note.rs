@@ -86,9 +86,20 @@ pub(super) fn cut(text: &str) -> &str {
     encode::cut(text, Keep::Head)
 }
 
-/// A message in the making: what the format has no room for is formatted, but not kept.
-#[derive(Default)]
-pub(super) struct Message(String);
+/// A message in the making, without a word from the allocator: what the format has no room for is
+/// formatted, but not kept.
+pub(super) struct Message {
+    bytes: [u8; MAX_STRING_BYTES],
+    len: usize,
+    /// Something was not kept, so nothing that follows is.
+    is_cut: bool,
+}
+
+impl Default for Message {
+    fn default() -> Message {
+        Message { bytes: [0; MAX_STRING_BYTES], len: 0, is_cut: false }
+    }
+}
 
 impl Message {
     pub(super) fn of(arguments: fmt::Arguments<'_>) -> Message {
@@ -103,15 +114,33 @@ impl Message {
     }
 
     pub(super) fn text(&self) -> &str {
-        cut(&self.0)
+        str::from_utf8(&self.bytes[..self.len]).expect("it is made of whole characters")
     }
 }
 
 impl fmt::Write for Message {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.0.len() <= MAX_STRING_BYTES {
-            self.0.push_str(cut(text));
+        if !self.is_cut {
+            let kept = &text[..text.floor_char_boundary(MAX_STRING_BYTES - self.len)];
+            self.bytes[self.len..][..kept.len()].copy_from_slice(kept.as_bytes());
+            self.len += kept.len();
+            self.is_cut = kept.len() < text.len();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_cut_between_characters() {
+        let long = "a".repeat(MAX_STRING_BYTES - 1);
+        let message = Message::of(format_args!("{long}{}{}", 'é', 'b'));
+        assert_eq!(message.text(), long);
+        let message = Message::of(format_args!("{long}{}{}", 'b', 'c'));
+        assert_eq!(message.text(), format!("{long}b"));
+        assert_eq!(Message::of(format_args!("")).text(), "");
     }
 }

@@ -69,7 +69,7 @@ impl Region {
 
     #[inline(never)]
     fn begin(task: u64, name: &str) -> Region {
-        let serial = begin(task, Cow::Owned(cut(name).to_owned()), None);
+        let serial = annotator().and_then(|g| begin(task, Cow::Owned(owned(g, cut(name))), None));
         Region { serial, not_send: PhantomData }
     }
 
@@ -91,6 +91,28 @@ pub(super) fn open(g: &G) -> RefMut<'_, Vec<OpenRegion>> {
     g.extras_or_new().annotations.regions.borrow_mut()
 }
 
+/// Names that a goroutine keeps memory for: regions mostly nest no deeper.
+const SPARE_NAMES: usize = 4;
+
+/// A name, in memory that a goroutine has for it.
+fn owned(g: &G, name: &str) -> String {
+    let spare = g.extras_or_new().annotations.spare_names.borrow_mut().pop();
+    let mut owned = spare.unwrap_or_default();
+    owned.clear();
+    owned.push_str(name);
+    owned
+}
+
+/// Keeps the memory of a name that nobody wants any more.
+fn recycle(g: &G, name: Cow<'static, str>) {
+    let mut spare = g.extras_or_new().annotations.spare_names.borrow_mut();
+    if let Cow::Owned(name) = name
+        && spare.len() < SPARE_NAMES
+    {
+        spare.push(name);
+    }
+}
+
 /// Begins a region of the caller's. `None`: no trace is taken by now.
 pub(super) fn begin(task: u64, name: Cow<'static, str>, span: Option<OpenSpan>) -> Option<u64> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -105,8 +127,11 @@ pub(super) fn begin(task: u64, name: Cow<'static, str>, span: Option<OpenSpan>) 
 /// assignment drops the old value last), and the format knows only nesting.
 #[inline(never)]
 fn end(serial: u64) {
-    if end_innermost(|region| region.serial == serial).is_none() {
-        end_around(serial);
+    let Some(region) = end_innermost(|region| region.serial == serial) else {
+        return end_around(serial);
+    };
+    if let Some(g) = annotator() {
+        recycle(g, region.name);
     }
 }
 

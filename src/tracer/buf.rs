@@ -25,6 +25,8 @@ const CHUNK_BYTES: usize = 64 << 10;
 const EVENT_BYTES: usize = 64;
 /// The batch owner that means "no thread".
 pub(crate) const NO_THREAD: u64 = u64::MAX;
+/// In the place of a segment's number: messages, which have no order among the events.
+const MESSAGES: u64 = u64::MAX;
 /// How far, in units of the clock, a cause may be ahead of its consequence's thread: 4 ms. What
 /// seems further ahead is a time of long ago whose low bits came round.
 const LEAP: u32 = 1 << 16;
@@ -102,6 +104,13 @@ pub(crate) struct Segment {
     end: usize,
 }
 
+impl Segment {
+    /// Whether it may come behind `before` in the file.
+    pub(super) fn may_follow(&self, before: &Segment) -> bool {
+        self.thread != before.thread || self.number == MESSAGES || before.last <= self.time
+    }
+}
+
 /// A filled piece of buffer.
 pub(crate) struct Chunk {
     data: Box<[u8]>,
@@ -129,13 +138,29 @@ pub(super) fn forget_spare() {
 }
 
 impl Chunk {
-    fn new() -> Chunk {
+    /// Bytes of one that is not full.
+    pub(super) const BYTES: usize = CHUNK_BYTES;
+
+    pub(super) fn new() -> Chunk {
         let mut spare = SPARE.lock();
         spare.is_wanted = true;
         let data = spare.chunks.pop();
         drop(spare);
         let data = data.unwrap_or_else(|| vec![0; CHUNK_BYTES].into());
         Chunk { data, segments: Vec::with_capacity(8) }
+    }
+
+    /// Its memory, for what is not events.
+    pub(super) fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.data
+    }
+
+    /// It has so many bytes of messages, and nothing else: a batch that may be anywhere in the file.
+    pub(super) fn hold_messages(&mut self, bytes: usize) {
+        let time = clock::now();
+        let place =
+            Segment { number: MESSAGES, thread: NO_THREAD, time, last: time, start: 0, end: bytes };
+        self.segments.push(place);
     }
 
     pub(crate) fn bytes(&self, segment: &Segment) -> &[u8] {

@@ -12,6 +12,7 @@ use crate::wire::event::EventType;
 use crate::wire::reason::WaitReason;
 
 use super::buf::{Buf, Chunk, NO_THREAD, Ship, Stream};
+use super::messages::{self, Messages};
 use super::stack_table::{self, Cache, Site};
 use super::status::{Entered, StateWord, Status};
 use super::string_table::{self, reason_id};
@@ -59,6 +60,7 @@ pub(crate) struct ProcTrace {
     buf: Buf,
     stacks: Cache,
     strings: string_table::Cache,
+    messages: Messages,
     unwind: unwind_tables::Cache,
     /// The generation that knows this processor's status.
     known_in: u32,
@@ -83,6 +85,7 @@ impl ProcTrace {
             buf: Buf::new(ship),
             stacks: Cache::new(),
             strings: string_table::Cache::new(),
+            messages: Messages::new(ship),
             unwind: unwind_tables::Cache::new(),
             known_in: 0,
             seq: 0,
@@ -104,8 +107,8 @@ impl ProcTrace {
     }
 
     /// The generation is over: what is left of it.
-    pub(crate) fn take(&mut self) -> Option<Chunk> {
-        self.buf.take()
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Chunk> {
+        self.buf.take().into_iter().chain(self.messages.take())
     }
 
     /// The processor's status in `generation`, since `began`, is being written.
@@ -160,7 +163,7 @@ impl<'a> Emitter<'a> {
 
     /// The number of a text that comes once.
     pub(crate) fn message(&mut self, text: &str) -> u64 {
-        generation::strings(|s| s.id_once(text))
+        self.proc.messages.add(text, || generation::strings(|s| s.take_block(messages::BLOCK)))
     }
 
     /// Writes an event that follows from what this thread did before.
@@ -502,7 +505,7 @@ impl Side {
 
     /// The generation is over: what is left of it.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Chunk> {
-        self.procs().filter_map(ProcTrace::take)
+        self.procs().flat_map(ProcTrace::take)
     }
 
     fn procs(&mut self) -> impl Iterator<Item = &mut ProcTrace> {

@@ -58,7 +58,7 @@ pub(super) fn cut(world: &dyn World, next: u32) -> Leftovers {
         let mut side = SIDE.lock();
         let side = side.get_or_insert_with(|| Side::new(held::ship));
         let generation = super::generation();
-        let mut chunks: Vec<Chunk> = all.procs.iter_mut().filter_map(|p| p.trace.take()).collect();
+        let mut chunks: Vec<Chunk> = all.procs.iter_mut().flat_map(|p| p.trace.take()).collect();
         chunks.extend(side.take());
         let whole = held::take(&mut chunks);
         let counts = take_counts(all, side);

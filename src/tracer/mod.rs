@@ -17,6 +17,7 @@ pub(crate) mod flight_recorder;
 pub(crate) mod frames;
 pub(crate) mod generation;
 mod held;
+mod messages;
 mod outlet;
 mod sealed;
 pub(crate) mod session;

@@ -8,20 +8,18 @@ use crate::wire::reason::{TRACE_TEXTS, WaitReason};
 /// The strings of one generation.
 pub(crate) struct StringTable {
     ids: HashMap<Box<str>, (u64, Keep)>,
-    /// Texts that are not worth looking up again: log messages.
-    once: Vec<(u64, Box<str>)>,
     next: u64,
     /// Bytes of all texts, with what holds them.
     bytes: usize,
 }
 
 /// About what a text takes besides itself: its place here, and that of an allocation.
-const ENTRY_BYTES: usize = size_of::<(u64, Box<str>)>() + 16;
+const ENTRY_BYTES: usize = size_of::<(Box<str>, u64, Keep)>() + 16;
 
 impl StringTable {
     /// A table that holds the reasons under [`reason_id`].
     pub(crate) fn new() -> StringTable {
-        let mut table = StringTable { ids: HashMap::new(), once: Vec::new(), next: 1, bytes: 0 };
+        let mut table = StringTable { ids: HashMap::new(), next: 1, bytes: 0 };
         for (number, text) in TRACE_TEXTS.into_iter().enumerate() {
             assert_eq!(table.id(text), number as u64 + 1);
         }
@@ -30,7 +28,7 @@ impl StringTable {
 
     /// An empty table whose numbers follow on this one's.
     pub(super) fn more(&self) -> StringTable {
-        StringTable { ids: HashMap::new(), once: Vec::new(), next: self.next, bytes: 0 }
+        StringTable { ids: HashMap::new(), next: self.next, bytes: 0 }
     }
 
     /// The number of `text`; 0 is the empty string.
@@ -46,19 +44,16 @@ impl StringTable {
         if let Some(&(id, _)) = self.ids.get(text) {
             return id;
         }
-        let id = self.take(text);
+        let id = self.take_block(1);
+        self.bytes += text.len() + ENTRY_BYTES;
         self.ids.insert(text.into(), (id, keep));
         id
     }
 
-    /// A number of its own for `text`, without looking for an equal one.
-    pub(crate) fn id_once(&mut self, text: &str) -> u64 {
-        if text.is_empty() {
-            return 0;
-        }
-        let id = self.take(text);
-        self.once.push((id, text.into()));
-        id
+    /// The first of `count` numbers for texts that somebody else holds.
+    pub(super) fn take_block(&mut self, count: u64) -> u64 {
+        self.next += count;
+        self.next - count
     }
 
     /// Bytes of all texts, with what holds them.
@@ -66,16 +61,9 @@ impl StringTable {
         self.bytes
     }
 
-    fn take(&mut self, text: &str) -> u64 {
-        self.bytes += text.len() + ENTRY_BYTES;
-        self.next += 1;
-        self.next - 1
-    }
-
     /// All numbers and texts, and which end of them to keep.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &str, Keep)> {
-        let named = self.ids.iter().map(|(text, &(id, keep))| (id, &**text, keep));
-        named.chain(self.once.iter().map(|(id, text)| (*id, &**text, Keep::Head)))
+        self.ids.iter().map(|(text, &(id, keep))| (id, &**text, keep))
     }
 }
 
@@ -157,10 +145,11 @@ mod tests {
     fn many_short_texts_are_many_bytes() {
         let mut table = StringTable::new();
         let before = table.bytes();
-        for _ in 0..1000 {
-            table.id_once("x");
+        let texts: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
+        for text in &texts {
+            table.id(text);
         }
-        let held: usize = table.once.iter().map(|entry| size_of_val(entry) + entry.1.len()).sum();
+        let held: usize = texts.iter().map(|text| text.len() + size_of::<(Box<str>, u64)>()).sum();
         assert!(table.bytes() - before >= held, "{held}");
     }
 

@@ -19,6 +19,9 @@ pub(crate) const MAX_BATCH_HEADER_BYTES: usize = 1 + 4 * varint::MAX_BYTES;
 /// The most bytes a string may have.
 pub(crate) const MAX_STRING_BYTES: usize = 1024;
 
+/// The most bytes that a string takes in its table.
+pub(crate) const MAX_STRING_RECORD_BYTES: usize = 1 + 2 * varint::MAX_BYTES + MAX_STRING_BYTES;
+
 /// The most frames a stack may have.
 pub(crate) const MAX_STACK_FRAMES: usize = 128;
 
@@ -166,6 +169,18 @@ pub(crate) fn cut(text: &str, keep: Keep) -> &str {
     }
 }
 
+/// Writes a string of a table into `buf` at `at`, cut if it is too long, and returns the position after
+/// it. The caller keeps [`MAX_STRING_RECORD_BYTES`] of room.
+pub(crate) fn put_string(buf: &mut [u8], at: usize, id: u64, text: &str) -> usize {
+    debug_assert!(id != 0, "string 0 is the empty string");
+    let text = cut(text, Keep::Head).as_bytes();
+    buf[at] = EventType::String as u8;
+    let at = varint::put(buf, at + 1, id);
+    let at = varint::put(buf, at, text.len() as u64);
+    buf[at..at + text.len()].copy_from_slice(text);
+    at + text.len()
+}
+
 /// Makes the table of strings of one generation.
 pub(crate) struct StringsBuilder(Table);
 
@@ -179,14 +194,9 @@ impl StringsBuilder {
     ///
     /// Each id is added once in a generation; id 0 is the empty string, and not added.
     pub(crate) fn add(&mut self, id: u64, text: &str, keep: Keep) {
-        debug_assert!(id != 0, "string 0 is the empty string");
-        let text = cut(text, keep);
-        self.0.add(|out| {
-            out.push(EventType::String as u8);
-            varint::push(out, id);
-            varint::push(out, text.len() as u64);
-            out.extend_from_slice(text.as_bytes());
-        });
+        let mut record = [0; MAX_STRING_RECORD_BYTES];
+        let bytes = put_string(&mut record, 0, id, cut(text, keep));
+        self.0.add(|out| out.extend_from_slice(&record[..bytes]));
     }
 
     /// Appends the batches of the table: none when it is empty.
