@@ -21,9 +21,10 @@ impl Report {
                 names.clone().map(|name| format!("{name} {what}")).collect()
             };
             let (requests, p50, p99) = (of("req/s"), of("p50 us"), of("p99 us"));
+            let cpu = of("cpu us");
             let ratio = |what| (options.systems.len() == 2).then(|| format!("{what} ratio"));
             let columns = requests.into_iter().chain(ratio("req/s"));
-            let columns = columns.chain(p50).chain(p99).chain(ratio("p99"));
+            let columns = columns.chain(p50).chain(p99).chain(ratio("p99")).chain(cpu);
             print_row("connections", columns);
         }
         Report { json: options.json, procs: options.procs, errors: Vec::new() }
@@ -51,21 +52,25 @@ impl Report {
         let columns = columns.chain(ratio(|f| f.per_second, true));
         let columns =
             columns.chain(of(|f| f.p50_us).map(number)).chain(of(|f| f.p99_us).map(number));
-        print_row(&connections.to_string(), columns.chain(ratio(|f| f.p99_us, false)));
+        let time = |value: Option<f64>| value.map_or_else(|| "-".into(), |v| format!("{v:.2}"));
+        let columns = columns.chain(ratio(|f| f.p99_us, false)).chain(of(|f| f.cpu_us).map(time));
+        print_row(&connections.to_string(), columns);
     }
 
     fn json_load(&self, connections: usize, cell: &Cell) -> String {
         let value = |pick: fn(&Figures) -> f64| {
-            cell.figures.as_ref().map_or_else(|| "null".into(), |f| format!("{:.1}", pick(f)))
+            cell.figures.as_ref().map_or_else(|| "null".into(), |f| format!("{:.2}", pick(f)))
         };
         format!(
             "{{\"workload\":\"http/{connections}\",\"system\":{:?},\"procs\":{},\
-             \"requests_per_second\":{},\"p50_us\":{},\"p99_us\":{},\"error\":{}}}",
+             \"requests_per_second\":{},\"p50_us\":{},\"p99_us\":{},\
+             \"cpu_us\":{},\"error\":{}}}",
             cell.system,
             self.procs,
             value(|f| f.per_second),
             value(|f| f.p50_us),
             value(|f| f.p99_us),
+            value(|f| f.cpu_us),
             cell.error.as_ref().map_or_else(|| "null".into(), |error| format!("{error:?}")),
         )
     }
@@ -105,6 +110,6 @@ impl Report {
 }
 
 fn print_row(head: &str, columns: impl Iterator<Item = String>) {
-    let columns: String = columns.map(|column| format!("{column:>13}")).collect();
+    let columns: String = columns.map(|column| format!("{column:>17}")).collect();
     println!("{head:<12}{columns}");
 }

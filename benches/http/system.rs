@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 pub(crate) const NAMES: [&str; 2] = ["gort", "go"];
 
@@ -69,6 +70,20 @@ impl Server {
         // SAFETY: it asks for a number.
         let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
         Some(pages * u64::try_from(page_bytes).ok()?)
+    }
+
+    /// The processor time that it has used.
+    pub(crate) fn cpu_time(&self) -> Result<Duration, String> {
+        let mut clock = 0;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let pid = self.child.id() as libc::pid_t;
+        // SAFETY: both results are values of our own.
+        let is_told = unsafe {
+            libc::clock_getcpuclockid(pid, &mut clock) == 0
+                && libc::clock_gettime(clock, &mut time) == 0
+        };
+        let time = Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
+        is_told.then_some(time).ok_or_else(|| "the server is no more".to_owned())
     }
 }
 
