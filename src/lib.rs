@@ -146,7 +146,8 @@
 //! - `reader`: the module `reader`, which reads execution traces, gort's and Go's. Off, nothing of it
 //!   is there.
 //! - `analysis` (with `reader`): the modules `analysis` and `render`: what traces mean, and how to show
-//!   it. Off, `serde` and `serde_json` are not compiled.
+//!   it. Off, `serde` and `serde_json` are not compiled, and without `pprof` neither are `prost` and
+//!   `flate2`.
 //! - `cli` (with `analysis`): the program `gort`, whose command `gort trace` shows traces. For a library
 //!   there is no reason to turn it on.
 //! - `http` (with `pprof`): the module `http`, with what hyper's servers and clients need to run on
@@ -188,6 +189,8 @@ mod os_thread;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 pub mod process;
+#[cfg(any(feature = "analysis", feature = "pprof"))]
+mod profile;
 #[cfg(feature = "reader")]
 pub mod reader;
 #[cfg(feature = "analysis")]

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use super::Listener;
 use super::life::Life;
 use super::spent::Spent;
+use super::stacks::Site;
 use super::task_lives::{LogLife, TaskLives};
 use super::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{
-    Event, EventKind, Frame, Generation, GoID, GoState, ProcID, ProcState, Range, RangeName,
-    Region, Resource, StackId, TaskID, Time, Transition,
+    Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, Range, RangeName, Region,
+    Resource, StackId, TaskID, Time, Transition,
 };
 
 /// What Go's runtime calls a wait that nothing ends.
@@ -52,7 +53,7 @@ pub(crate) struct RegionLife {
     /// Missing where the trace ended in it.
     pub(crate) end: Option<i64>,
     /// The root of the stack it began on.
-    pub(crate) root: Option<Root>,
+    pub(crate) root: Option<Site>,
     /// What the goroutine spent in it; as long as it lasts that is not known.
     pub(crate) spent: Spent,
     /// Whether it counts; as long as it lasts that is not known.
@@ -66,20 +67,11 @@ impl RegionLife {
         task: TaskID,
         goroutine: GoID,
         begin: Option<i64>,
-        root: Option<Root>,
+        root: Option<Site>,
     ) -> RegionLife {
         let (end, spent, counts) = (None, Spent::default(), false);
         RegionLife { name, task, goroutine, begin, end, root, spent, counts }
     }
-}
-
-/// The outermost frame of a stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Root {
-    pub(crate) pc: u64,
-    pub(crate) function: TextId,
-    pub(crate) file: TextId,
-    pub(crate) line: u64,
 }
 
 impl Lives {
@@ -126,10 +118,9 @@ impl Lives {
         self.all.push(Life::new(id, created));
     }
 
-    fn root(&mut self, generation: &Generation, stack: StackId) -> Option<Root> {
-        let Frame { pc, function, file, line } = generation.stack(stack).last()?;
-        let function = self.texts.of(generation, function);
-        Some(Root { pc, function, file: self.texts.of(generation, file), line })
+    fn root(&mut self, generation: &Generation, stack: StackId) -> Option<Site> {
+        let frame = generation.stack(stack).last()?;
+        Some(Site::of(&mut self.texts, generation, frame))
     }
 
     fn goroutine(&mut self, context: &Context<'_>, change: &Change) {

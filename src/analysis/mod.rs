@@ -21,14 +21,21 @@
 
 #![forbid(unsafe_code)]
 
+mod choice;
 mod distribution;
 mod filter;
 mod goroutines;
+mod histogram;
 mod life;
 mod listener;
 mod lives;
+mod profile;
 mod regions;
+mod sampled;
+mod selection;
 mod spent;
+mod stacks;
+mod stays;
 mod summary;
 mod task_lives;
 mod tasks;
@@ -37,8 +44,12 @@ mod texts;
 pub use distribution::Distribution;
 pub use filter::{Filter, Matcher};
 pub use goroutines::{Goroutine, GoroutineGroup, Goroutines};
+pub use histogram::Bucket;
 pub use listener::{Listener, run};
+pub use profile::{Profile, ProfileKind, ProfileSample};
 pub use regions::{Place, Region, RegionGroup, Regions};
+pub use sampled::{Sample, Sampled};
+pub use selection::Selection;
 pub use spent::Times;
 pub use summary::{Count, Summary};
 pub use tasks::{Log, Task, TaskGroup, TaskRegion, Tasks};

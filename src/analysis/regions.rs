@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 use super::Listener;
 use super::distribution::Distribution;
 use super::listener::Then;
-use super::lives::{Lives, RegionLife, Root};
+use super::lives::{Lives, RegionLife};
 use super::spent::Times;
+use super::stacks::Site;
 use super::texts::TextId;
 
 /// All regions of a trace, in groups, by name.
@@ -73,7 +74,7 @@ impl Regions {
     }
 
     fn new(lives: &Lives) -> Regions {
-        let mut groups = HashMap::<(TextId, Option<Root>), Vec<&RegionLife>>::new();
+        let mut groups = HashMap::<(TextId, Option<Site>), Vec<&RegionLife>>::new();
         for life in lives.regions.iter().filter(|region| region.counts) {
             groups.entry((life.name, life.root)).or_default().push(life);
         }
@@ -87,24 +88,16 @@ impl Regions {
 }
 
 impl RegionGroup {
-    fn new(lives: &Lives, name: TextId, root: Option<Root>, all: &[&RegionLife]) -> RegionGroup {
+    fn new(lives: &Lives, name: TextId, root: Option<Site>, all: &[&RegionLife]) -> RegionGroup {
         let durations = all.iter().map(|region| region.duration_ns(lives)).collect();
         let mut regions: Vec<Region> = all.iter().map(|life| Region::new(lives, life)).collect();
         regions.sort_by_key(|region| (std::cmp::Reverse(region.times.total_ns), region.begin_ns));
         RegionGroup {
             name: lives.texts.text(name).to_owned(),
-            place: root.map(|root| Place::new(lives, root)),
+            place: root.map(|root| root.place(&lives.texts)),
             durations: Distribution::new(durations),
             regions,
         }
-    }
-}
-
-impl Place {
-    fn new(lives: &Lives, root: Root) -> Place {
-        let text = |id| lives.texts.text(id).to_owned();
-        let Root { pc, function, file, line } = root;
-        Place { pc, function: text(function), file: text(file), line }
     }
 }
 

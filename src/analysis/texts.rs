@@ -18,6 +18,12 @@ pub(crate) struct Texts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TextId(u32);
 
+impl TextId {
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
 impl Texts {
     /// Another generation begins, with strings of its own.
     pub(crate) fn begin(&mut self) {

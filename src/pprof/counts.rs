@@ -24,12 +24,8 @@ struct Group {
 
 type Key = (usize, usize, Box<[usize]>, Option<String>, Option<Arc<Set>>);
 
-const GOROUTINE: Types = Types {
-    values: &[("goroutine", "count")],
-    period_type: ("goroutine", "count"),
-    period: 1,
-    inner: Inner::Called,
-};
+const GOROUTINE: Types =
+    Types { values: &[("goroutine", "count")], period_type: ("goroutine", "count"), period: 1 };
 
 const THREADCREATE: Types = Types {
     values: &[("threadcreate", "count")],
@@ -92,7 +88,7 @@ fn write(
     mut out: impl Write,
 ) -> io::Result<()> {
     if debug == 0 {
-        return profile::write(types, move |builder| fill(builder, &groups), out);
+        return profile::write(types, Inner::Called, move |builder| fill(builder, &groups), out);
     }
     let mut names = Names::new();
     let total: i64 = groups.iter().map(|group| group.count).sum();

@@ -172,11 +172,10 @@ pub(super) fn stop() -> io::Result<()> {
         values: &[("samples", "count"), ("cpu", "nanoseconds")],
         period_type: ("cpu", "nanoseconds"),
         period,
-        inner: Inner::All,
     };
     let fill = move |builder: &mut Builder| {
         builder.set_time(wall_ns, duration_ns);
         sums.lock().fill(builder, period);
     };
-    profile::write(types, fill, out)
+    profile::write(types, Inner::All, fill, out)
 }

@@ -6,8 +6,7 @@ use std::io::{self, Read};
 use flate2::read::GzDecoder;
 use prost::Message;
 
-use super::profile::compressed;
-use super::proto::{Function, Label, Line, Location, Profile, Sample};
+use crate::profile::{Label, Line, Profile, Sample, Tables};
 
 /// What has been added from one profile to a later one of the same kind, both as they were written
 /// for `go tool pprof`, and so is this. Samples that are in both are left out; what has become less
@@ -25,10 +24,10 @@ pub(crate) fn difference(before: &[u8], after: &[u8]) -> io::Result<Vec<u8>> {
     for sample in &before.sample {
         merged.subtract(&before, sample);
     }
-    let mut profile = merged.profile;
-    profile.sample.retain(|sample| sample.value.iter().any(|value| *value != 0));
+    let mut tables = merged.tables;
+    tables.profile.sample.retain(|sample| sample.value.iter().any(|value| *value != 0));
     let mut out = Vec::new();
-    compressed(&profile, &mut out)?;
+    tables.write(&mut out)?;
     Ok(out)
 }
 
@@ -47,37 +46,30 @@ type Key = (Vec<u64>, Vec<(i64, i64)>);
 
 /// The later profile, whose tables take up what only the earlier one has.
 struct Merged {
-    profile: Profile,
-    strings: HashMap<String, i64>,
-    functions: HashMap<(i64, i64), u64>,
-    locations: HashMap<(u64, Vec<Line>), u64>,
+    tables: Tables,
     samples: HashMap<Key, usize>,
 }
 
 impl Merged {
     fn new(profile: Profile) -> Merged {
-        let strings = profile.string_table.iter().cloned().zip(0..).collect();
-        let functions = profile.function.iter().map(|f| ((f.name, f.filename), f.id)).collect();
-        let locations =
-            profile.location.iter().map(|l| ((l.address, l.line.clone()), l.id)).collect();
         let samples = profile.sample.iter().enumerate().map(|(n, s)| (key(s), n)).collect();
-        Merged { profile, strings, functions, locations, samples }
+        Merged { tables: Tables::of(profile), samples }
     }
 
     fn subtract(&mut self, from: &Profile, sample: &Sample) {
         let location_id = sample.location_id.iter().map(|id| self.location(from, *id)).collect();
         let text = |at: i64| from.string_table.get(at as usize).map_or("", |text| &**text);
         let label = sample.label.iter().map(|label| Label {
-            key: self.string(text(label.key)),
-            str: self.string(text(label.str)),
+            key: self.tables.string(text(label.key)),
+            str: self.tables.string(text(label.str)),
         });
         let label = label.collect();
         let value = sample.value.iter().map(|value| value.wrapping_neg()).collect();
         let sample = Sample { location_id, value, label };
-        let next = self.profile.sample.len();
+        let next = self.tables.profile.sample.len();
         let at = *self.samples.entry(key(&sample)).or_insert(next);
-        match self.profile.sample.get_mut(at) {
-            None => self.profile.sample.push(sample),
+        match self.tables.profile.sample.get_mut(at) {
+            None => self.tables.profile.sample.push(sample),
             Some(known) => {
                 let values = known.value.iter_mut().zip(&sample.value);
                 values.for_each(|(sum, value)| *sum = sum.wrapping_add(*value));
@@ -87,39 +79,11 @@ impl Merged {
 
     fn location(&mut self, from: &Profile, id: u64) -> u64 {
         let Some((address, lines)) = place(from, id) else { return 0 };
-        let line: Vec<Line> = lines
+        let line = lines
             .iter()
-            .map(|(name, file, line)| Line { function_id: self.function(name, file), line: *line })
+            .map(|&(name, file, line)| Line { function_id: self.tables.function(name, file), line })
             .collect();
-        let next = self.profile.location.len() as u64 + 1;
-        let id = *self.locations.entry((address, line.clone())).or_insert(next);
-        if id == next {
-            let in_it =
-                |m: &&super::proto::Mapping| (m.memory_start..m.memory_limit).contains(&address);
-            let mapping_id = self.profile.mapping.iter().find(in_it).map_or(0, |m| m.id);
-            self.profile.location.push(Location { id, mapping_id, address, line });
-        }
-        id
-    }
-
-    fn function(&mut self, name: &str, file: &str) -> u64 {
-        let (name, filename) = (self.string(name), self.string(file));
-        let next = self.profile.function.len() as u64 + 1;
-        let id = *self.functions.entry((name, filename)).or_insert(next);
-        if id == next {
-            self.profile.function.push(Function { id, name, system_name: name, filename });
-        }
-        id
-    }
-
-    fn string(&mut self, text: &str) -> i64 {
-        if let Some(known) = self.strings.get(text) {
-            return *known;
-        }
-        let new = self.profile.string_table.len() as i64;
-        self.profile.string_table.push(text.to_owned());
-        self.strings.insert(text.to_owned(), new);
-        new
+        self.tables.location(address, line)
     }
 }
 
@@ -145,21 +109,15 @@ mod tests {
 
     /// A profile with these stacks, each of one function, and their values.
     fn profile(time_ns: i64, samples: &[(&str, &str, i64)]) -> Vec<u8> {
-        let mut merged = Merged::new(Profile { time_nanos: time_ns, ..Profile::default() });
-        merged.string("");
-        for (n, (function, label, value)) in samples.iter().enumerate() {
-            let line = Line { function_id: merged.function(function, "file"), line: 7 };
-            let id = n as u64 + 1;
-            let address = function.len() as u64;
-            let location = Location { id, address, line: vec![line], ..Location::default() };
-            merged.profile.location.push(location);
-            let label = Label { key: merged.string("goroutine"), str: merged.string(label) };
-            let label = vec![label];
-            let sample = Sample { location_id: vec![id], value: vec![*value, 0], label };
-            merged.profile.sample.push(sample);
+        let mut tables = Tables::of(Profile { time_nanos: time_ns, ..Profile::default() });
+        tables.string("");
+        for (function, label, value) in samples {
+            let line = Line { function_id: tables.function(function, "file"), line: 7 };
+            let location = tables.location(function.len() as u64, vec![line]);
+            tables.push(vec![location], vec![*value, 0], &[("goroutine", label)]);
         }
         let mut bytes = Vec::new();
-        compressed(&merged.profile, &mut bytes).unwrap();
+        tables.write(&mut bytes).unwrap();
         bytes
     }
 

@@ -48,7 +48,6 @@ mod cpu;
 mod difference;
 mod mappings;
 mod profile;
-mod proto;
 mod text;
 mod waits;
 

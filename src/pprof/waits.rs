@@ -13,7 +13,6 @@ const TYPES: Types = Types {
     values: &[("contentions", "count"), ("delay", "nanoseconds")],
     period_type: ("contentions", "count"),
     period: 1,
-    inner: Inner::Called,
 };
 
 /// The sums of one stack.
@@ -53,7 +52,7 @@ const REST: &str = "gort::pprof::other_stacks";
 fn write(kind: &Kind, head: &str, debug: u8, mut out: impl Write) -> io::Result<()> {
     if debug == 0 {
         let sums = sums(kind);
-        return profile::write(TYPES, move |builder| fill(builder, sums), out);
+        return profile::write(TYPES, Inner::Called, move |builder| fill(builder, sums), out);
     }
     let (mut names, mut text) = (Names::new(), head.to_owned());
     for sum in sums(kind) {

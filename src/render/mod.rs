@@ -16,6 +16,7 @@ pub mod footprint;
 mod goroutines_text;
 mod number;
 pub mod parsed_text;
+pub mod pprof;
 mod quote;
 mod regions_text;
 mod report;

@@ -4,7 +4,9 @@ mod check;
 mod debug;
 mod events;
 mod pages;
+mod profiles;
 mod program;
+mod raw;
 mod usage;
 
 #[path = "../support/process.rs"]

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let matches = match table::command().try_get_matches() {
+    let matches = match table::command().try_get_matches_from(table::spelled(std::env::args_os())) {
         Ok(matches) => matches,
         Err(error) => return complain(&error),
     };

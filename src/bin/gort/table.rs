@@ -1,6 +1,8 @@
 //! The table of commands: what is not in it does not exist. Help, completions and manual pages come
 //! from it.
 
+use std::ffi::OsString;
+
 use clap::{Arg, Command, ValueEnum};
 use clap_complete::Shell;
 
@@ -21,6 +23,14 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([trace::command(), completions(), man()])
+}
+
+/// Arguments with Go's spelling `-pprof` of `--pprof`.
+pub(crate) fn spelled(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    words.map(|word| match word.to_str() {
+        Some(text) if text == "-pprof" || text.starts_with("-pprof=") => format!("-{text}").into(),
+        _ => word,
+    })
 }
 
 fn completions() -> Command {

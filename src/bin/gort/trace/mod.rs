@@ -3,6 +3,7 @@
 mod check;
 mod debug;
 mod events;
+mod profile;
 mod reports;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -25,7 +26,8 @@ const COMMANDS: [Entry; 6] = [
 ];
 
 const ABOUT: &str = "Show execution traces of programs on gort, and of Go programs";
-const USAGE: &str = "gort trace COMMAND [OPTIONS] FILE…\n       gort trace -d=MODE FILE";
+const USAGE: &str = "gort trace COMMAND [OPTIONS] FILE…\n       gort trace -d=MODE FILE\n       \
+     gort trace -pprof=TYPE [OPTIONS] FILE";
 
 /// `gort trace` with all its commands.
 pub(crate) fn command() -> Command {
@@ -36,6 +38,7 @@ pub(crate) fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .arg_required_else_help(true)
         .arg(debug::mode())
+        .args(profile::options())
         .arg(words)
         .subcommands(COMMANDS.iter().map(|entry| (entry.command)()))
 }
@@ -48,10 +51,15 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         return (entry.run)(arguments);
     }
     let words: Vec<&String> = arguments.get_many("WORD").unwrap_or_default().collect();
-    match (arguments.get_one::<String>("MODE"), &words[..]) {
-        (Some(mode), [file]) => debug::run(mode, file),
-        (Some(_), _) => Err(Failure::Usage("`gort trace -d=MODE` shows one file".into())),
-        (None, words) => {
+    let (mode, of) = (arguments.get_one::<String>("MODE"), arguments.get_one::<String>("TYPE"));
+    match (mode, of, &words[..]) {
+        (Some(mode), _, [file]) => debug::run(mode, file),
+        (Some(_), ..) => Err(Failure::Usage("`gort trace -d=MODE` shows one file".into())),
+        (None, Some(of), [file]) => profile::run(of, file, arguments),
+        (None, Some(_), _) => {
+            Err(Failure::Usage("`gort trace -pprof=TYPE` is about one file".into()))
+        }
+        (None, None, words) => {
             let word = words.first().map_or("", |word| word.as_str());
             let see = "see `gort trace --help`";
             Err(Failure::Usage(format!("`gort trace` has no command `{word}`; {see}")))
