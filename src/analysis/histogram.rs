@@ -25,8 +25,8 @@ pub struct Bucket {
 pub(crate) struct Histogram {
     /// Durations below [`PARTS`], and then a power of two each. What is empty at the end is not there.
     powers: Vec<Option<Box<[u64; PARTS]>>>,
-    pub(crate) count: u64,
-    pub(crate) total: i64,
+    count: u64,
+    total: i64,
     min: i64,
     max: i64,
 }
@@ -79,6 +79,11 @@ impl Histogram {
         self.max = if is_first { other.max } else { self.max.max(other.max) };
         self.count += other.count;
         self.total = self.total.saturating_add(other.total);
+    }
+
+    /// The sum of all.
+    pub(crate) fn total(&self) -> i64 {
+        self.total
     }
 
     /// The distribution; its percentiles are up to 3 percent too large.

@@ -306,7 +306,7 @@ struct Change {
 }
 
 /// Whether a goroutine that began in this function is the runtime's own.
-fn is_system(function: &str) -> bool {
+pub(crate) fn is_system(function: &str) -> bool {
     function.is_empty() || function != "runtime.main" && function.starts_with("runtime.")
 }
 

@@ -21,11 +21,15 @@
 
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod choice;
 mod distribution;
 mod filter;
 mod goroutines;
+mod hand_offs;
 mod histogram;
+mod latency;
+mod leaks;
 mod life;
 mod listener;
 mod lives;
@@ -41,10 +45,14 @@ mod task_lives;
 mod tasks;
 mod texts;
 
+pub use blocking::{BlockedFunction, BlockedReason, BlockedStack, Blocking};
 pub use distribution::Distribution;
 pub use filter::{Filter, Matcher};
 pub use goroutines::{Goroutine, GoroutineGroup, Goroutines};
+pub use hand_offs::{HandOff, HandOffStack, HandOffs};
 pub use histogram::Bucket;
+pub use latency::{Delays, Latency, LatencyGroup, LatencyStack};
+pub use leaks::{Leak, LeakGroup, Leaks};
 pub use listener::{Listener, run};
 pub use profile::{Profile, ProfileKind, ProfileSample};
 pub use regions::{Place, Region, RegionGroup, Regions};

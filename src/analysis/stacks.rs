@@ -91,10 +91,19 @@ impl Stacks {
 
     #[cold]
     fn find(&mut self, texts: &mut Texts, generation: &Generation, id: StackId) -> StackNumber {
-        let sites: Box<[u32]> = generation
-            .stack(id)
-            .map(|frame| self.site(Site::of(texts, generation, frame)))
-            .collect();
+        let frames = generation.stack(id).map(|frame| Site::of(texts, generation, frame));
+        let mut frames: Vec<Site> = frames.collect();
+        // Go's runtime has stacks of one frame that is nothing.
+        let nothing = texts.named("");
+        frames.truncate(
+            frames.len()
+                - frames
+                    .iter()
+                    .rev()
+                    .take_while(|frame| frame.pc == 0 && frame.function == nothing)
+                    .count(),
+        );
+        let sites: Box<[u32]> = frames.into_iter().map(|site| self.site(site)).collect();
         let next = StackNumber(u32::try_from(self.all.len()).expect("fewer stacks than that"));
         let number = *self.by_sites.entry(sites.clone()).or_insert(next);
         if number == next {

@@ -7,7 +7,8 @@ use super::stacks::{StackNumber, Stacks};
 use super::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{
-    Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, StackId, Time, Transition,
+    Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, StackId, StringId, Time,
+    Transition,
 };
 
 /// So many stays of a goroutine are kept until it is known which function it began in.
@@ -50,12 +51,17 @@ pub(crate) struct Known {
     pub(crate) stacks: Stacks,
     pub(crate) selection: Selection,
     pub(crate) last: i64,
-    empty: TextId,
+    pub(crate) empty: TextId,
 }
 
 /// Who is told of stays, in the order in which it gets known what they are.
 pub(crate) trait Sink {
     type Answer;
+
+    /// Before everything else: it may have texts of its own.
+    fn begin(&mut self, texts: &mut Texts) {
+        let _ = texts;
+    }
 
     /// Whether it is told of stays in this state.
     fn wants(&self, state: GoState) -> bool;
@@ -113,10 +119,11 @@ fn choice(parts: &[String]) -> Option<Choice> {
 }
 
 impl<S: Sink> Stays<S> {
-    pub(crate) fn new(selection: Selection, sink: S) -> Stays<S> {
+    pub(crate) fn new(selection: Selection, mut sink: S) -> Stays<S> {
         let (functions, regions) = (choice(&selection.functions), choice(&selection.regions));
         let mut texts = Texts::default();
         let empty = texts.named("");
+        sink.begin(&mut texts);
         Stays {
             known: Known { texts, stacks: Stacks::new(), selection, last: 0, empty },
             teller: Teller { sink, functions },
@@ -220,12 +227,7 @@ impl<S: Sink> Stays<S> {
         }
     }
 
-    fn region(
-        &mut self,
-        generation: &Generation,
-        event: &Event,
-        name: Option<crate::reader::StringId>,
-    ) {
+    fn region(&mut self, generation: &Generation, event: &Event, name: Option<StringId>) {
         let Some(regions) = &mut self.regions else { return };
         let Some(who) = self.all.get_mut(&event.goroutine()) else { return };
         match name {

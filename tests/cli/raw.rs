@@ -36,8 +36,9 @@ fn parse(text: &str) -> Samples {
             Some((values, ids)) => {
                 let mut values = values.split_whitespace().map(|n| n.parse().unwrap());
                 let values = (values.next().unwrap(), values.next().unwrap());
-                let stack = ids.split_whitespace().map(|id| locations[id].clone()).collect();
-                all.push((stack, values));
+                let stack = ids.split_whitespace().map(|id| locations[id].clone());
+                // A frame of nothing: Go's tool does not know it from none, and shows the last it saw.
+                all.push((stack.filter(|frame| frame != "0x0 :0:0 s=0").collect(), values));
             }
             None => panic!("{line:?}"),
         }
