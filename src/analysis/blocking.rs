@@ -6,21 +6,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Listener;
-use super::choice::Choice;
 use super::distribution::Distribution;
 use super::hand_offs::{HandOffs, HandOffsSum};
 use super::histogram::Histogram;
+use super::reasons::Reasons;
 use super::regions::Place;
 use super::sampled::{Sample, Sampled};
-use super::selection::{Selection, has_one};
+use super::selection::Selection;
 use super::stacks::StackNumber;
 use super::stays::{Known, Sink, Stay, Stays};
 use super::texts::{TextId, Texts};
 use crate::reader::GoState;
 use crate::reader::hash::Map;
-
-/// What a system call is as a reason.
-pub(crate) const SYSCALL: &str = "system call";
 
 /// What goroutines waited for: each other, the network, the clock, the system; but not for a processor,
 /// which is [`Latency`](super::Latency). Lists begin with what took longest.
@@ -28,8 +25,8 @@ pub(crate) const SYSCALL: &str = "system call";
 /// A wait that goes on at the end of the trace lasts until then, and one that was there before its
 /// begin, since then. Percentiles are up to 3 percent too large.
 ///
-/// Reasons are those of the trace, as `chan receive` or `sync`, and `system call`. Of a wait that was
-/// there before the trace the reason is empty.
+/// Reasons are those of the trace, as `chan receive` or `sync`, and `system call` and `coroutine`. Of a
+/// wait that was there before the trace the reason is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Blocking {
     /// From the trace's first event to its last.
@@ -86,10 +83,9 @@ pub struct BlockedStack {
 impl Blocking {
     /// What to give to [`run`](super::run).
     pub fn listener(selection: Selection) -> impl Listener<Answer = Blocking> {
-        let reasons = selection.reasons.clone();
-        let reasons = Choice::new(move |reason| has_one(&reasons, reason));
         let (waits, hand_offs) = (Map::default(), HandOffsSum::default());
-        Stays::new(selection, BlockingSink { reasons, waits, hand_offs, syscall: None })
+        let reasons = Reasons::new(&selection);
+        Stays::new(selection, BlockingSink { reasons, waits, hand_offs })
     }
 }
 
@@ -105,11 +101,9 @@ impl Sampled for Blocking {
 }
 
 struct BlockingSink {
-    reasons: Choice,
+    reasons: Reasons,
     waits: Map<Key, Sum>,
     hand_offs: HandOffsSum,
-    /// The number of [`SYSCALL`].
-    syscall: Option<TextId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,7 +131,7 @@ impl Sink for BlockingSink {
     type Answer = Blocking;
 
     fn begin(&mut self, texts: &mut Texts) {
-        self.syscall = Some(texts.named(SYSCALL));
+        self.reasons.begin(texts);
     }
 
     fn wants(&self, state: GoState) -> bool {
@@ -145,13 +139,9 @@ impl Sink for BlockingSink {
     }
 
     fn add(&mut self, known: &Known, stay: &Stay) {
-        let is_syscall = stay.state == GoState::Syscall;
-        let reason = self.syscall.filter(|_| is_syscall).unwrap_or(stay.reason);
         let Some((begin, end)) = known.selection.clip(stay.since, stay.end) else { return };
-        if !self.reasons.has(&known.texts, reason) {
-            return;
-        }
-        if is_syscall {
+        let Some(reason) = self.reasons.of(known, stay) else { return };
+        if stay.state == GoState::Syscall {
             self.hand_offs.add(stay);
         }
         let key = Key { reason, stack: stay.stack, function: stay.function };

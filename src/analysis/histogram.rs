@@ -20,6 +20,15 @@ pub struct Bucket {
     pub count: u64,
 }
 
+/// How times are spread.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Delays {
+    /// In a few numbers.
+    pub durations: Distribution,
+    /// By powers of two, from the first that there are some of to the last.
+    pub histogram: Vec<Bucket>,
+}
+
 /// Durations, by how long they are: exact below 32 ns, and then to 3 percent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Histogram {
@@ -44,6 +53,12 @@ fn first(power: usize, part: usize) -> i64 {
     match power {
         0 => part as i64,
         _ => (((PARTS + part) as u128) << (power - 1)).try_into().unwrap_or(i64::MAX),
+    }
+}
+
+impl Delays {
+    pub(crate) fn new(histogram: &Histogram) -> Delays {
+        Delays { durations: histogram.distribution(), histogram: histogram.buckets() }
     }
 }
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Listener;
 use super::distribution::Distribution;
-use super::histogram::{Bucket, Histogram};
+use super::histogram::{Delays, Histogram};
+use super::reasons::SYSCALL;
 use super::regions::Place;
 use super::sampled::{Sample, Sampled};
 use super::selection::Selection;
@@ -47,15 +48,6 @@ pub struct LatencyGroup {
     /// The delays.
     #[serde(flatten)]
     pub delays: Delays,
-}
-
-/// How delays are spread.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Delays {
-    /// In a few numbers.
-    pub durations: Distribution,
-    /// By powers of two.
-    pub histogram: Vec<Bucket>,
 }
 
 /// Delays that began in the same place for the same reason.
@@ -106,7 +98,7 @@ impl Key {
     fn cause(&self) -> &'static str {
         match GoState::ALL[self.from as usize] {
             GoState::Waiting => WOKEN,
-            GoState::Syscall => super::blocking::SYSCALL,
+            GoState::Syscall => SYSCALL,
             GoState::Running => "stopped",
             _ => "created",
         }
@@ -180,10 +172,4 @@ fn stacks(known: &Known, all: &[(Key, Histogram)]) -> Vec<LatencyStack> {
         durations: sum.distribution(),
     };
     by(all, |key| (key.cause(), key.stack)).into_iter().map(stack).collect()
-}
-
-impl Delays {
-    fn new(histogram: &Histogram) -> Delays {
-        Delays { durations: histogram.distribution(), histogram: histogram.buckets() }
-    }
 }

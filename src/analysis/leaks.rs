@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Listener;
-use super::blocking::SYSCALL;
-use super::choice::Choice;
 use super::lives::is_system;
+use super::reasons::Reasons;
 use super::regions::Place;
 use super::sampled::{Sample, Sampled};
-use super::selection::{Selection, has_one};
+use super::selection::Selection;
 use super::stacks::StackNumber;
 use super::stays::{Known, Sink, Stay, Stays};
 use super::texts::{TextId, Texts};
@@ -61,10 +60,8 @@ impl Leaks {
     /// What to give to [`run`](super::run): of those that have waited for so long at least. The
     /// selection's times do not count here.
     pub fn listener(selection: Selection, at_least_ns: i64) -> impl Listener<Answer = Leaks> {
-        let reasons = selection.reasons.clone();
-        let reasons = Choice::new(move |reason| has_one(&reasons, reason));
-        let groups = BTreeMap::new();
-        Stays::new(selection, LeaksSink { at_least_ns, reasons, groups, syscall: None })
+        let (reasons, groups) = (Reasons::new(&selection), BTreeMap::new());
+        Stays::new(selection, LeaksSink { at_least_ns, reasons, groups })
     }
 }
 
@@ -81,17 +78,15 @@ impl Sampled for Leaks {
 
 struct LeaksSink {
     at_least_ns: i64,
-    reasons: Choice,
+    reasons: Reasons,
     groups: BTreeMap<(TextId, StackNumber, TextId), Vec<Leak>>,
-    /// The number of [`SYSCALL`].
-    syscall: Option<TextId>,
 }
 
 impl Sink for LeaksSink {
     type Answer = Leaks;
 
     fn begin(&mut self, texts: &mut Texts) {
-        self.syscall = Some(texts.named(SYSCALL));
+        self.reasons.begin(texts);
     }
 
     fn wants(&self, state: GoState) -> bool {
@@ -103,11 +98,7 @@ impl Sink for LeaksSink {
         if stay.is_over || waited_ns < self.at_least_ns {
             return;
         }
-        let is_syscall = stay.state == GoState::Syscall;
-        let reason = self.syscall.filter(|_| is_syscall).unwrap_or(stay.reason);
-        if !self.reasons.has(&known.texts, reason) {
-            return;
-        }
+        let Some(reason) = self.reasons.of(known, stay) else { return };
         let since_ns = (stay.from != GoState::Undetermined).then_some(stay.since);
         let group = self.groups.entry((reason, stay.stack, stay.function)).or_default();
         group.push(Leak { id: stay.goroutine.0, since_ns, waited_ns });

@@ -11,6 +11,8 @@ pub(crate) struct Life {
     /// The function it began in.
     pub(crate) name: Option<TextId>,
     pub(crate) created: i64,
+    /// Whether it was made in the trace.
+    pub(crate) is_new: bool,
     pub(crate) started: Option<i64>,
     pub(crate) ended: Option<i64>,
     /// Without the shares of the regions it is in.
@@ -47,7 +49,7 @@ impl Life {
     pub(crate) fn new(id: GoID, created: i64) -> Life {
         let (name, started, ended) = (None, None, None);
         let (spent, since) = (Spent::default(), Since::default());
-        Life { id, name, created, started, ended, spent, since, regions: Vec::new() }
+        Life { id, name, created, is_new: false, started, ended, spent, since, regions: Vec::new() }
     }
 
     /// Is, since then, in a state.

@@ -165,6 +165,7 @@ impl Lives {
         let creator = context.event.goroutine();
         let outer = self.life(creator).and_then(|life| life.region());
         self.add(id, context.now);
+        self.all.last_mut().expect("just added").is_new = true;
         let Some(outer) = outer else { return };
         let root = self.root(context.generation, context.event.stack());
         let task = self.regions[outer].task;

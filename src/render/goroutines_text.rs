@@ -1,6 +1,7 @@
 //! Goroutines as text.
 
 use super::duration::{self, text as ns};
+use super::latency_text::histogram;
 use super::report::{Detail, Report};
 use super::table::{Style, Table};
 use crate::analysis::{Goroutine, GoroutineGroup, Goroutines, Times};
@@ -40,6 +41,11 @@ impl Report for Goroutines {
             table.row(count.chain(times(&group.times)).chain([name(group)]).collect());
         }
         let mut text = table.text(style);
+        if detail.all {
+            let head = format!("How long {} goroutines lived", self.lives.durations.count);
+            text += &format!("\n{}\n", style.bold(&head));
+            text += &histogram(&self.lives.histogram, style);
+        }
         for group in self.groups.iter().filter(|group| detail.has_name(&group.function)) {
             text += &format!("\n{}\n", style.bold(&super::clean::text(&name(group))));
             text += &members(group).text(style);

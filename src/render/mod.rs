@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod blocking_text;
 mod cache;
 mod clean;
 mod duration;
@@ -12,8 +13,11 @@ mod error;
 mod event_json;
 mod event_text;
 pub mod events;
+pub mod folded;
 pub mod footprint;
 mod goroutines_text;
+mod latency_text;
+mod leaks_text;
 mod number;
 pub mod parsed_text;
 pub mod pprof;
@@ -22,6 +26,7 @@ mod regions_text;
 mod report;
 mod rfc3339;
 mod sink;
+mod stack_text;
 mod summary_text;
 mod table;
 mod tasks_text;

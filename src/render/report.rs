@@ -17,6 +17,11 @@ pub struct Detail {
     pub names: Vec<String>,
     /// These tasks.
     pub tasks: Vec<u64>,
+    /// So many stacks, those with the longest times.
+    pub stacks: usize,
+    /// Long system calls, or goroutines of the runtime's own, or how long goroutines lived: what the
+    /// answer has besides.
+    pub all: bool,
 }
 
 impl Detail {

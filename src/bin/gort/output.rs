@@ -20,3 +20,8 @@ pub(crate) fn style() -> Style {
         _ => Style::Terminal,
     }
 }
+
+/// A file to write, by its name; `-` is standard output.
+pub(crate) fn create(name: &str) -> io::Result<File> {
+    if name == "-" { standard() } else { File::create(name) }
+}

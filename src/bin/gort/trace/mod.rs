@@ -3,8 +3,10 @@
 mod check;
 mod debug;
 mod events;
+mod flame_graph;
 mod profile;
 mod reports;
+mod waits;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -16,11 +18,14 @@ struct Entry {
     run: fn(&ArgMatches) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Entry; 6] = [
+const COMMANDS: [Entry; 9] = [
     Entry { command: reports::summary, run: reports::run_summary },
     Entry { command: reports::goroutines, run: reports::run_goroutines },
     Entry { command: reports::tasks, run: reports::run_tasks },
     Entry { command: reports::regions, run: reports::run_regions },
+    Entry { command: waits::blocking, run: waits::run_blocking },
+    Entry { command: waits::latency, run: waits::run_latency },
+    Entry { command: waits::leaks, run: waits::run_leaks },
     Entry { command: events::command, run: events::run },
     Entry { command: check::command, run: check::run },
 ];

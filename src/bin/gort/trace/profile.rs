@@ -21,7 +21,9 @@ pub(crate) fn options() -> Vec<Arg> {
              delays by the network, `net`; by each other, `sync`; by system calls, `syscall`; by \
              the scheduler, `sched`",
         );
-    let selection = arguments::selection().map(|option| option.requires("TYPE"));
+    let heading = Some("Options of -pprof");
+    let selection =
+        arguments::selection().map(|option| option.requires("TYPE").help_heading(heading));
     [of].into_iter().chain(selection).collect()
 }
 

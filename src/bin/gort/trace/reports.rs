@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use gort::analysis::{self, Goroutines, Listener, Regions, Summary, Tasks};
 use gort::reader::Reader;
 use gort::render::{self, Detail, Report};
@@ -11,7 +11,8 @@ use gort::render::{self, Detail, Report};
 use crate::failure::Failure;
 use crate::{arguments, files, output};
 
-fn command(name: &'static str, about: &'static str) -> Command {
+/// A command whose answer is shown as text or JSON.
+pub(crate) fn command(name: &'static str, about: &'static str) -> Command {
     Command::new(name).about(about).args([arguments::json(), arguments::files()])
 }
 
@@ -25,8 +26,10 @@ pub(crate) fn run_summary(arguments: &ArgMatches) -> Result<(), Failure> {
 
 pub(crate) fn goroutines() -> Command {
     let function = "Show each goroutine that began in a function whose name contains this";
+    let lives = Arg::new("all").long("lives").action(ArgAction::SetTrue);
     command("goroutines", "Show how goroutines spent their time, by the function they began in")
         .arg(arguments::function(function))
+        .arg(lives.help("Show how long goroutines lived that began and ended in the trace"))
 }
 
 pub(crate) fn run_goroutines(arguments: &ArgMatches) -> Result<(), Failure> {
@@ -54,7 +57,7 @@ pub(crate) fn run_regions(arguments: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// Shows the answer for each file; of a damaged one for what comes before the damage.
-fn run<L>(arguments: &ArgMatches, listener: impl Fn() -> L) -> Result<(), Failure>
+pub(crate) fn run<L>(arguments: &ArgMatches, listener: impl Fn() -> L) -> Result<(), Failure>
 where
     L: Listener<Answer: Report>,
 {
@@ -96,8 +99,11 @@ where
 
 /// What the options ask for; not every command has each of them.
 fn detail(arguments: &ArgMatches) -> Detail {
-    let names = |id| arguments.try_get_many::<String>(id).ok().flatten().into_iter().flatten();
-    let tasks = arguments.try_get_many::<u64>("task").ok().flatten().into_iter().flatten();
-    let names = names("function").chain(names("name")).cloned().collect();
-    Detail { names, tasks: tasks.copied().collect() }
+    let names = arguments::values(arguments, "function").into_iter();
+    let names = names.chain(arguments::values(arguments, "name")).collect();
+    let tasks = arguments::values(arguments, "task");
+    let stacks = arguments::values::<u64>(arguments, "top").first().map_or(0, |&top| top);
+    let stacks = usize::try_from(stacks).unwrap_or(usize::MAX);
+    let all = arguments::values(arguments, "all").contains(&true);
+    Detail { names, tasks, stacks, all }
 }

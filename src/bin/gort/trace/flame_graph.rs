@@ -1,0 +1,25 @@
+//! A flame graph as a picture that browsers show, with what makes it answer to clicks.
+
+use std::io::{self, Write};
+
+use gort::analysis::Sampled;
+use gort::render::folded;
+use inferno::flamegraph::{self, Options};
+
+/// Writes one.
+pub(crate) fn write(answer: &impl Sampled, mut out: impl Write) -> io::Result<()> {
+    let mut lines = Vec::new();
+    folded::write(answer, &mut lines)?;
+    let mut options = Options::default();
+    options.title = "Time spent waiting".to_owned();
+    options.count_name = "ns".to_owned();
+    // The same trace gives the same picture.
+    options.deterministic = true;
+    let mut picture = Vec::new();
+    match flamegraph::from_reader(&mut options, &*lines, &mut picture) {
+        // The picture says that there is nothing.
+        Err(_) if lines.is_empty() => {}
+        made => made?,
+    }
+    out.write_all(&picture)
+}
