@@ -10,13 +10,22 @@ use crate::wire::varint;
 /// The most arguments after the time.
 const MAX_ARGS: usize = 4;
 
-/// More than any event takes, which is a byte and five numbers.
-const WINDOW_BYTES: usize = 64;
+/// More than any event takes, which is a byte and five numbers: so many that a number may be looked
+/// for at each place of [`PLACES`].
+const WINDOW_BYTES: usize = PLACES + 8;
+
+/// A power of two, beyond all places at which a number of an event begins.
+const PLACES: usize = 64;
+
+/// As many events of a thread are decoded at a time.
+const BLOCK: usize = 64;
 
 /// An event of a thread as it is in the file, but for its time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timed {
     pub(crate) event: EventType,
+    /// Where it begins, from the begin of its batch's data.
+    begin: u32,
     /// In nanoseconds.
     pub(crate) time: i64,
     pub(crate) args: [u64; MAX_ARGS],
@@ -28,15 +37,16 @@ pub(crate) struct ThreadCursor {
     /// The thread, as a place in the generation's streams, and in the order's threads.
     stream: usize,
     pub(crate) thread: u32,
+    /// Events of a batch, and which of them is next.
+    block: Vec<Timed>,
+    next: usize,
     batch: usize,
-    /// Where the next event begins, and where the batch ends.
+    /// Where the batch's data begins, what comes after the block, and where the batch ends.
+    base: usize,
     at: usize,
     end: usize,
     /// The time of the event before; 0 is none.
     last: i64,
-    /// Where the event begins.
-    begin: usize,
-    pub(crate) event: Timed,
 }
 
 /// How a type of event is decoded: the number of arguments after the time, for what is timed.
@@ -60,13 +70,29 @@ const fn is_timed(args: &[&str]) -> bool {
 impl ThreadCursor {
     /// Before the first event of a stream; [`next`](Self::next) goes to it.
     pub(crate) fn new(stream: usize, thread: u32) -> ThreadCursor {
-        let event = Timed { event: EventType::Sync, time: 0, args: [0; MAX_ARGS] };
-        ThreadCursor { stream, thread, batch: 0, at: 0, end: 0, last: 0, begin: 0, event }
+        let (block, next) = (Vec::new(), 0);
+        ThreadCursor { stream, thread, block, next, batch: 0, base: 0, at: 0, end: 0, last: 0 }
+    }
+
+    /// The next event; there must be one.
+    #[inline(always)]
+    pub(crate) fn event(&self) -> &Timed {
+        &self.block[self.next]
     }
 
     /// Goes to the next event; `false` when there is none.
     #[inline(always)]
     pub(crate) fn next(&mut self, streams: &Streams, unit: Unit) -> Result<bool, Error> {
+        self.next += 1;
+        if self.next < self.block.len() { Ok(true) } else { self.next_block(streams, unit) }
+    }
+
+    /// Decodes the next events of a batch, up to one that is malformed: that is an error when it is
+    /// its turn.
+    #[inline(never)]
+    fn next_block(&mut self, streams: &Streams, unit: Unit) -> Result<bool, Error> {
+        self.block.clear();
+        self.next = 0;
         if self.at == self.end && !self.next_batch(&streams.threads()[self.stream]) {
             return Ok(false);
         }
@@ -74,20 +100,18 @@ impl ThreadCursor {
             let stream = &streams.threads()[self.stream];
             self.last = unit.ns(stream.batches[self.batch - 1].time);
         }
-        self.begin = self.at;
+        // An event takes two bytes at least.
+        self.block.reserve(BLOCK.min((self.end - self.at) / 2 + 1));
         let held = streams.held();
-        let since = match held.get(self.at..).and_then(<[u8]>::first_chunk) {
-            Some(window) => self.decode(window),
-            None => self.decode(&last_window(&held[self.at..])),
-        };
-        match since {
-            Ok(since) if self.at <= self.end => {
-                self.last = self.last.wrapping_add(unit.ns(since));
-                self.event.time = self.last;
-                Ok(true)
+        while self.at < self.end && self.block.len() < BLOCK {
+            if let Err(why) = self.decode(held, unit) {
+                if self.block.is_empty() {
+                    return Err(self.malformed(streams, why));
+                }
+                break;
             }
-            failed => Err(self.malformed(streams, failed.err())),
         }
+        Ok(true)
     }
 
     #[cold]
@@ -95,6 +119,7 @@ impl ThreadCursor {
         while let Some(part) = stream.batches.get(self.batch) {
             self.batch += 1;
             (self.at, self.end) = (part.data.start, part.data.end);
+            self.base = self.at;
             self.last = 0;
             if self.at < self.end {
                 return true;
@@ -103,49 +128,52 @@ impl ThreadCursor {
         false
     }
 
-    /// Takes an event from the front of the bytes, which may end after it; returns the time since the
-    /// one before.
+    /// Adds the event that begins here to the block.
     #[inline(always)]
-    fn decode(&mut self, window: &[u8; WINDOW_BYTES]) -> Result<u64, NoEvent> {
-        let (event, args) = ARGS[usize::from(window[0])].ok_or(NoEvent::Type)?;
-        let mut at = 1;
-        let since = number(window, &mut at).ok_or(NoEvent::Number)?;
-        self.event.event = event;
-        for arg in &mut self.event.args[..usize::from(args)] {
-            *arg = number(window, &mut at).ok_or(NoEvent::Number)?;
+    fn decode(&mut self, held: &[u8], unit: Unit) -> Result<(), NoEvent> {
+        let (event, args, since, bytes) = match held[self.at..].first_chunk() {
+            Some(window) => decode(window)?,
+            None => decode(&last_window(&held[self.at..]))?,
+        };
+        if self.at + bytes > self.end {
+            return Err(NoEvent::End);
         }
-        self.at += at;
-        Ok(since)
+        self.last = self.last.wrapping_add(unit.ns(since));
+        let begin = (self.at - self.base) as u32;
+        self.block.push(Timed { event, begin, time: self.last, args });
+        self.at += bytes;
+        Ok(())
     }
 
     /// Why there is no event, and where.
     #[cold]
     #[inline(never)]
-    fn malformed(&self, streams: &Streams, why: Option<NoEvent>) -> Error {
-        let type_number = streams.held()[self.begin];
+    fn malformed(&self, streams: &Streams, why: NoEvent) -> Error {
+        let type_number = streams.held()[self.at];
         let name = EventType::from_number(type_number).map(EventType::name);
         let what = match (why, name) {
-            (Some(NoEvent::Type), Some(name)) => {
+            (NoEvent::Type, Some(name)) => {
                 format!("expected an event of a thread, found {name}, which has no time")
             }
-            (Some(NoEvent::Type), None) => format!("expected an event, found a byte {type_number}"),
-            (Some(NoEvent::Number), name) => {
+            (NoEvent::Type, None) => format!("expected an event, found a byte {type_number}"),
+            (NoEvent::Number, name) => {
                 format!("a number of {} takes more than 64 bits", name.unwrap_or("an event"))
             }
-            (None, name) => format!("the batch ends within {}", name.unwrap_or("an event")),
+            (NoEvent::End, name) => format!("the batch ends within {}", name.unwrap_or("an event")),
         };
-        let thread = streams.threads()[self.stream].thread;
-        self.place(Error::new(ErrorKind::Encoding, what), streams, thread)
+        let error = Error::new(ErrorKind::Encoding, what);
+        error.of_thread(self.thread_id(streams)).at(streams.offset(self.at))
     }
 
-    /// Adds the place of the event to an error.
+    /// Adds the place of the next event to an error.
     #[cold]
-    pub(crate) fn place(&self, error: Error, streams: &Streams, thread: ThreadID) -> Error {
-        error.of_thread(thread).at(streams.offset(self.begin))
+    pub(crate) fn place(&self, error: Error, streams: &Streams) -> Error {
+        let begin = self.base + self.event().begin as usize;
+        error.of_thread(self.thread_id(streams)).at(streams.offset(begin))
     }
 
     /// The thread's own number.
-    pub(crate) fn thread_id(&self, streams: &Streams) -> ThreadID {
+    fn thread_id(&self, streams: &Streams) -> ThreadID {
         streams.threads()[self.stream].thread
     }
 }
@@ -154,6 +182,25 @@ impl ThreadCursor {
 enum NoEvent {
     Type,
     Number,
+    /// The batch ends within it.
+    End,
+}
+
+/// The event at the front of the bytes: its type, its arguments, the time since the one before, and
+/// how many bytes it takes.
+#[inline(always)]
+fn decode(
+    window: &[u8; WINDOW_BYTES],
+) -> Result<(EventType, [u64; MAX_ARGS], u64, usize), NoEvent> {
+    let (event, count) = ARGS[usize::from(window[0])].ok_or(NoEvent::Type)?;
+    let mut at = 1;
+    let mut next = || number(window, &mut at).ok_or(NoEvent::Number);
+    let since = next()?;
+    let mut args = [0; MAX_ARGS];
+    for arg in args.iter_mut().take(usize::from(count)) {
+        *arg = next()?;
+    }
+    Ok((event, args, since, at))
 }
 
 /// The last bytes there are, and zeros, which end every number.
@@ -168,13 +215,13 @@ fn last_window(bytes: &[u8]) -> [u8; WINDOW_BYTES] {
 /// The number at `at`, which goes past it.
 #[inline(always)]
 fn number(window: &[u8; WINDOW_BYTES], at: &mut usize) -> Option<u64> {
-    let first = window[*at];
-    if first < 0x80 {
-        *at += 1;
-        return Some(first.into());
-    }
-    let bytes: [u8; 8] = window[*at..*at + 8].try_into().ok()?;
+    let begin = *at % PLACES;
+    let bytes: [u8; 8] = window[begin..begin + 8].try_into().ok()?;
     let word = u64::from_le_bytes(bytes);
+    if word & 0x80 == 0 {
+        *at += 1;
+        return Some(word & 0x7f);
+    }
     let ends = !word & 0x8080_8080_8080_8080;
     if ends == 0 {
         return long_number(window, at);

@@ -34,6 +34,13 @@ impl Frontier {
         self.0.get(at).copied()
     }
 
+    /// The time up to which the first one stays the first, whatever its next event.
+    #[inline(always)]
+    pub(crate) fn second(&self) -> i64 {
+        let time = |at| self.get(at).map_or(i64::MAX, |entry: Entry| entry.time);
+        time(1).min(time(2))
+    }
+
     pub(crate) fn insert(&mut self, entry: Entry) {
         self.0.push(entry);
         self.sift_up(self.0.len() - 1, entry);

@@ -24,8 +24,6 @@ pub(crate) struct Merge {
     frontier: Frontier,
     /// Samples, the next one last.
     samples: Vec<Sample>,
-    /// The time of the last event.
-    last: Time,
 }
 
 /// As many events are made at a time.
@@ -41,7 +39,6 @@ impl Merge {
             cursors: Vec::new(),
             frontier: Frontier::default(),
             samples: Vec::new(),
-            last: Time(0),
         }
     }
 
@@ -88,41 +85,20 @@ impl Merge {
 
     /// Adds an event that comes of none in the file: at this time, or after the last one.
     pub(crate) fn add(&mut self, event: Event) {
-        self.order.out.push(event);
-        self.set_times(self.order.out.len() - 1);
+        self.order.push(event);
     }
 
     /// The time of the last event.
     pub(crate) fn last(&self) -> Time {
-        self.last
+        self.order.last
     }
 
     /// Makes events: some, or all that are left of the generation.
     pub(crate) fn fill(&mut self) -> Result<(), Error> {
-        self.order.out.reserve(AT_A_TIME);
-        while self.order.out.len() < AT_A_TIME {
-            let before = self.order.out.len();
-            match self.step() {
-                Ok(true) => self.set_times(before),
-                Ok(false) => break,
-                Err(error) => {
-                    self.order.out.truncate(before);
-                    return Err(error);
-                }
-            }
-        }
+        // One in the file makes up to three.
+        self.order.out.reserve(AT_A_TIME + 2);
+        while self.order.out.len() < AT_A_TIME && self.some()? {}
         Ok(())
-    }
-
-    /// What is not later than the one before happened right after it.
-    #[inline(always)]
-    fn set_times(&mut self, first: usize) {
-        for event in &mut self.order.out[first..] {
-            if event.time <= self.last {
-                event.time = Time(self.last.0.wrapping_add(1));
-            }
-            self.last = event.time;
-        }
     }
 
     fn begin_threads(&mut self) -> Result<(), Error> {
@@ -131,7 +107,7 @@ impl Merge {
         for (at, stream) in self.streams.threads().iter().enumerate() {
             let mut cursor = ThreadCursor::new(at, self.order.thread(stream.thread));
             if cursor.next(&self.streams, self.unit)? {
-                let entry = Entry { time: cursor.event.time, cursor: self.cursors.len() as u32 };
+                let entry = Entry { time: cursor.event().time, cursor: self.cursors.len() as u32 };
                 self.frontier.insert(entry);
                 self.cursors.push(cursor);
             }
@@ -139,23 +115,55 @@ impl Merge {
         Ok(())
     }
 
-    /// Makes the next event of the generation, with those that come of it; `false` at its end.
+    /// Makes the next events of the generation: one at least, and those that come of it; `false` at
+    /// its end.
     #[inline(always)]
-    fn step(&mut self) -> Result<bool, Error> {
+    fn some(&mut self) -> Result<bool, Error> {
         let first = self.frontier.get(0);
         if let Some(sample) = self.samples.last()
             && first.is_none_or(|first| sample.time < Time(first.time))
         {
-            self.order.out.push(sample.event());
+            self.order.push(sample.event());
             self.samples.pop();
             return Ok(true);
         }
-        if first.is_none() {
-            return Ok(false);
+        match first {
+            Some(first) => self.run(first),
+            None => Ok(false),
         }
-        match self.advance(0) {
-            Ok(false) => self.advance_other(),
-            done => done,
+    }
+
+    /// Lets the first thread go on, as long as it is the first.
+    #[inline(always)]
+    fn run(&mut self, first: Entry) -> Result<bool, Error> {
+        let Some(generation) = self.generation.as_deref() else { return Ok(false) };
+        let sample = self.samples.last().map_or(i64::MAX, |sample| sample.time.0);
+        let until = self.frontier.second().min(sample);
+        let cursor = &mut self.cursors[first.cursor as usize];
+        self.order.look_at(cursor.thread);
+        loop {
+            let before = self.order.out.len();
+            match self.order.advance(cursor.event(), cursor.thread, generation) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.frontier.update(0, cursor.event().time);
+                    return self.advance_other();
+                }
+                Err(error) => return Err(self.failed(before, error, first)),
+            }
+            match cursor.next(&self.streams, self.unit) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.frontier.remove(0);
+                    return Ok(true);
+                }
+                Err(error) => return Err(self.malformed(before, error)),
+            }
+            let time = cursor.event().time;
+            if time > until || self.order.out.len() >= AT_A_TIME {
+                self.frontier.update(0, time);
+                return Ok(true);
+            }
         }
     }
 
@@ -173,30 +181,48 @@ impl Merge {
     }
 
     /// Lets the next event of a thread happen, if it can.
-    #[inline(always)]
     fn advance(&mut self, at: usize) -> Result<bool, Error> {
         let (Some(entry), Some(generation)) = (self.frontier.get(at), &self.generation) else {
             return Ok(false);
         };
+        let before = self.order.out.len();
         let cursor = &mut self.cursors[entry.cursor as usize];
-        match self.order.advance(&cursor.event, cursor.thread, generation) {
+        self.order.look_at(cursor.thread);
+        match self.order.advance(cursor.event(), cursor.thread, generation) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
-            Err(error) => return Err(self.place(error, entry)),
+            Err(error) => return Err(self.failed(before, error, entry)),
         }
         match cursor.next(&self.streams, self.unit) {
-            Ok(true) => self.frontier.update(at, cursor.event.time),
+            Ok(true) => self.frontier.update(at, cursor.event().time),
             Ok(false) => self.frontier.remove(at),
-            Err(error) => return Err(error.in_generation(generation.number())),
+            Err(error) => return Err(self.malformed(before, error)),
         }
         Ok(true)
+    }
+
+    /// An event that is refused: a part of what would have come of it may be there.
+    #[cold]
+    #[inline(never)]
+    fn failed(&mut self, before: usize, error: Error, entry: Entry) -> Error {
+        self.order.out.truncate(before);
+        self.place(error, entry)
+    }
+
+    /// The event after one is malformed; then that one is not given either, as Go does not.
+    #[cold]
+    #[inline(never)]
+    fn malformed(&mut self, before: usize, error: Error) -> Error {
+        self.order.out.truncate(before);
+        let number = self.generation.as_ref().map_or(0, |generation| generation.number());
+        error.in_generation(number)
     }
 
     /// Adds the place of a thread's next event to an error.
     #[cold]
     fn place(&self, error: Error, entry: Entry) -> Error {
         let cursor = &self.cursors[entry.cursor as usize];
-        let error = cursor.place(error, &self.streams, cursor.thread_id(&self.streams));
+        let error = cursor.place(error, &self.streams);
         match &self.generation {
             Some(generation) => error.in_generation(generation.number()),
             None => error,
@@ -209,7 +235,7 @@ impl Merge {
         let Some(entry) = self.frontier.get(0) else {
             return Error::new(ErrorKind::Stuck, "no thread has an event");
         };
-        let event = &self.cursors[entry.cursor as usize].event;
+        let event = self.cursors[entry.cursor as usize].event();
         let spec = event.event.spec();
         let mut what = format!("no thread can go on: {} waits for another event", spec.name);
         for (name, arg) in spec.args.iter().skip(1).zip(event.args) {

@@ -139,8 +139,8 @@ impl Order {
         self.set_goroutine(place, next, next_slot);
         let args = [ev.args[0], ev.args[1], 0];
         let nobody = Context { goroutine: GoID::NONE, ..place.context };
-        self.out.push(Event { args, ..place.event(ev) });
-        self.out.push(Event::new(left, time, place.context));
+        self.push(Event { args, ..place.event(ev) });
+        self.push(Event::new(left, time, place.context));
         self.emit(Event { args, ..Event::new(EventType::GoStart, time, nobody) })
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Order {
     carried: Carried,
     /// What happened, for whoever takes it away.
     pub(crate) out: Vec<Event>,
+    /// The time of the last of it.
+    pub(crate) last: Time,
 }
 
 /// Where an event happens: on which thread, and what that has.
@@ -85,6 +87,7 @@ impl Order {
             regions: Regions::default(),
             carried: Carried::new(),
             out: Vec::new(),
+            last: Time(0),
         }
     }
 
@@ -112,38 +115,46 @@ impl Order {
         self.threads.place(id)
     }
 
+    /// An event of this thread is looked at, for [`advance`](Self::advance).
+    #[inline(always)]
+    pub(crate) fn look_at(&mut self, thread: u32) {
+        self.threads.at(thread).is_known = true;
+    }
+
     /// Lets a thread's next event happen, if it can; more than one event may come of it.
     ///
     /// After an error `out` may have a part of what came of the event.
     #[inline(always)]
     pub(crate) fn advance(&mut self, ev: &Timed, thread: u32, of: &Generation) -> Step {
         use EventType as E;
-        let place = self.place(thread);
         match ev.event {
-            E::GoStart => self.go_start(ev, place),
-            E::GoUnblock => self.go_unblock(ev, place, of),
-            E::GoBlock | E::GoStop => self.go_stop(ev, place, of),
-            E::GoDestroy => self.go_destroy(ev, place),
-            E::GoCreate | E::GoCreateBlocked => self.go_create(ev, place, of),
-            E::GoStatus | E::GoStatusStack => self.go_status(ev, place, of),
-            E::GoSwitch | E::GoSwitchDestroy => self.go_switch(ev, place),
-            E::GoSyscallBegin => self.go_syscall_begin(ev, place, of),
-            E::GoSyscallEnd => self.go_syscall_end(ev, place),
-            E::GoSyscallEndBlocked => self.go_syscall_end_blocked(ev, place),
-            E::GoCreateSyscall => self.go_create_syscall(ev, place),
-            E::GoDestroySyscall => self.go_destroy_syscall(ev, place),
-            E::ProcStart => self.proc_start(ev, place),
-            E::ProcStop => self.proc_stop(ev, place),
-            E::ProcSteal => self.proc_steal(ev, place),
-            E::ProcStatus => self.proc_status(ev, place),
-            _ => self.advance_rare(ev, place, of),
+            E::GoStart => self.go_start(ev, self.place(thread)),
+            E::GoUnblock => self.go_unblock(ev, self.place(thread), of),
+            E::GoBlock | E::GoStop => self.go_stop(ev, self.place(thread), of),
+            E::GoDestroy => self.go_destroy(ev, self.place(thread)),
+            E::GoCreate | E::GoCreateBlocked => self.go_create(ev, self.place(thread), of),
+            E::GoSyscallBegin => self.go_syscall_begin(ev, self.place(thread), of),
+            E::GoSyscallEnd => self.go_syscall_end(ev, self.place(thread)),
+            E::ProcStart => self.proc_start(ev, self.place(thread)),
+            E::ProcStop => self.proc_stop(ev, self.place(thread)),
+            _ => self.advance_rare(ev, thread, of),
         }
     }
 
+    /// A function apart, so that the places of frequent events are in registers: in memory, what was
+    /// just written in parts and is read as a whole has to be waited for.
     #[inline(never)]
-    fn advance_rare(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+    fn advance_rare(&mut self, ev: &Timed, thread: u32, of: &Generation) -> Step {
         use EventType as E;
+        let place = self.place(thread);
         match ev.event {
+            E::GoStatus | E::GoStatusStack => self.go_status(ev, place, of),
+            E::GoSwitch | E::GoSwitchDestroy => self.go_switch(ev, place),
+            E::GoSyscallEndBlocked => self.go_syscall_end_blocked(ev, place),
+            E::GoCreateSyscall => self.go_create_syscall(ev, place),
+            E::GoDestroySyscall => self.go_destroy_syscall(ev, place),
+            E::ProcSteal => self.proc_steal(ev, place),
+            E::ProcStatus => self.proc_status(ev, place),
             E::STWBegin => self.stw_begin(ev, place, of),
             E::STWEnd => self.stw_end(ev, place),
             E::GCActive => self.gc_active(ev, place),
@@ -171,14 +182,22 @@ impl Order {
     /// Something happens.
     #[inline(always)]
     fn emit(&mut self, event: Event) -> Step {
-        self.out.push(event);
+        self.push(event);
         Ok(true)
     }
 
+    /// Adds an event. What is not later than the one before happened right after it.
     #[inline(always)]
-    fn place(&mut self, thread: u32) -> Place {
-        let known = self.threads.at(thread);
-        known.is_known = true;
+    pub(crate) fn push(&mut self, event: Event) {
+        let next = Time(self.last.0.wrapping_add(1));
+        let time = if event.time > self.last { event.time } else { next };
+        self.last = time;
+        self.out.push(Event { time, ..event });
+    }
+
+    #[inline(always)]
+    fn place(&self, thread: u32) -> Place {
+        let known = self.threads.get(thread);
         let context = Context { goroutine: known.goroutine, proc: known.proc, thread: known.id };
         let (goroutine_slot, proc_slot) = (known.goroutine_slot, known.proc_slot);
         Place { thread, context, goroutine_slot, proc_slot }
@@ -191,7 +210,7 @@ impl Order {
 
     /// Where the goroutine that the thread runs is.
     #[inline(always)]
-    fn current(&self, ev: &Timed, place: Place) -> Result<u32, Error> {
+    fn current(&mut self, ev: &Timed, place: Place) -> Result<u32, Error> {
         let id = place.context.goroutine;
         let slot = self.goroutines.find_at(place.goroutine_slot, id);
         slot.ok_or_else(|| {

@@ -15,6 +15,7 @@ impl Place {
 }
 
 impl Order {
+    #[inline(always)]
     pub(super) fn proc_start(&mut self, ev: &Timed, place: Place) -> Step {
         let id = ProcID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
@@ -32,6 +33,7 @@ impl Order {
         self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) })
     }
 
+    #[inline(always)]
     pub(super) fn proc_stop(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::Must, Need::May)?;
         let id = place.context.proc;

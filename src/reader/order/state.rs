@@ -96,7 +96,7 @@ pub(crate) struct Goroutines {
     slots: Vec<Goroutine>,
     by_id: Map<i64, u32>,
     free: Vec<u32>,
-    /// By the last bits of their numbers, where some are.
+    /// By the last bits of their numbers, where some are that were looked for lately.
     nearby: Nearby,
 }
 
@@ -114,13 +114,13 @@ impl Default for Nearby {
 
 impl Goroutines {
     #[inline(always)]
-    pub(crate) fn find(&self, id: GoID) -> Option<u32> {
+    pub(crate) fn find(&mut self, id: GoID) -> Option<u32> {
         self.find_at(self.nearby.0[id.0 as usize % NEARBY], id)
     }
 
     /// Where the goroutine is, which should be at `slot`.
     #[inline(always)]
-    pub(crate) fn find_at(&self, slot: u32, id: GoID) -> Option<u32> {
+    pub(crate) fn find_at(&mut self, slot: u32, id: GoID) -> Option<u32> {
         match self.slots.get(slot as usize) {
             Some(goroutine) if goroutine.id == id && goroutine.exists => Some(slot),
             _ => self.find_far(id),
@@ -128,8 +128,10 @@ impl Goroutines {
     }
 
     #[inline(never)]
-    fn find_far(&self, id: GoID) -> Option<u32> {
-        self.by_id.get(&id.0).copied()
+    fn find_far(&mut self, id: GoID) -> Option<u32> {
+        let slot = *self.by_id.get(&id.0)?;
+        self.nearby.0[id.0 as usize % NEARBY] = slot;
+        Some(slot)
     }
 
     #[inline(always)]
@@ -248,6 +250,11 @@ impl Threads {
     pub(crate) fn find(&self, id: ThreadID) -> Option<u32> {
         let slot = *self.by_id.get(&id.0)?;
         self.slots[slot as usize].is_known.then_some(slot)
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, slot: u32) -> &Thread {
+        &self.slots[slot as usize]
     }
 
     #[inline(always)]

@@ -10,6 +10,7 @@ use crate::reader::ids::{GoID, Time};
 use crate::wire::event::EventType;
 
 impl Order {
+    #[inline(always)]
     pub(super) fn go_syscall_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
         let slot = self.running(ev, place)?;
         self.goroutines.at(slot).status = GoStatus::Syscall;
@@ -31,6 +32,7 @@ impl Order {
         self.emit(Event { stack, ..place.event(ev) })
     }
 
+    #[inline(always)]
     pub(super) fn go_syscall_end(&mut self, ev: &Timed, place: Place) -> Step {
         place.check_user(ev)?;
         let slot = self.in_syscall(ev, place)?;
@@ -41,6 +43,7 @@ impl Order {
     }
 
     /// The slot of the thread's goroutine, which must be in a system call.
+    #[inline(always)]
     fn in_syscall(&mut self, ev: &Timed, place: Place) -> Result<u32, Error> {
         let slot = self.current(ev, place)?;
         if self.goroutines.at(slot).status != GoStatus::Syscall {
@@ -49,6 +52,7 @@ impl Order {
         Ok(slot)
     }
 
+    #[inline(always)]
     fn expect_proc_in_syscall(&mut self, ev: &Timed, place: Place) -> Result<(), Error> {
         let found = self.procs.at(place.proc_slot).status;
         if found == ProcStatus::Syscall {
@@ -96,7 +100,7 @@ impl Order {
         self.threads.at(place.thread).leave_proc();
         let lost = Event::new(EventType::ProcSteal, Time(ev.time), place.context);
         let args = [place.context.proc.0 as u64, 0, 0];
-        self.out.push(Event { args, from: ProcStatus::Syscall.state() as u8, ..lost });
+        self.push(Event { args, from: ProcStatus::Syscall.state() as u8, ..lost });
         self.emit(event)
     }
 }
