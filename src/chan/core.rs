@@ -30,7 +30,6 @@ pub(crate) struct Core<T> {
     pub(crate) head: Head,
     /// Under the head's lock.
     buffer: UnsafeCell<VecDeque<T>>,
-    capacity: usize,
     senders: AtomicUsize,
     receivers: AtomicUsize,
     /// The channel of a timer or ticker, which does not show its buffer: who sends.
@@ -50,12 +49,12 @@ unsafe impl<T: Send> Sync for Core<T> {}
 
 impl<T> Core<T> {
     pub(super) fn new(capacity: usize) -> Core<T> {
-        Core::with_head(capacity, Head::new(false))
+        Core::with_head(Head::new(capacity, false))
     }
 
     /// A channel of no bubble, to which somebody outside of every bubble sends.
     pub(super) fn of_nobody(capacity: usize) -> Core<T> {
-        Core::with_head(capacity, Head::of_nobody())
+        Core::with_head(Head::of_nobody(capacity))
     }
 
     /// The channel of a timer: it holds one value, but looks as if without a buffer. Its one
@@ -66,15 +65,14 @@ impl<T> Core<T> {
 
     /// Go's nil channel.
     pub(super) fn nil() -> Core<T> {
-        Core::with_head(0, Head::new(true))
+        Core::with_head(Head::new(0, true))
     }
 
-    fn with_head(capacity: usize, head: Head) -> Core<T> {
-        let eager = capacity.min(EAGER_BYTES / size_of::<T>().max(1));
+    fn with_head(head: Head) -> Core<T> {
+        let eager = head.capacity.min(EAGER_BYTES / size_of::<T>().max(1));
         Core {
             head,
             buffer: UnsafeCell::new(VecDeque::with_capacity(eager)),
-            capacity,
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
             timer: None,
@@ -82,7 +80,7 @@ impl<T> Core<T> {
     }
 
     pub(super) fn capacity(&self) -> usize {
-        if self.timer.is_some() { 0 } else { self.capacity }
+        if self.timer.is_some() { 0 } else { self.head.capacity }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -117,7 +115,7 @@ impl<T> Core<T> {
         if queues.closed {
             return Attempt::Closed;
         }
-        if let Some(receiver) = queues.recvq.pop() {
+        if let Some(receiver) = self.head.pop(queues, Side::Receive) {
             // SAFETY: the waiter waits until we wake it; its place takes one T.
             unsafe {
                 std::ptr::copy_nonoverlapping(place, (*receiver).element.cast(), 1);
@@ -125,9 +123,10 @@ impl<T> Core<T> {
                 return Attempt::Done((*receiver).woken());
             }
         }
-        if buffer.len() < self.capacity {
+        if buffer.len() < self.head.capacity {
             // SAFETY: moved once, as the caller is told.
             buffer.push_back(unsafe { place.read() });
+            self.head.hints.set_len(buffer.len());
             return Attempt::Done(queues.tell_task().map_or(Woken::Nobody, Woken::Task));
         }
         Attempt::Wait
@@ -142,7 +141,7 @@ impl<T> Core<T> {
     pub(crate) unsafe fn recv_locked(&self, place: *mut T) -> Attempt {
         // SAFETY: the lock is the caller's.
         let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
-        if let Some(sender) = queues.sendq.pop() {
+        if let Some(sender) = self.head.pop(queues, Side::Send) {
             // SAFETY: the lock is the caller's, and so is the place; popped once.
             unsafe {
                 place.write(take_from(sender, buffer));
@@ -151,6 +150,7 @@ impl<T> Core<T> {
         }
         match buffer.pop_front() {
             Some(first) => {
+                self.head.hints.set_len(buffer.len());
                 // SAFETY: by the caller's promise.
                 unsafe { place.write(first) };
                 Attempt::Done(Woken::Nobody)
@@ -206,7 +206,7 @@ impl<T> Core<T> {
         // SAFETY: locked just now.
         let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
         if !queues.closed {
-            if let Some(receiver) = queues.recvq.pop() {
+            if let Some(receiver) = self.head.pop(queues, Side::Receive) {
                 // SAFETY: it waits until we wake it; its place takes one T. No future is in here.
                 let waiter = unsafe {
                     (*receiver).element.cast::<T>().write(value);
@@ -220,8 +220,9 @@ impl<T> Core<T> {
                 }
                 return Ok(());
             }
-            if buffer.len() < self.capacity && queues.recv_tasks.is_empty() {
+            if buffer.len() < self.head.capacity && queues.recv_tasks.is_empty() {
                 buffer.push_back(value);
+                self.head.hints.set_len(buffer.len());
                 // SAFETY: locked above.
                 unsafe { self.head.unlock() };
                 return Ok(());
@@ -246,8 +247,9 @@ impl<T> Core<T> {
             drop(rt);
             return Err(SendTimeoutError::Closed(value));
         }
-        if buffer.len() < self.capacity {
+        if buffer.len() < self.head.capacity {
             buffer.push_back(value);
+            self.head.hints.set_len(buffer.len());
             let woken = queues.tell_task().map_or(Woken::Nobody, Woken::Task);
             // SAFETY: locked by the caller; popped once.
             unsafe {
@@ -305,7 +307,7 @@ impl<T> Core<T> {
         self.head.lock();
         // SAFETY: locked just now.
         let (queues, buffer) = unsafe { (self.head.queues(), &mut *self.buffer.get()) };
-        if let Some(sender) = queues.sendq.pop() {
+        if let Some(sender) = self.head.pop(queues, Side::Send) {
             // SAFETY: the lock is ours; popped once.
             unsafe {
                 let value = take_from(sender, buffer);
@@ -316,6 +318,7 @@ impl<T> Core<T> {
             }
         }
         if let Some(value) = buffer.pop_front() {
+            self.head.hints.set_len(buffer.len());
             // SAFETY: locked above.
             unsafe { self.head.unlock() };
             return Ok(value);
@@ -375,7 +378,10 @@ impl<T> Core<T> {
             timer.unreceived();
         }
         let rt = Inside::enter();
-        let unreceived = self.locked(std::mem::take);
+        let unreceived = self.locked(|buffer| {
+            self.head.hints.set_len(0);
+            std::mem::take(buffer)
+        });
         drop(rt);
         drop(unreceived);
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::core::Core;
 use super::error::{RecvError, SendError};
-use super::head::Attempt;
+use super::head::{Attempt, Side};
 use crate::sched::Inside;
 use crate::sched::sudog::{Outcome, Sudog, Woken};
 use crate::sched::waker;
@@ -63,7 +63,7 @@ impl<'a, T> SendFuture<'a, T> {
             (*sudog).element = self.value.as_mut_ptr().cast();
             (*sudog).task = Some(waker);
             let queues = self.core.head.queues();
-            queues.sendq.push(sudog);
+            self.core.head.push(queues, Side::Send, sudog);
             self.place.waits = true;
             (attempt, queues.tell_task())
         }
@@ -136,7 +136,10 @@ impl<T> Drop for SendFuture<'_, T> {
             let rt = Inside::enter();
             self.core.head.lock();
             // SAFETY: locked just now; it was pushed to this queue.
-            unsafe { self.core.head.queues().sendq.remove(&raw mut self.place.sudog) };
+            unsafe {
+                let (head, sudog) = (&self.core.head, &raw mut self.place.sudog);
+                head.remove(head.queues(), Side::Send, sudog);
+            }
             waker = self.place.sudog.task.take();
             self.has_value = self.place.sudog.outcome != Outcome::Served;
             // SAFETY: locked above.

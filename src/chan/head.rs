@@ -4,6 +4,7 @@
 use std::cell::UnsafeCell;
 use std::task::Waker;
 
+use super::hints::Hints;
 use crate::sched::Inside;
 use crate::sched::bubble::{self, BubbleId};
 use crate::sched::deadline::{Commit, settle};
@@ -22,6 +23,16 @@ pub(crate) enum Side {
     Send,
     /// A value comes out.
     Receive,
+}
+
+impl Side {
+    #[inline]
+    pub(super) fn other(self) -> Side {
+        match self {
+            Side::Send => Side::Receive,
+            Side::Receive => Side::Send,
+        }
+    }
 }
 
 /// What an attempt under the lock came to.
@@ -68,6 +79,8 @@ impl Queues {
 /// See the module documentation.
 pub(crate) struct Head {
     lock: RawLock,
+    pub(super) hints: Hints,
+    pub(super) capacity: usize,
     queues: UnsafeCell<Queues>,
     /// Nobody will ever send: Go's nil channel.
     nil: bool,
@@ -76,7 +89,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(super) fn new(nil: bool) -> Head {
+    pub(super) fn new(capacity: usize, nil: bool) -> Head {
         let queues = Queues {
             sendq: WaitQueue::new(),
             recvq: WaitQueue::new(),
@@ -85,6 +98,8 @@ impl Head {
         };
         Head {
             lock: RawLock::new(),
+            hints: Hints::new(),
+            capacity,
             queues: UnsafeCell::new(queues),
             nil,
             bubble: bubble::current(),
@@ -92,8 +107,8 @@ impl Head {
     }
 
     /// Of no bubble, wherever it is made.
-    pub(super) fn of_nobody() -> Head {
-        Head { bubble: None, ..Head::new(false) }
+    pub(super) fn of_nobody(capacity: usize) -> Head {
+        Head { bubble: None, ..Head::new(capacity, false) }
     }
 
     /// Sees to it that the caller may use the channel. Outside of the runtime.
@@ -135,6 +150,49 @@ impl Head {
     pub(crate) unsafe fn queues(&self) -> &mut Queues {
         // SAFETY: by the caller's promise.
         unsafe { &mut *self.queues.get() }
+    }
+
+    /// Whether this side would probably not have to wait. Without the lock; under it, it is certain
+    /// that a side has to wait that would.
+    #[inline]
+    pub(crate) fn offers(&self, side: Side) -> bool {
+        self.hints.offer(side, self.capacity)
+    }
+
+    /// Puts a waiter into its queue.
+    ///
+    /// # Safety
+    /// The queues are this channel's, and as for `WaitQueue::push`.
+    #[inline]
+    pub(crate) unsafe fn push(&self, queues: &mut Queues, side: Side, sudog: *mut Sudog) {
+        // SAFETY: by the caller's promise.
+        unsafe { queues.of(side).push(sudog) };
+        self.hints.set_waiting(side, true);
+    }
+
+    /// Takes out the first waiter whom nobody else woke: it is the caller's to serve and wake. The
+    /// queues are this channel's.
+    #[inline]
+    pub(crate) fn pop(&self, queues: &mut Queues, side: Side) -> Option<*mut Sudog> {
+        let queue = queues.of(side);
+        if queue.is_empty() {
+            return None;
+        }
+        let first = queue.pop();
+        self.hints.set_waiting(side, !queue.is_empty());
+        first
+    }
+
+    /// Takes a waiter out, if it still is in.
+    ///
+    /// # Safety
+    /// The queues are this channel's, and the sudog was pushed to that side's.
+    #[inline]
+    pub(crate) unsafe fn remove(&self, queues: &mut Queues, side: Side, sudog: *mut Sudog) {
+        let queue = queues.of(side);
+        // SAFETY: by the caller's promise.
+        unsafe { queue.remove(sudog) };
+        self.hints.set_waiting(side, !queue.is_empty());
     }
 
     /// Waits in a queue for a partner or the channel's end; the value is or goes at `place`. Comes
@@ -198,7 +256,7 @@ impl Head {
             self.lock();
             // SAFETY: locked just now; it was pushed to this queue.
             unsafe {
-                self.queues().of(side).remove(sudog);
+                self.remove(self.queues(), side, sudog);
                 self.unlock();
             }
         }
@@ -220,7 +278,7 @@ impl Head {
         // SAFETY: by the caller's promise.
         unsafe {
             let queues = self.queues();
-            queues.of(side).push(sudog);
+            self.push(queues, side, sudog);
             if side == Side::Send { queues.tell_task() } else { None }
         }
     }
@@ -242,6 +300,10 @@ impl Head {
         // SAFETY: locked just now.
         let queues = unsafe { self.queues() };
         let was_closed = std::mem::replace(&mut queues.closed, true);
+        self.hints.set_closed();
+        for side in [Side::Send, Side::Receive] {
+            self.hints.set_waiting(side, false);
+        }
         for queue in [&mut queues.recvq, &mut queues.sendq, &mut queues.recv_tasks] {
             while let Some(sudog) = queue.pop() {
                 // SAFETY: a member of the queue is alive under the lock.

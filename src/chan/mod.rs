@@ -17,6 +17,7 @@ pub(crate) mod core;
 mod error;
 mod future;
 pub(crate) mod head;
+mod hints;
 
 use std::fmt;
 use std::iter::FusedIterator;

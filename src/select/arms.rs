@@ -35,6 +35,7 @@ pub struct Plan {
 }
 
 impl Plan {
+    #[inline]
     fn new() -> Plan {
         Plan { cases: Cases::new(), deadline: None }
     }
@@ -43,14 +44,15 @@ impl Plan {
     ///
     /// # Safety
     /// The arms that added cases stay where they are and are not used until this returns.
-    unsafe fn choose(mut self, waits: bool) -> Option<(usize, Chosen)> {
+    #[inline]
+    unsafe fn choose(&mut self, waits: bool) -> Option<(usize, Chosen)> {
         let patience = match waits {
             true => Patience::Until(self.deadline.map(|(when_ns, _)| when_ns)),
             false => Patience::None,
         };
         // SAFETY: by the caller's promise; the channels are borrowed by the arms.
         match unsafe { select(&mut self.cases, patience) } {
-            Some((case, outcome)) => Some((self.cases[case].arm, Chosen(outcome))),
+            Some((case, outcome)) => Some((self.cases[case].arm as usize, Chosen(outcome))),
             None if waits => {
                 let (_, arm) = self.deadline.expect("a select ends by a channel or by the clock");
                 Some((arm, Chosen(Outcome::Served)))
@@ -70,6 +72,7 @@ pub struct SendArm<'a, T> {
 }
 
 impl<'a, T> SendArm<'a, T> {
+    #[inline]
     pub(super) fn new(sender: Option<&'a Sender<T>>, value: T) -> SendArm<'a, T> {
         SendArm { sender, value: ManuallyDrop::new(value), has_value: true }
     }
@@ -78,6 +81,7 @@ impl<'a, T> SendArm<'a, T> {
 impl<T> Arm for SendArm<'_, T> {
     type Output = Result<(), SendError<T>>;
 
+    #[inline]
     fn add(&mut self, arm: usize, plan: &mut Plan) {
         if let Some(sender) = self.sender {
             let place = (&raw mut self.value).cast::<T>();
@@ -85,6 +89,7 @@ impl<T> Arm for SendArm<'_, T> {
         }
     }
 
+    #[inline]
     fn finish(mut self, Chosen(outcome): Chosen) -> Self::Output {
         self.has_value = false;
         match outcome {
@@ -112,6 +117,7 @@ pub struct RecvArm<'a, T> {
 }
 
 impl<'a, T> RecvArm<'a, T> {
+    #[inline]
     pub(super) fn new(receiver: Option<&'a Receiver<T>>) -> RecvArm<'a, T> {
         RecvArm { receiver, place: MaybeUninit::uninit() }
     }
@@ -120,6 +126,7 @@ impl<'a, T> RecvArm<'a, T> {
 impl<T> Arm for RecvArm<'_, T> {
     type Output = Result<T, RecvError>;
 
+    #[inline]
     fn add(&mut self, arm: usize, plan: &mut Plan) {
         if let Some(receiver) = self.receiver {
             let place = self.place.as_mut_ptr();
@@ -127,6 +134,7 @@ impl<T> Arm for RecvArm<'_, T> {
         }
     }
 
+    #[inline]
     fn finish(self, Chosen(outcome): Chosen) -> Self::Output {
         match outcome {
             // SAFETY: a value was moved in.
@@ -143,6 +151,7 @@ pub struct AfterArm(pub(super) Option<Duration>);
 impl Arm for AfterArm {
     type Output = ();
 
+    #[inline]
     fn add(&mut self, arm: usize, plan: &mut Plan) {
         let Some(when_ns) = self.0.and_then(deadline_ns) else { return };
         if plan.deadline.is_none_or(|(earliest, _)| when_ns < earliest) {
@@ -150,6 +159,7 @@ impl Arm for AfterArm {
         }
     }
 
+    #[inline]
     fn finish(self, _: Chosen) {}
 }
 
@@ -188,11 +198,13 @@ pub trait ArmList {
 impl<H: Arm, T: ArmList> ArmList for Arms<H, T> {
     type Output = Either<H::Output, T::Output>;
 
+    #[inline]
     fn add(&mut self, arm: usize, plan: &mut Plan) {
         self.head.add(arm, plan);
         self.tail.add(arm + 1, plan);
     }
 
+    #[inline]
     fn finish(self, arm: usize, outcome: Chosen) -> Self::Output {
         // The others are dropped here and not on the way out: should the destructor of a value
         // that was not sent panic, what was received is dropped.
@@ -214,6 +226,7 @@ impl<H: Arm, T: ArmList> ArmList for Arms<H, T> {
 impl ArmList for End {
     type Output = Infallible;
 
+    #[inline]
     fn add(&mut self, _: usize, _: &mut Plan) {}
 
     fn finish(self, arm: usize, _: Chosen) -> Infallible {
@@ -233,6 +246,7 @@ pub fn poll<L: ArmList>(arms: L) -> Option<L::Output> {
     choose(arms, false)
 }
 
+#[inline]
 fn choose<L: ArmList>(mut arms: L, waits: bool) -> Option<L::Output> {
     let mut plan = Plan::new();
     arms.add(0, &mut plan);
@@ -249,6 +263,7 @@ pub(super) trait Handled<R> {
 }
 
 impl<A: Arm, F: FnOnce(A::Output) -> R, R> Handled<R> for (A, F) {
+    #[inline]
     fn add(&mut self, arm: usize, plan: &mut Plan) {
         self.0.add(arm, plan);
     }

@@ -1,15 +1,13 @@
 //! The cases of one select: its arms without their types, in a place of their own.
 
-use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 use crate::chan::core::Core;
 use crate::chan::head::{Attempt, Head, Side};
-use crate::sched::sudog::Sudog;
 
 /// So many cases need no memory but the stack's.
-const INLINE: usize = 8;
+pub(super) const INLINE: usize = 8;
 
 /// One arm that sends or receives.
 pub(crate) struct Case {
@@ -20,17 +18,16 @@ pub(crate) struct Case {
     pub(super) place: *mut u8,
     pub(super) side: Side,
     /// The arm's number.
-    pub(super) arm: usize,
-    /// The number of the case that is this one's turn to be tried.
-    pub(super) poll_order: u32,
+    pub(super) arm: u32,
+    /// The number of the case that is this one's turn to be queued.
+    pub(super) queue_order: u32,
     /// The number of the case that is this one's turn to be locked.
     pub(super) lock_order: u32,
-    /// In a queue while the select waits, and then under that queue's lock.
-    sudog: UnsafeCell<MaybeUninit<Sudog>>,
 }
 
 impl Case {
     /// A send of the value at `place`, or a receive to it.
+    #[inline(always)]
     pub(super) fn new<T>(core: &Core<T>, side: Side, place: *mut T, arm: usize) -> Case {
         Case {
             head: &core.head,
@@ -41,10 +38,9 @@ impl Case {
             },
             place: place.cast(),
             side,
-            arm,
-            poll_order: 0,
+            arm: arm as u32,
+            queue_order: 0,
             lock_order: 0,
-            sudog: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
@@ -56,10 +52,6 @@ impl Case {
     pub(super) unsafe fn head<'a>(&self) -> &'a Head {
         // SAFETY: by the caller's promise.
         unsafe { &*self.head }
-    }
-
-    pub(super) fn sudog(&self) -> *mut Sudog {
-        self.sudog.get().cast()
     }
 
     /// Tries the case.
@@ -95,24 +87,31 @@ pub(crate) struct Cases {
 }
 
 impl Cases {
+    #[inline(always)]
     pub(super) fn new() -> Cases {
         Cases { inline: [const { MaybeUninit::uninit() }; INLINE], len: 0, spilled: Vec::new() }
     }
 
+    #[inline(always)]
     pub(super) fn push(&mut self, case: Case) {
-        if self.len == INLINE && self.spilled.is_empty() {
+        match self.inline.get_mut(self.len) {
+            Some(place) => drop(place.write(case)),
+            None => self.spill(case),
+        }
+        self.len += 1;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn spill(&mut self, case: Case) {
+        if self.spilled.is_empty() {
             self.spilled.reserve(2 * INLINE);
             for inline in &self.inline {
-                // SAFETY: the first `len` are there; a case has no destructor, so a copy does.
+                // SAFETY: all are there; a case has no destructor, so a copy does.
                 self.spilled.push(unsafe { inline.assume_init_read() });
             }
         }
-        if self.len < INLINE {
-            self.inline[self.len].write(case);
-            self.len += 1;
-        } else {
-            self.spilled.push(case);
-        }
+        self.spilled.push(case);
     }
 }
 
@@ -122,20 +121,20 @@ impl Deref for Cases {
     type Target = [Case];
 
     fn deref(&self) -> &[Case] {
-        if !self.spilled.is_empty() {
+        if self.len > INLINE {
             return &self.spilled;
         }
-        // SAFETY: the first `len` are there.
+        // SAFETY: the first `len` are there, which are all.
         unsafe { std::slice::from_raw_parts(self.inline.as_ptr().cast(), self.len) }
     }
 }
 
 impl DerefMut for Cases {
     fn deref_mut(&mut self) -> &mut [Case] {
-        if !self.spilled.is_empty() {
+        if self.len > INLINE {
             return &mut self.spilled;
         }
-        // SAFETY: the first `len` are there.
+        // SAFETY: the first `len` are there, which are all.
         unsafe { std::slice::from_raw_parts_mut(self.inline.as_mut_ptr().cast(), self.len) }
     }
 }

@@ -3,6 +3,7 @@
 mod arms;
 mod cases;
 mod dynamic;
+mod ready;
 mod wait;
 
 use std::sync::Arc;
@@ -91,10 +92,12 @@ pub mod internal {
     pub use super::arms::{AfterArm, Arms, Either, End, RecvArm, SendArm, poll, wait};
     use super::{AsReceiver, AsSender, AsTimeout};
 
+    #[inline]
     pub fn recv<R: AsReceiver>(receiver: &R) -> RecvArm<'_, R::Item> {
         RecvArm::new(receiver.as_receiver())
     }
 
+    #[inline]
     pub fn send<S: AsSender>(sender: &S, value: S::Item) -> SendArm<'_, S::Item> {
         SendArm::new(sender.as_sender(), value)
     }

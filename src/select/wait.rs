@@ -1,15 +1,19 @@
-//! Waiting for several channels at once: Go's algorithm (`runtime/select.go`).
+//! Waiting for several channels at once. The waiting is Go's algorithm (`runtime/select.go`).
 //!
-//! All channels are locked, in the order of their addresses, so that selects that share channels
-//! cannot wait for each other. The cases are tried in a random order; the first that can go on
-//! does. If none can, a sudog goes into each channel's queue, all of them with one ticket, and the
-//! locks are released by the commit, after the switch. Whoever claims the ticket has the one
-//! winner; afterwards the other sudogs leave their queues.
+//! First a look without locks: of the channels that offer something one is chosen at random and
+//! locked alone, and the case tried. That is no less than a look under all locks could find, since the
+//! case is possible at the moment when it is done. If nothing comes of it, all channels are locked,
+//! in the order of their addresses, so that selects that share channels cannot wait for each other,
+//! and the same is done again: only now it is certain that at one moment no case was possible. Then a
+//! sudog goes into each channel's queue, all of them with one ticket, and the locks are released by
+//! the commit, after the switch. Whoever claims the ticket has the one winner; afterwards the other
+//! sudogs leave their queues.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::mem::MaybeUninit;
 use std::task::Waker;
 
-use super::cases::Case;
+use super::cases::{Case, INLINE};
+use super::ready::{Ready, below};
 use crate::chan::head::{Attempt, Head, Side, block_and_tell};
 use crate::sched::Inside;
 use crate::sched::bubble;
@@ -45,20 +49,34 @@ pub(super) unsafe fn select(cases: &mut [Case], patience: Patience) -> Won {
         Patience::None => Inside::enter(),
         Patience::Until(_) => Inside::enter_to_block(),
     };
-    shuffle(cases, &rt);
+    let possible = draw(&rt, cases, |case| {
+        // SAFETY: locked and unlocked here; the channels outlive the select.
+        unsafe {
+            case.head().lock();
+            let attempt = case.attempt();
+            case.head().unlock();
+            attempt
+        }
+    });
+    match possible {
+        Some((case, attempt)) => Some((case, end(rt, attempt))),
+        // SAFETY: by the caller's promise.
+        None => unsafe { select_locked(rt, cases, patience) },
+    }
+}
+
+/// Chooses under the locks of all channels.
+///
+/// # Safety
+/// As for [`select`].
+#[inline(never)]
+unsafe fn select_locked(rt: Inside, cases: &mut [Case], patience: Patience) -> Won {
     sort(cases);
     lock_all(cases);
-    if let Some((case, attempt)) = first_possible(cases) {
+    // SAFETY: all channels are locked.
+    if let Some((case, attempt)) = draw(&rt, cases, |case| unsafe { case.attempt() }) {
         unlock_all(cases);
-        let outcome = match attempt {
-            Attempt::Done(woken) => {
-                // SAFETY: popped once, and the locks are free.
-                unsafe { woken.wake_and_leave(rt) };
-                Outcome::Served
-            }
-            _ => Outcome::Closed,
-        };
-        return Some((case, outcome));
+        return Some((case, end(rt, attempt)));
     }
     match patience {
         Patience::None => {
@@ -70,48 +88,68 @@ pub(super) unsafe fn select(cases: &mut [Case], patience: Patience) -> Won {
     }
 }
 
-/// A random order of trying, by Fisher and Yates ("inside-out").
-fn shuffle(cases: &mut [Case], rt: &Inside) {
-    for n in 0..cases.len() {
-        let other = random(rt) as usize % (n + 1);
-        cases[n].poll_order = cases[other].poll_order;
-        cases[other].poll_order = n as u32;
+/// Tries the cases that seem to be possible, in a random order, until one is.
+#[inline]
+fn draw(
+    rt: &Inside,
+    cases: &[Case],
+    attempt: impl Fn(&Case) -> Attempt,
+) -> Option<(usize, Attempt)> {
+    let mut ready = Ready::among(cases);
+    while let Some(case) = ready.draw(rt) {
+        match attempt(&cases[case]) {
+            Attempt::Wait => {}
+            attempt => return Some((case, attempt)),
+        }
     }
+    None
 }
 
-/// A random number: the worker's, or on a plain thread one of a sequence that all of them share.
-fn random(rt: &Inside) -> u64 {
-    static SHARED: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
-    if let Some(m) = rt.m() {
-        return m.random() >> 32;
+/// The end of a select that need not wait. The locks are free.
+#[inline]
+fn end(rt: Inside, attempt: Attempt) -> Outcome {
+    match attempt {
+        Attempt::Done(woken) => {
+            // SAFETY: popped once, and the locks are free.
+            unsafe { woken.wake_and_leave(rt) };
+            Outcome::Served
+        }
+        _ => Outcome::Closed,
     }
-    // Marsaglia's xorshift64, as the workers'. Two threads may get the same number.
-    let mut x = SHARED.load(Ordering::Relaxed);
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    SHARED.store(x, Ordering::Relaxed);
-    x >> 32
 }
 
 /// The order of locking: by address.
 fn sort(cases: &mut [Case]) {
-    const FEW: usize = 16;
-    if cases.len() > FEW {
-        let mut order: Vec<u32> = (0..cases.len() as u32).collect();
-        order.sort_unstable_by_key(|&n| address(&cases[n as usize]));
-        for (case, n) in cases.iter_mut().zip(order) {
-            case.lock_order = n;
-        }
-        return;
+    if cases.len() > 2 * INLINE {
+        return sort_many(cases);
     }
     for n in 0..cases.len() {
-        let mut to = n;
-        while to > 0 && address(&cases[cases[to - 1].lock_order as usize]) > address(&cases[n]) {
+        let (mut to, this) = (n, address(&cases[n]));
+        while to > 0 && address(&cases[cases[to - 1].lock_order as usize]) > this {
             cases[to].lock_order = cases[to - 1].lock_order;
             to -= 1;
         }
         cases[to].lock_order = n as u32;
+    }
+}
+
+#[cold]
+fn sort_many(cases: &mut [Case]) {
+    let mut order: Vec<u32> = (0..cases.len() as u32).collect();
+    order.sort_unstable_by_key(|&n| address(&cases[n as usize]));
+    for (case, n) in cases.iter_mut().zip(order) {
+        case.lock_order = n;
+    }
+}
+
+/// The order of queueing: a random one (by Fisher and Yates, "inside-out") if a channel occurs twice,
+/// of which the first is the first to be served.
+fn order_queueing(rt: &Inside, cases: &mut [Case]) {
+    let is_once = heads(cases).count() == cases.len();
+    for n in 0..cases.len() {
+        let other = if is_once { n } else { below(rt, n + 1) };
+        cases[n].queue_order = cases[other].queue_order;
+        cases[other].queue_order = n as u32;
     }
 }
 
@@ -146,24 +184,17 @@ fn unlock_all(cases: &[Case]) {
     }
 }
 
-/// Tries the cases in their random order.
-fn first_possible(cases: &[Case]) -> Option<(usize, Attempt)> {
-    cases.iter().find_map(|turn| {
-        let case = turn.poll_order as usize;
-        // SAFETY: all channels are locked.
-        match unsafe { cases[case].attempt() } {
-            Attempt::Wait => None,
-            attempt => Some((case, attempt)),
-        }
-    })
-}
-
 /// Waits in all queues. Comes with the locks, returns without.
 ///
 /// # Safety
 /// As for [`select`], and all channels are locked.
 #[inline(never)]
-unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
+unsafe fn wait(rt: Inside, cases: &mut [Case], deadline_ns: Option<u64>) -> Won {
+    order_queueing(&rt, cases);
+    let cases = &*cases;
+    let mut few = [const { MaybeUninit::uninit() }; INLINE];
+    let mut many = Vec::new();
+    let sudogs = places(&mut few, &mut many, cases.len());
     let parker = Parker::new();
     let waiter = rt.waiter(&parker);
     let ticket = Ticket::new();
@@ -172,7 +203,7 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
         _ => None,
     };
     // SAFETY: the locks are ours, and the sudogs leave their queues below.
-    let told = unsafe { line_up(cases, waiter, &ticket) };
+    let told = unsafe { line_up(cases, sudogs, waiter, &ticket) };
     let commit = Commit { cases, timer: timer.as_ref() };
     let argument = std::ptr::from_ref(&commit).cast_mut().cast();
     let wait = Wait { reason: reason(cases, deadline_ns), commit: Commit::run, argument };
@@ -191,31 +222,52 @@ unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     if deadline_ns.is_some() {
         settle(&ticket, timer.as_ref(), woken, &parker);
     }
-    let won = winner(cases);
+    let won = winner(sudogs, cases.len());
     for (n, case) in cases.iter().enumerate() {
         if won.is_none_or(|(winner, _)| winner != n) {
-            leave(case);
+            // SAFETY: pushed to this case's queue by `line_up`.
+            unsafe { leave(case, sudogs.add(n)) };
         }
     }
     drop(rt);
     won
 }
 
-/// Puts a sudog into every queue, in the random order, since a channel may occur twice. Returns
-/// futures to be told that there is something to receive.
+/// Room for so many sudogs, which others come to by this pointer only.
+#[inline]
+fn places(
+    few: &mut [MaybeUninit<Sudog>; INLINE],
+    many: &mut Vec<MaybeUninit<Sudog>>,
+    count: usize,
+) -> *mut Sudog {
+    if count <= INLINE {
+        return few.as_mut_ptr().cast();
+    }
+    many.resize_with(count, MaybeUninit::uninit);
+    many.as_mut_ptr().cast()
+}
+
+/// Puts a sudog into every queue. Returns futures to be told that there is something to receive.
 ///
 /// # Safety
-/// All channels are locked, and the cases stay where they are until the sudogs have left.
-unsafe fn line_up(cases: &[Case], waiter: Waiter, ticket: &Ticket) -> Vec<Waker> {
+/// All channels are locked; there is room for a sudog for each case, and they stay where they are
+/// until they have left.
+unsafe fn line_up(
+    cases: &[Case],
+    sudogs: *mut Sudog,
+    waiter: Waiter,
+    ticket: &Ticket,
+) -> Vec<Waker> {
     let mut told = Vec::new();
     for turn in cases {
-        let case = &cases[turn.poll_order as usize];
-        let sudog = case.sudog();
-        // SAFETY: the sudog is in no queue yet; locked, by the caller's promise.
+        let number = turn.queue_order as usize;
+        let case = &cases[number];
+        // SAFETY: by the caller's promise; the sudog is in no queue yet.
         unsafe {
+            let sudog = sudogs.add(number);
             sudog.write(Sudog::new(waiter, case.place, ticket));
-            let queues = case.head().queues();
-            queues.of(case.side).push(sudog);
+            let (head, queues) = (case.head(), case.head().queues());
+            head.push(queues, case.side, sudog);
             if case.side == Side::Send {
                 told.extend(queues.tell_task());
             }
@@ -233,23 +285,26 @@ fn reason(cases: &[Case], deadline_ns: Option<u64>) -> WaitReason {
 }
 
 /// The case whose sudog somebody else took out of its queue, to serve it.
-fn winner(cases: &[Case]) -> Won {
-    let outcomes = cases.iter().map(|case| {
+fn winner(sudogs: *mut Sudog, count: usize) -> Won {
+    let outcomes = (0..count).map(|n| {
         // SAFETY: made by `line_up`. Volatile: it was written while we were parked, by whoever
         // claimed the ticket, before we were woken; nobody writes one now.
-        unsafe { (&raw const (*case.sudog()).outcome).read_volatile() }
+        (n, unsafe { (&raw const (*sudogs.add(n)).outcome).read_volatile() })
     });
-    outcomes.enumerate().find(|(_, outcome)| *outcome != Outcome::Waiting)
+    outcomes.into_iter().find(|(_, outcome)| *outcome != Outcome::Waiting)
 }
 
 /// Takes a sudog that did not win out of its queue. The lock also sees to it that the commit is
 /// done with the cases, should it still be unlocking.
-fn leave(case: &Case) {
-    // SAFETY: the channel outlives the select; locked here; it was pushed to this queue.
+///
+/// # Safety
+/// The sudog was pushed to this case's queue.
+unsafe fn leave(case: &Case, sudog: *mut Sudog) {
+    // SAFETY: the channel outlives the select; locked here; the rest by the caller's promise.
     unsafe {
         let head = case.head();
         head.lock();
-        head.queues().of(case.side).remove(case.sudog());
+        head.remove(head.queues(), case.side, sudog);
         head.unlock();
     }
 }
