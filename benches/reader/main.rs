@@ -3,22 +3,20 @@
 //! Each run is a process of its own; the readers take turns. `--smoke` reads one small trace once;
 //! files that are named are read in the place of the trace of a Go program made here.
 
+mod load;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use gort::reader::Reader;
+use load::{SMOKE_TURNS, TURNS};
 use support::{Cost, Go};
 
 /// Runs of each reader for a file.
 const RUNS: usize = 7;
-/// What each goroutine of the traced program does, and in a smoke test.
-const TURNS: u32 = 60_000;
-const SMOKE_TURNS: u32 = 500;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,7 +32,7 @@ fn main() {
     let mut files: Vec<PathBuf> = named.map(PathBuf::from).collect();
     if files.is_empty() {
         let turns = if is_smoke { SMOKE_TURNS } else { TURNS };
-        files.push(trace(&go, folder.path(), turns));
+        files.push(load::trace(&go, folder.path(), turns));
     }
     println!(
         "| trace | MB | events | Go M/s | gort M/s | ratio | Go CPU ns | gort CPU ns | Go MiB | gort MiB |"
@@ -43,18 +41,6 @@ fn main() {
     for file in files {
         println!("{}", row(&go, &file, if is_smoke { 1 } else { RUNS }));
     }
-}
-
-/// The trace of a Go program.
-fn trace(go: &Go, folder: &Path, turns: u32) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reader/load.go");
-    let (program, file) = (folder.join("load"), folder.join("load.trace"));
-    let built = go.command().args(["build", "-o"]).arg(&program).arg(source).output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let mut command = Command::new(program);
-    command.arg(turns.to_string()).stdout(File::create(&file).unwrap());
-    assert!(command.status().unwrap().success());
-    file
 }
 
 fn row(go: &Go, file: &Path, runs: usize) -> String {

@@ -11,8 +11,9 @@ use crate::reader::{
     Transition,
 };
 
-/// So many stays of a goroutine are kept until it is known which function it began in.
-const MAX_HELD: usize = 8;
+/// So many stays are kept until it is known which functions their goroutines began in: mostly a few, but
+/// of who ran as the trace began, and then takes turns with a coroutine, nothing is known for long.
+const MAX_HELD: usize = 100_000;
 
 /// A time that a goroutine spent in a state. Moments are nanoseconds since the first event.
 #[derive(Clone, Debug)]
@@ -100,6 +101,8 @@ struct Who {
 struct Teller<S> {
     sink: S,
     functions: Option<Choice>,
+    /// How many stays are held.
+    held: usize,
 }
 
 /// A goroutine's change of state.
@@ -126,7 +129,7 @@ impl<S: Sink> Stays<S> {
         sink.begin(&mut texts);
         Stays {
             known: Known { texts, stacks: Stacks::new(), selection, last: 0, empty },
-            teller: Teller { sink, functions },
+            teller: Teller { sink, functions, held: 0 },
             all: Map::default(),
             syscall_on: Map::default(),
             regions,
@@ -260,7 +263,8 @@ impl<S: Sink> Teller<S> {
     /// Tells of a stay, or keeps it until it is known whose it is.
     fn tell(&mut self, known: &Known, who: &mut Who, stay: Stay) {
         let is_known = who.function.is_some() && who.first_run.is_some();
-        if !is_known && who.held.len() < MAX_HELD {
+        if !is_known && self.held < MAX_HELD {
+            self.held += 1;
             return who.held.push(stay);
         }
         if !who.held.is_empty() {
@@ -270,6 +274,7 @@ impl<S: Sink> Teller<S> {
     }
 
     fn tell_held(&mut self, known: &Known, who: &mut Who) {
+        self.held -= who.held.len();
         for stay in std::mem::take(&mut who.held) {
             self.tell_now(known, who, stay);
         }

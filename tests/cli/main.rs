@@ -8,6 +8,7 @@ mod profiles;
 mod program;
 mod raw;
 mod usage;
+mod waits;
 
 #[path = "../support/process.rs"]
 mod process;

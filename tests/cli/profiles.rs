@@ -1,12 +1,13 @@
 //! `gort trace -pprof=TYPE` writes the profile that `go tool trace -pprof=TYPE` writes.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use crate::program::{self, expect_failure, expect_success};
 use crate::programs;
 use crate::raw::{self, Samples};
-use crate::support::Go;
+use crate::support::{Go, Viewer};
 
 const TYPES: [&str; 4] = ["net", "sync", "syscall", "sched"];
 
@@ -59,4 +60,84 @@ fn of_gort_programs() {
         let filled = expect_the_same(&go, &file, folder.path());
         assert_eq!(filled, BTreeSet::from(["sched", "sync", "syscall"]), "{}", file.display());
     }
+}
+
+fn page(viewer: &Viewer, path: &str, go: &Go, folder: &Path) -> Samples {
+    let page = viewer.get(path).unwrap();
+    assert_eq!(page.status, 200, "{path}: {}", page.text());
+    raw::samples(go, &page.body, folder)
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+/// Of goroutines that began in a function, and of regions, as the pages of Go's tool have them.
+#[test]
+fn of_functions_and_regions() {
+    let Some(go) = Go::find("profiles of parts of traces") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let files = programs::of_go(&go, folder.path());
+    let file = files.iter().find(|file| file.ends_with("mixture.trace")).unwrap();
+    let viewer = go.viewer(file).unwrap();
+    let pages = [("net", "io"), ("sync", "block"), ("syscall", "syscall"), ("sched", "sched")];
+    let mut filled = [0; 2];
+    for (of, path) in pages {
+        for function in ["sync.(*WaitGroup).Go.func1", "main.channels.func1"] {
+            let query = format!("/{path}?name={}&raw=1", escaped(function));
+            let theirs = page(&viewer, &query, &go, folder.path());
+            let arguments = [&format!("-pprof={of}"), "--function", function];
+            assert_eq!(ours(&go, &arguments, file, folder.path()), theirs, "{of} {function}");
+            filled[0] += usize::from(!theirs.is_empty());
+        }
+        for region in ["outer région", "inner"] {
+            let query = format!("/region{path}?type={}&raw=1", escaped(region));
+            let theirs = page(&viewer, &query, &go, folder.path());
+            let arguments = [&format!("-pprof={of}"), "--region", region];
+            assert_eq!(ours(&go, &arguments, file, folder.path()), theirs, "{of} {region}");
+            filled[1] += usize::from(!theirs.is_empty());
+        }
+    }
+    assert!(filled.iter().all(|count| *count > 0), "{filled:?}");
+}
+
+/// What is before a moment and what is after it are the whole.
+#[test]
+fn of_times() {
+    let Some(go) = Go::find("profiles of times") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let files = programs::of_gort("profiles::of_times", folder.path());
+    for file in files.into_iter().flatten() {
+        let total = |arguments: &[&str]| {
+            let samples = ours(&go, arguments, &file, folder.path());
+            samples.values().map(|(_, delay_ns)| delay_ns).sum::<i64>()
+        };
+        let [whole, before, after] = [
+            &["-pprof", "sched"][..],
+            &["-pprof=sched", "--to=4ms"],
+            &["-pprof=sched", "--from=4ms"],
+        ]
+        .map(total);
+        assert_eq!(before + after, whole);
+        assert!(before > 0 && after > 0, "{before} {after}");
+    }
+}
+
+/// A profile of what comes before the damage.
+#[test]
+fn of_damaged_traces() {
+    let Some(go) = Go::find("profiles of damaged traces") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let Some(files) = programs::of_gort("profiles::of_damaged_traces", folder.path()) else {
+        return;
+    };
+    let trace = fs::read(&files[0]).unwrap();
+    let cut = folder.path().join("cut");
+    fs::write(&cut, &trace[..trace.len() - trace.len() / 4]).unwrap();
+    let output = program::run(&[&"-pprof=sched", &cut]);
+    assert!(expect_failure(&output, 1).contains("cut: "));
+    let part = raw::samples(&go, &output.stdout, folder.path());
+    let whole = ours(&go, &["-pprof=sched"], &files[0], folder.path());
+    let count = |samples: &Samples| samples.values().map(|(count, _)| count).sum::<i64>();
+    assert!((1..count(&whole)).contains(&count(&part)));
 }

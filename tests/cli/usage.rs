@@ -7,7 +7,17 @@ use std::process::Stdio;
 use crate::program::{self, expect_failure, expect_success, text};
 use crate::programs;
 
-const COMMANDS: [&str; 6] = ["summary", "goroutines", "tasks", "regions", "events", "check"];
+const COMMANDS: [&str; 9] = [
+    "summary",
+    "goroutines",
+    "tasks",
+    "regions",
+    "blocking",
+    "latency",
+    "leaks",
+    "events",
+    "check",
+];
 
 #[test]
 fn command_lines_that_make_no_sense() {
@@ -15,6 +25,8 @@ fn command_lines_that_make_no_sense() {
         &["trace", "sumary", "x"][..],
         &["trace", "-d=wire"],
         &["trace", "-d=wire", "x", "y"],
+        &["trace", "-pprof=sync", "x", "y"],
+        &["trace", "blocking", "--svg=-", "x", "y"],
         &["man", "nothing"],
     ] {
         let output = program::gort().args(arguments).output().unwrap();
@@ -23,6 +35,10 @@ fn command_lines_that_make_no_sense() {
     for arguments in [
         &["nothing"][..],
         &["trace", "-d=x", "x"],
+        &["trace", "blocking", "--svg=-", "--json", "x"],
+        &["trace", "--from=1s", "x"],
+        &["trace", "-pprof=sync", "-d=wire", "x"],
+        &["trace", "-pprof=heap", "x"],
         &["trace", "events"],
         &["trace"],
         &["completions", "x"],

@@ -1,0 +1,23 @@
+//! The trace of a Go program that benches read.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::Go;
+
+/// What each goroutine of the traced program does, and in a smoke test.
+pub(crate) const TURNS: u32 = 60_000;
+pub(crate) const SMOKE_TURNS: u32 = 500;
+
+/// The trace, of goroutines with so many turns.
+pub(crate) fn trace(go: &Go, folder: &Path, turns: u32) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reader/load.go");
+    let (program, file) = (folder.join("load"), folder.join("load.trace"));
+    let built = go.command().args(["build", "-o"]).arg(&program).arg(source).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let mut command = Command::new(program);
+    command.arg(turns.to_string()).stdout(File::create(&file).unwrap());
+    assert!(command.status().unwrap().success());
+    file
+}
