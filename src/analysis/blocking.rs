@@ -163,22 +163,30 @@ impl Sink for BlockingSink {
     }
 }
 
-/// Sums by a part of the key, the longest first.
-fn by<K: Ord>(waits: &[(Key, Sum)], part: impl Fn(&Key) -> K) -> Vec<(K, Sum, Vec<&(Key, Sum)>)> {
+/// Waits whose keys have a part in common.
+struct Group<'a, K> {
+    part: K,
+    sum: Sum,
+    members: Vec<&'a (Key, Sum)>,
+}
+
+/// Groups by a part of the key, those with the longest times first.
+fn by<K: Ord>(waits: &[(Key, Sum)], part: impl Fn(&Key) -> K) -> Vec<Group<'_, K>> {
     let mut groups = BTreeMap::<K, (Sum, Vec<&(Key, Sum)>)>::new();
     for wait in waits {
         let (sum, members) = groups.entry(part(&wait.0)).or_default();
         sum.add(&wait.1);
         members.push(wait);
     }
-    let mut groups: Vec<_> = groups.into_iter().map(|(key, (sum, all))| (key, sum, all)).collect();
-    groups.sort_by_key(|(_, sum, _)| Reverse(sum.waits.total()));
+    let group = |(part, (sum, members))| Group { part, sum, members };
+    let mut groups: Vec<Group<'_, K>> = groups.into_iter().map(group).collect();
+    groups.sort_by_key(|group| Reverse(group.sum.waits.total()));
     groups
 }
 
 fn reasons(known: &Known, waits: &[(Key, Sum)]) -> Vec<BlockedReason> {
-    let reason = |(reason, sum, _): (TextId, Sum, _)| BlockedReason {
-        reason: known.texts.text(reason).to_owned(),
+    let reason = |Group { part, sum, .. }: Group<'_, TextId>| BlockedReason {
+        reason: known.texts.text(part).to_owned(),
         waits: sum.waits.distribution(),
         unfinished: sum.unfinished,
     };
@@ -186,24 +194,22 @@ fn reasons(known: &Known, waits: &[(Key, Sum)]) -> Vec<BlockedReason> {
 }
 
 fn functions(known: &Known, waits: &[(Key, Sum)]) -> Vec<BlockedFunction> {
-    let function = |(function, sum, all): (TextId, Sum, Vec<&(Key, Sum)>)| BlockedFunction {
-        function: known.texts.text(function).to_owned(),
+    let function = |Group { part, sum, members }: Group<'_, TextId>| BlockedFunction {
+        function: known.texts.text(part).to_owned(),
         waits: sum.waits.distribution(),
         unfinished: sum.unfinished,
-        reasons_ns: times(known, &all, |key| key.reason),
+        reasons_ns: times(known, &members, |key| key.reason),
     };
     by(waits, |key| key.function).into_iter().map(function).collect()
 }
 
 fn stacks(known: &Known, waits: &[(Key, Sum)]) -> Vec<BlockedStack> {
-    let stack = |((reason, stack), sum, all): ((TextId, StackNumber), Sum, Vec<&(Key, Sum)>)| {
-        BlockedStack {
-            reason: known.texts.text(reason).to_owned(),
-            stack: known.stacks.places(&known.texts, stack),
-            waits: sum.waits.distribution(),
-            unfinished: sum.unfinished,
-            functions_ns: times(known, &all, |key| key.function),
-        }
+    let stack = |Group { part: (reason, stack), sum, members }: Group<'_, _>| BlockedStack {
+        reason: known.texts.text(reason).to_owned(),
+        stack: known.stacks.places(&known.texts, stack),
+        waits: sum.waits.distribution(),
+        unfinished: sum.unfinished,
+        functions_ns: times(known, &members, |key| key.function),
     };
     by(waits, |key| (key.reason, key.stack)).into_iter().map(stack).collect()
 }
