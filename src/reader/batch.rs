@@ -6,7 +6,7 @@ use super::bytes::{Cursor, NoNumber};
 use super::error::{Error, ErrorKind};
 use super::ids::ThreadID;
 use super::version::Version;
-use crate::wire::encode::MAX_BATCH_BYTES;
+use crate::wire::encode::{MAX_BATCH_BYTES, MAX_BATCH_HEADER_BYTES};
 use crate::wire::event::EventType;
 
 /// A batch among the bytes that have come.
@@ -18,7 +18,9 @@ pub(crate) struct Batch {
     pub(crate) thread: ThreadID,
     /// What the times in it count from.
     pub(crate) time: u64,
-    /// Where its data is.
+    /// The first byte of its data.
+    pub(crate) first: Option<u8>,
+    /// Where its data is, from the begin of its generation, or where else one looks from.
     pub(crate) data: Range<usize>,
 }
 
@@ -48,14 +50,16 @@ pub(crate) enum Content {
 
 /// The piece at `at`, and where the one after it begins.
 pub(crate) fn piece(held: &[u8], at: usize) -> Result<(Piece, usize), Error> {
-    let mut cursor = Cursor::new(held, at);
-    match any_piece(&mut cursor)? {
+    match any_piece(&mut Cursor::new(held, at))? {
         (Piece::Batch(batch), _) if batch.data.end > held.len() => {
             Ok((Piece::More { is_end: false }, at))
         }
         found => Ok(found),
     }
 }
+
+/// More than what comes before the data of a batch takes, and the first byte of the data.
+pub(crate) const HEAD_BYTES: usize = MAX_BATCH_HEADER_BYTES + 2;
 
 /// As [`piece`] at the begin of a window, which may end within the data.
 pub(crate) fn head(window: &[u8]) -> Result<(Piece, usize), Error> {
@@ -97,7 +101,10 @@ fn header(cursor: &mut Cursor<'_>, experiment: u8) -> Result<Option<Batch>, Erro
         return Err(too_large(size).in_generation(generation));
     }
     let data = cursor.at()..cursor.at() + size as usize;
-    Ok(Some(Batch { experiment, generation, thread: ThreadID(thread as i64), time, data }))
+    // What follows an empty batch is not its first byte.
+    let first = if data.is_empty() { None } else { cursor.byte() };
+    let thread = ThreadID(thread as i64);
+    Ok(Some(Batch { experiment, generation, thread, time, first, data }))
 }
 
 #[cold]
@@ -113,16 +120,11 @@ fn too_large(size: u64) -> Error {
 
 impl Batch {
     /// What it holds.
-    pub(crate) fn content(&self, held: &[u8], version: Version) -> Content {
-        self.content_of(held[self.data.clone()].first().copied(), version)
-    }
-
-    /// What it holds, if its data begins with this byte, or is empty.
-    pub(crate) fn content_of(&self, first: Option<u8>, version: Version) -> Content {
+    pub(crate) fn content(&self, version: Version) -> Content {
         if self.experiment != 0 {
             return Content::Experiment;
         }
-        let Some(first) = first else { return Content::Events };
+        let Some(first) = self.first else { return Content::Events };
         let is_sync = version.format().sync_batch();
         match EventType::from_number(first) {
             Some(EventType::Strings) => Content::Strings,

@@ -2,7 +2,7 @@
 
 use super::clock::Unit;
 use super::error::{Error, ErrorKind};
-use super::ids::ThreadID;
+use super::held::Held;
 use super::streams::{Stream, Streams};
 use crate::wire::event::{EventType, SPECS};
 use crate::wire::varint;
@@ -17,9 +17,6 @@ const WINDOW_BYTES: usize = PLACES + 8;
 /// A power of two, beyond all places at which a number of an event begins.
 const PLACES: usize = 64;
 
-/// As many events of a thread are decoded at a time.
-const BLOCK: usize = 64;
-
 /// An event of a thread as it is in the file, but for its time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timed {
@@ -31,23 +28,43 @@ pub(crate) struct Timed {
     pub(crate) args: [u64; MAX_ARGS],
 }
 
+/// Some events of a batch, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    /// Where the batch's data begins.
+    base: usize,
+    events: Vec<Timed>,
+}
+
 /// Where in a thread's events one is.
 #[derive(Debug)]
 pub(crate) struct ThreadCursor {
     /// The thread, as a place in the generation's streams, and in the order's threads.
-    stream: usize,
+    pub(crate) stream: usize,
     pub(crate) thread: u32,
-    /// Events of a batch, and which of them is next.
-    block: Vec<Timed>,
-    next: usize,
+    /// Which event of the block is next.
+    pub(crate) next: usize,
+    pub(crate) block: Block,
+}
+
+/// What comes after the events that were decoded of a thread.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    stream: usize,
     batch: usize,
-    /// Where the batch's data begins, what comes after the block, and where the batch ends.
+    /// Where the batch's data begins, what comes next of it, and where it ends.
     base: usize,
     at: usize,
     end: usize,
     /// The time of the event before; 0 is none.
     last: i64,
+    /// A part of the batch that was read, and where that begins.
+    part: Vec<u8>,
+    part_at: usize,
 }
+
+/// As much of a batch is read at a time.
+const PART_BYTES: usize = 16 << 10;
 
 /// How a type of event is decoded: the number of arguments after the time, for what is timed.
 const ARGS: [Option<(EventType, u8)>; 256] = {
@@ -68,31 +85,50 @@ const fn is_timed(args: &[&str]) -> bool {
 }
 
 impl ThreadCursor {
-    /// Before the first event of a stream; [`next`](Self::next) goes to it.
+    /// Before the first event of a stream.
     pub(crate) fn new(stream: usize, thread: u32) -> ThreadCursor {
-        let (block, next) = (Vec::new(), 0);
-        ThreadCursor { stream, thread, block, next, batch: 0, base: 0, at: 0, end: 0, last: 0 }
+        ThreadCursor { stream, thread, next: 0, block: Block::default() }
     }
 
     /// The next event; there must be one.
     #[inline(always)]
     pub(crate) fn event(&self) -> &Timed {
-        &self.block[self.next]
+        &self.block.events[self.next]
     }
 
-    /// Goes to the next event; `false` when there is none.
+    /// Goes to the next event of the block; `false` at its end.
     #[inline(always)]
-    pub(crate) fn next(&mut self, streams: &Streams, unit: Unit) -> Result<bool, Error> {
+    pub(crate) fn next(&mut self) -> bool {
         self.next += 1;
-        if self.next < self.block.len() { Ok(true) } else { self.next_block(streams, unit) }
+        self.next < self.block.events.len()
     }
 
-    /// Decodes the next events of a batch, up to one that is malformed: that is an error when it is
-    /// its turn.
+    /// Adds the place of the next event to an error.
+    #[cold]
+    pub(crate) fn place(&self, error: Error, streams: &Streams) -> Error {
+        let begin = self.block.base + self.event().begin as usize;
+        error.of_thread(streams.threads()[self.stream].thread).at(streams.offset(begin))
+    }
+}
+
+impl Decoder {
+    /// Before the first event of a stream.
+    pub(crate) fn new(stream: usize) -> Decoder {
+        let (part, part_at) = (Vec::new(), 0);
+        Decoder { stream, batch: 0, base: 0, at: 0, end: 0, last: 0, part, part_at }
+    }
+
+    /// Decodes the next events of a batch, `most` at most; `false` when there are none. Those before
+    /// one that is malformed: that is an error when it is its turn.
     #[inline(never)]
-    fn next_block(&mut self, streams: &Streams, unit: Unit) -> Result<bool, Error> {
-        self.block.clear();
-        self.next = 0;
+    pub(crate) fn block(
+        &mut self,
+        block: &mut Block,
+        most: usize,
+        streams: &Streams,
+        unit: Unit,
+    ) -> Result<bool, Error> {
+        block.events.clear();
         if self.at == self.end && !self.next_batch(&streams.threads()[self.stream]) {
             return Ok(false);
         }
@@ -100,18 +136,79 @@ impl ThreadCursor {
             let stream = &streams.threads()[self.stream];
             self.last = unit.ns(stream.batches[self.batch - 1].time);
         }
+        block.base = self.base;
         // An event takes two bytes at least.
-        self.block.reserve(BLOCK.min((self.end - self.at) / 2 + 1));
-        let held = streams.held();
-        while self.at < self.end && self.block.len() < BLOCK {
-            if let Err(why) = self.decode(held, unit) {
-                if self.block.is_empty() {
-                    return Err(self.malformed(streams, why));
-                }
-                break;
+        block.events.reserve(most.min((self.end - self.at) / 2 + 1));
+        let why = match streams.held() {
+            Held::Here(bytes) => {
+                let end = self.end;
+                self.some(block, most, unit, (bytes, 0), end)
             }
+            held => {
+                let until = self.read_part(held)?;
+                let part = std::mem::take(&mut self.part);
+                let why = self.some(block, most, unit, (&part, self.part_at), until);
+                self.part = part;
+                why
+            }
+        };
+        match why {
+            Err(why) if block.events.is_empty() => Err(self.malformed(streams, &why)),
+            _ => Ok(true),
         }
-        Ok(true)
+    }
+
+    /// Makes sure that a part of the batch is there which begins with the next event or before; where
+    /// in it the last one begins that is there for sure.
+    fn read_part(&mut self, held: &Held) -> Result<usize, Error> {
+        let until = |part_at: usize, len: usize| {
+            let end = part_at + len;
+            if end == self.end { end } else { end.saturating_sub(WINDOW_BYTES) }
+        };
+        let at = until(self.part_at, self.part.len());
+        if (self.part_at..at).contains(&self.at) {
+            return Ok(at);
+        }
+        self.part_at = self.at;
+        let place = self.at..self.end.min(self.at + PART_BYTES);
+        held.bytes(place, &mut self.part)?;
+        Ok(until(self.part_at, self.part.len()))
+    }
+
+    /// Decodes events that begin before `until`, from bytes that begin at a place.
+    fn some(
+        &mut self,
+        block: &mut Block,
+        most: usize,
+        unit: Unit,
+        (bytes, begin): (&[u8], usize),
+        until: usize,
+    ) -> Result<(), NoEvent> {
+        let (mut at, mut last) = (self.at, self.last);
+        let mut decode_all = || {
+            while at < until && block.events.len() < most {
+                let rest = &bytes[at - begin..];
+                let (event, args, since, len) = match rest.first_chunk() {
+                    Some(window) => decode(window)?,
+                    None => decode(&last_window(rest))?,
+                };
+                if at + len > self.end {
+                    return Err(NoEvent::End);
+                }
+                last = last.wrapping_add(unit.ns(since));
+                block.events.push(Timed {
+                    event,
+                    begin: (at - self.base) as u32,
+                    time: last,
+                    args,
+                });
+                at += len;
+            }
+            Ok(())
+        };
+        let done = decode_all();
+        (self.at, self.last) = (at, last);
+        done
     }
 
     #[cold]
@@ -128,28 +225,15 @@ impl ThreadCursor {
         false
     }
 
-    /// Adds the event that begins here to the block.
-    #[inline(always)]
-    fn decode(&mut self, held: &[u8], unit: Unit) -> Result<(), NoEvent> {
-        let (event, args, since, bytes) = match held[self.at..].first_chunk() {
-            Some(window) => decode(window)?,
-            None => decode(&last_window(&held[self.at..]))?,
-        };
-        if self.at + bytes > self.end {
-            return Err(NoEvent::End);
-        }
-        self.last = self.last.wrapping_add(unit.ns(since));
-        let begin = (self.at - self.base) as u32;
-        self.block.push(Timed { event, begin, time: self.last, args });
-        self.at += bytes;
-        Ok(())
-    }
-
     /// Why there is no event, and where.
     #[cold]
     #[inline(never)]
-    fn malformed(&self, streams: &Streams, why: NoEvent) -> Error {
-        let type_number = streams.held()[self.at];
+    fn malformed(&self, streams: &Streams, why: &NoEvent) -> Error {
+        let mut buffer = Vec::new();
+        let type_number = match streams.held().bytes(self.at..self.at + 1, &mut buffer) {
+            Ok(bytes) => bytes[0],
+            Err(error) => return error,
+        };
         let name = EventType::from_number(type_number).map(EventType::name);
         let what = match (why, name) {
             (NoEvent::Type, Some(name)) => {
@@ -162,19 +246,7 @@ impl ThreadCursor {
             (NoEvent::End, name) => format!("the batch ends within {}", name.unwrap_or("an event")),
         };
         let error = Error::new(ErrorKind::Encoding, what);
-        error.of_thread(self.thread_id(streams)).at(streams.offset(self.at))
-    }
-
-    /// Adds the place of the next event to an error.
-    #[cold]
-    pub(crate) fn place(&self, error: Error, streams: &Streams) -> Error {
-        let begin = self.base + self.event().begin as usize;
-        error.of_thread(self.thread_id(streams)).at(streams.offset(begin))
-    }
-
-    /// The thread's own number.
-    fn thread_id(&self, streams: &Streams) -> ThreadID {
-        streams.threads()[self.stream].thread
+        error.of_thread(streams.threads()[self.stream].thread).at(streams.offset(self.at))
     }
 }
 

@@ -1,10 +1,9 @@
 //! From bytes to generations: finds where each ends, without looking into its batches.
 
-use std::io::Read;
-
-use super::batch::{self, Batch, Content, Piece};
-use super::bytes::Bytes;
+use super::batch::{Batch, Content, Piece};
 use super::error::{Error, ErrorKind};
+use super::held::Held;
+use super::pieces::Pieces;
 use super::version::Version;
 
 /// The bytes of a generation, and its batches in them.
@@ -12,9 +11,10 @@ pub(crate) struct Framed {
     pub(crate) version: Version,
     /// Its number; 0 where there are no batches.
     pub(crate) number: u64,
-    pub(crate) held: Vec<u8>,
-    /// Where in the file `held` begins.
+    pub(crate) held: Held,
+    /// Where in the file `held` begins, and how many bytes it is.
     pub(crate) offset: u64,
+    pub(crate) len: usize,
     pub(crate) batches: Vec<Batch>,
 }
 
@@ -22,14 +22,12 @@ pub(crate) struct Framed {
 ///
 /// From 1.26 on a mark ends each. Before that, the first batch of the next one does, and damage to it
 /// costs nothing but what comes after.
-pub(crate) struct Framer<R> {
-    bytes: Bytes<R>,
+pub(crate) struct Framer<'a> {
+    pieces: Box<dyn Pieces + Send + 'a>,
     version: Version,
     /// What is wrong after the generation that was found last.
     after: Option<Error>,
     found_any: bool,
-    /// Memory of a generation that is done with.
-    pub(crate) spare: Vec<u8>,
 }
 
 /// A generation in the making.
@@ -51,15 +49,9 @@ enum Next {
     NoMore,
 }
 
-impl<R: Read> Framer<R> {
-    pub(crate) fn new(input: R) -> Result<Framer<R>, Error> {
-        let mut bytes = Bytes::new(input);
-        let version = bytes.header()?;
-        Ok(Framer { bytes, version, after: None, found_any: false, spare: Vec::new() })
-    }
-
-    pub(crate) fn version(&self) -> Version {
-        self.version
+impl<'a> Framer<'a> {
+    pub(crate) fn new(version: Version, pieces: impl Pieces + Send + 'a) -> Framer<'a> {
+        Framer { pieces: Box::new(pieces), version, after: None, found_any: false }
     }
 
     /// The next generation, or the end.
@@ -70,7 +62,7 @@ impl<R: Read> Framer<R> {
             return Err(error);
         }
         let is_marked = self.version >= Version::Go126;
-        if !is_marked && self.found_any && self.bytes.held().is_empty() && !self.bytes.more()? {
+        if !is_marked && self.found_any && self.pieces.is_at_end()? {
             return Ok(None);
         }
         let mut growing = Growing::default();
@@ -80,7 +72,7 @@ impl<R: Read> Framer<R> {
                 Ok(Next::Ends) => return Ok(Some(self.framed(growing))),
                 Ok(Next::NoMore) => return Ok(None),
                 Err(error) => {
-                    let offset = self.bytes.offset() + growing.at as u64;
+                    let offset = self.pieces.offset() + growing.at as u64;
                     let error = error.at(offset);
                     return Err(match growing.number {
                         0 => error,
@@ -93,38 +85,29 @@ impl<R: Read> Framer<R> {
 
     fn add_piece(&mut self, growing: &mut Growing) -> Result<Next, Error> {
         let is_marked = self.version >= Version::Go126;
-        match self.piece(growing.at) {
-            Ok((piece, next)) if is_marked => {
-                growing.add_marked(piece, next, self.bytes.held(), self.version)
-            }
+        match self.pieces.piece(growing.at) {
+            Ok((piece, next)) if is_marked => growing.add_marked(piece, next, self.version),
             Ok((piece, next)) => growing.add_unmarked(piece, next),
             // It may be the next one that is damaged.
             Err(error) if growing.number != 0 && !is_marked => {
-                self.after = Some(error.at(self.bytes.offset() + growing.at as u64));
+                self.after = Some(error.at(self.pieces.offset() + growing.at as u64));
                 Ok(Next::Ends)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// The piece at `at`, for which it waits, and where it ends. `None` at the end of the file.
-    fn piece(&mut self, at: usize) -> Result<(Option<Piece>, usize), Error> {
-        loop {
-            let (piece, next) = batch::piece(self.bytes.held(), at)?;
-            let Piece::More { is_end } = piece else { return Ok((Some(piece), next)) };
-            if !self.bytes.more()? {
-                return if is_end { Ok((None, self.bytes.held().len())) } else { Err(cut_short()) };
-            }
-        }
-    }
-
     fn framed(&mut self, growing: Growing) -> Framed {
         self.found_any = true;
         let Growing { number, batches, at } = growing;
-        let offset = self.bytes.offset();
-        // What did not become part of it is the next one's.
-        let held = self.bytes.take_first(at, std::mem::take(&mut self.spare));
-        Framed { version: self.version, number, held, offset, batches }
+        let offset = self.pieces.offset();
+        let held = self.pieces.take(at);
+        Framed { version: self.version, number, held, offset, len: at, batches }
+    }
+
+    /// Takes back the memory of a generation that is done with.
+    pub(crate) fn reuse(&mut self, bytes: Vec<u8>) {
+        self.pieces.reuse(bytes);
     }
 }
 
@@ -134,10 +117,9 @@ impl Growing {
         &mut self,
         piece: Option<Piece>,
         next: usize,
-        held: &[u8],
         version: Version,
     ) -> Result<Next, Error> {
-        let content = |batch: &Batch| batch.content(held, version);
+        let content = |batch: &Batch| batch.content(version);
         match piece {
             None if self.batches.iter().any(|batch| content(batch) == Content::Events) => {
                 Err(Error::new(ErrorKind::Truncated, "the file ends within a generation"))
@@ -194,9 +176,4 @@ impl Growing {
 #[cold]
 pub(crate) fn no_mark_expected() -> Error {
     Error::new(ErrorKind::Batch, "a mark at a generation's end, which this version does not have")
-}
-
-#[cold]
-fn cut_short() -> Error {
-    Error::new(ErrorKind::Truncated, "the file ends within a batch")
 }

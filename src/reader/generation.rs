@@ -139,18 +139,25 @@ pub(crate) fn decode(framed: Framed, names: Arc<Names>) -> Result<Decoded, Error
 }
 
 fn decode_parts(framed: Framed, names: Arc<Names>) -> Result<Decoded, Error> {
-    let Framed { version, number, held, offset, batches } = framed;
+    let Framed { version, number, held, offset, len, batches } = framed;
     let mut parts = Parts::default();
+    let mut buffer = Vec::new();
     for batch in batches {
+        parts.begin_at(batch.time);
+        if batch.content(version) == Content::Events {
+            parts.streams.add(batch);
+            continue;
+        }
         let base = offset + batch.data.start as u64;
-        parts.add(batch, &held, version).map_err(|error| error.at(0).shifted(base))?;
+        let data = held.bytes(batch.data.clone(), &mut buffer)?;
+        parts.add(&batch, data, version).map_err(|error| error.at(0).shifted(base))?;
     }
     let is_sync = version.format().sync_batch();
     let (unit, clocks) = parts.clock.finish(is_sync).map_err(|error| error.at(offset))?;
     let strings = parts.strings.finish().map_err(|error| error.at(offset))?;
     let stacks = parts.stacks.finish(&strings).map_err(|error| error.at(offset))?;
     let samples = parts.samples.finish(unit, &stacks);
-    let range = offset..offset + held.len() as u64;
+    let range = offset..offset + len as u64;
     let begin = Time(unit.ns(parts.begin));
     let experiments = parts.experiments;
     let generation =
@@ -160,27 +167,27 @@ fn decode_parts(framed: Framed, names: Arc<Names>) -> Result<Decoded, Error> {
 }
 
 impl Parts {
-    /// Errors have the place in the batch's data.
-    fn add(&mut self, batch: Batch, held: &[u8], version: Version) -> Result<(), Error> {
-        if self.begin == 0 || batch.time < self.begin {
-            self.begin = batch.time;
+    /// A batch has this time.
+    fn begin_at(&mut self, time: u64) {
+        if self.begin == 0 || time < self.begin {
+            self.begin = time;
         }
-        let data = &held[batch.data.clone()];
-        match batch.content(held, version) {
+    }
+
+    /// Adds what is not events. Errors have the place in the batch's data.
+    fn add(&mut self, batch: &Batch, data: &[u8], version: Version) -> Result<(), Error> {
+        match batch.content(version) {
             Content::Strings => self.strings.add(data),
             Content::Stacks => self.stacks.add(data),
             Content::Samples => self.samples.add(data),
             Content::Clock => self.clock.add(data, batch.time, version.format().sync_batch()),
             Content::EndOfGeneration => Err(super::framer::no_mark_expected()),
             Content::Experiment => {
-                let Batch { experiment, thread, .. } = batch;
+                let &Batch { experiment, thread, .. } = batch;
                 self.experiments.push(ExperimentalBatch { experiment, thread, data: data.into() });
                 Ok(())
             }
-            Content::Events => {
-                self.streams.add(batch);
-                Ok(())
-            }
+            Content::Events => Ok(()),
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use super::batch::{self, Content, Piece};
+use super::batch::{self, Content, HEAD_BYTES, Piece};
 use super::bytes::Bytes;
 use super::error::{Error, ErrorKind};
 use super::sequence::Reader;
 use super::version::{HEADER_BYTES, Version};
-use crate::wire::encode::MAX_BATCH_HEADER_BYTES;
 
 /// Where in a file the generations are, for who wants some of them only.
 ///
@@ -41,9 +40,6 @@ pub struct GenerationRange {
     pub bytes: Range<u64>,
 }
 
-/// More than the header of a batch takes, with the first byte of its data.
-const WINDOW_BYTES: usize = MAX_BATCH_HEADER_BYTES + 2;
-
 /// A generation in the making.
 #[derive(Default)]
 struct Growing {
@@ -72,16 +68,16 @@ impl Index {
         let mut at = HEADER_BYTES as u64;
         let mut growing = Growing { number: 0, begin: at };
         while at < end {
-            let mut window = Vec::with_capacity(WINDOW_BYTES);
+            let mut window = Vec::with_capacity(HEAD_BYTES);
             let io = |error| Error::io(error, at);
             input.seek(SeekFrom::Start(at)).map_err(io)?;
-            input.by_ref().take(WINDOW_BYTES as u64).read_to_end(&mut window).map_err(io)?;
+            input.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut window).map_err(io)?;
             let (piece, len) = batch::head(&window).map_err(|error| error.at(at))?;
             let next = at + len as u64;
             if matches!(piece, Piece::More { .. }) || next > end {
                 return Err(Error::new(ErrorKind::Truncated, "the file ends within a batch").at(at));
             }
-            self.add(&mut growing, piece, &window, at..next);
+            self.add(&mut growing, piece, at..next);
             at = next;
         }
         if self.version >= Version::Go126 && growing.begin < end {
@@ -94,11 +90,9 @@ impl Index {
         Ok(())
     }
 
-    fn add(&mut self, growing: &mut Growing, piece: Piece, window: &[u8], place: Range<u64>) {
+    fn add(&mut self, growing: &mut Growing, piece: Piece, place: Range<u64>) {
         let Piece::Batch(batch) = piece else { return self.end(growing, place.end) };
-        // What follows an empty batch is not its first byte.
-        let first = window.get(batch.data.start).filter(|_| !batch.data.is_empty());
-        if batch.content_of(first.copied(), self.version) == Content::EndOfGeneration {
+        if batch.content(self.version) == Content::EndOfGeneration {
             return self.end(growing, place.end);
         }
         let is_marked = self.version >= Version::Go126;

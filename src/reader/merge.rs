@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::clock::Unit;
 use super::cursor::ThreadCursor;
+use super::decoders::Decoders;
 use super::error::{Error, ErrorKind};
 use super::event::Event;
 use super::frontier::{Entry, Frontier};
@@ -12,14 +12,12 @@ use super::ids::Time;
 use super::names::Names;
 use super::order::Order;
 use super::samples::Sample;
-use super::streams::Streams;
 
 /// The threads of a generation, and how far each has come.
 pub(crate) struct Merge {
     order: Order,
     generation: Option<Arc<Generation>>,
-    streams: Streams,
-    unit: Unit,
+    decoders: Decoders,
     cursors: Vec<ThreadCursor>,
     frontier: Frontier,
     /// Samples, the next one last.
@@ -34,8 +32,7 @@ impl Merge {
         Merge {
             order: Order::new(),
             generation: None,
-            streams: Streams::default(),
-            unit: Unit::default(),
+            decoders: Decoders::default(),
             cursors: Vec::new(),
             frontier: Frontier::default(),
             samples: Vec::new(),
@@ -58,8 +55,9 @@ impl Merge {
         let has_events = !streams.threads().is_empty();
         self.order.begin(generation.number(), has_events, self.generation.as_deref());
         samples.reverse();
-        (self.samples, self.unit) = (samples, unit);
-        let spare = std::mem::replace(&mut self.streams, streams).into_bytes();
+        self.samples = samples;
+        let decoders = Decoders::new(streams, unit);
+        let spare = std::mem::replace(&mut self.decoders, decoders).into_bytes();
         let number = generation.number();
         self.generation = Some(Arc::new(generation));
         self.begin_threads().map_err(|error| error.in_generation(number))?;
@@ -104,15 +102,26 @@ impl Merge {
     fn begin_threads(&mut self) -> Result<(), Error> {
         self.cursors.clear();
         self.frontier.clear();
-        for (at, stream) in self.streams.threads().iter().enumerate() {
-            let mut cursor = ThreadCursor::new(at, self.order.thread(stream.thread));
-            if cursor.next(&self.streams, self.unit)? {
+        for at in 0..self.decoders.streams().threads().len() {
+            let thread = self.order.thread(self.decoders.streams().threads()[at].thread);
+            let mut cursor = ThreadCursor::new(at, thread);
+            if self.decoders.next(at, &mut cursor.block)? {
                 let entry = Entry { time: cursor.event().time, cursor: self.cursors.len() as u32 };
                 self.frontier.insert(entry);
                 self.cursors.push(cursor);
             }
         }
         Ok(())
+    }
+
+    /// Goes to the next event of a thread; `false` when there is none.
+    #[inline(always)]
+    fn next(cursor: &mut ThreadCursor, decoders: &mut Decoders) -> Result<bool, Error> {
+        if cursor.next() {
+            return Ok(true);
+        }
+        cursor.next = 0;
+        decoders.next(cursor.stream, &mut cursor.block)
     }
 
     /// Makes the next events of the generation: one at least, and those that come of it; `false` at
@@ -151,7 +160,7 @@ impl Merge {
                 }
                 Err(error) => return Err(self.failed(before, error, first)),
             }
-            match cursor.next(&self.streams, self.unit) {
+            match Self::next(cursor, &mut self.decoders) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.frontier.remove(0);
@@ -193,7 +202,7 @@ impl Merge {
             Ok(false) => return Ok(false),
             Err(error) => return Err(self.failed(before, error, entry)),
         }
-        match cursor.next(&self.streams, self.unit) {
+        match Self::next(cursor, &mut self.decoders) {
             Ok(true) => self.frontier.update(at, cursor.event().time),
             Ok(false) => self.frontier.remove(at),
             Err(error) => return Err(self.malformed(before, error)),
@@ -222,7 +231,7 @@ impl Merge {
     #[cold]
     fn place(&self, error: Error, entry: Entry) -> Error {
         let cursor = &self.cursors[entry.cursor as usize];
-        let error = cursor.place(error, &self.streams);
+        let error = cursor.place(error, self.decoders.streams());
         match &self.generation {
             Some(generation) => error.in_generation(generation.number()),
             None => error,

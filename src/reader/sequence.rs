@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::event::Event;
 use super::generation::Generation;
+use super::held::ReadAt;
 use super::merge::Merge;
 use super::source::Source;
 use super::version::Version;
@@ -61,9 +62,20 @@ impl<'a> Reader<'a> {
         if !file.metadata().map_err(io)?.is_file() {
             return Reader::new(file);
         }
+        Reader::at(file)
+    }
+
+    /// Begins to read what can be read at any place: a file, or bytes in memory.
+    ///
+    /// A thread reads the tables of the next generations meanwhile, two at most. Events are read when
+    /// they are needed, so that a generation takes little memory, however long it is.
+    ///
+    /// # Errors
+    /// When the input fails, or is no trace of a version that is known.
+    pub fn at(input: impl ReadAt + 'static) -> Result<Reader<'static>, Error> {
         let merge = Merge::new();
-        let source = Source::ahead(file, merge.names())?;
-        Ok(Reader::of(source, merge))
+        let source = Source::placed(Arc::new(input), merge.names())?;
+        Ok(Reader::of(source.ahead(), merge))
     }
 
     /// Begins to read, with the header.
@@ -74,7 +86,7 @@ impl<'a> Reader<'a> {
     /// When the input fails, or is no trace of a version that is known.
     pub fn new(input: impl Read + Send + 'a) -> Result<Reader<'a>, Error> {
         let merge = Merge::new();
-        let source = Source::here(input, merge.names())?;
+        let source = Source::coming(input, merge.names())?;
         Ok(Reader::of(source, merge))
     }
 

@@ -8,7 +8,9 @@ use std::thread;
 use super::error::Error;
 use super::framer::Framer;
 use super::generation::{self, Decoded};
+use super::held::ReadAt;
 use super::names::Names;
+use super::pieces::{Coming, Placed};
 use super::version::Version;
 
 /// A trace's generations, one after the other.
@@ -22,7 +24,7 @@ pub(crate) struct Source<'a> {
 type Next = Result<Option<Decoded>, Error>;
 
 enum From<'a> {
-    Here(Framer<Box<dyn Read + Send + 'a>>),
+    Here(Framer<'a>),
     /// A thread, which ends with this.
     Ahead(Receiver<Next>),
 }
@@ -31,23 +33,27 @@ enum From<'a> {
 const WAITING: usize = 1;
 
 impl<'a> Source<'a> {
-    /// Reads when it is asked.
-    pub(crate) fn here(
+    /// Reads what comes, when it is asked.
+    pub(crate) fn coming(
         input: impl Read + Send + 'a,
         names: Arc<Names>,
     ) -> Result<Source<'a>, Error> {
-        let input: Box<dyn Read + Send + 'a> = Box::new(input);
-        let framer = Framer::new(input)?;
-        Ok(Source { version: framer.version(), names, from: From::Here(framer) })
+        let (version, pieces) = Coming::new(input)?;
+        Ok(Source { version, names, from: From::Here(Framer::new(version, pieces)) })
     }
 
-    /// Reads ahead. Where there can be no more threads, it reads when it is asked.
-    pub(crate) fn ahead(
-        input: impl Read + Send + 'static,
-        names: Arc<Names>,
-    ) -> Result<Source<'static>, Error> {
-        let source = Source::here(input, names)?;
-        let (version, names) = (source.version, source.names.clone());
+    /// Reads what can be read at any place, when it is asked.
+    pub(crate) fn placed(input: Arc<dyn ReadAt>, names: Arc<Names>) -> Result<Source<'a>, Error> {
+        let (version, pieces) = Placed::new(input)?;
+        Ok(Source { version, names, from: From::Here(Framer::new(version, pieces)) })
+    }
+
+    /// Has a thread read ahead. Where there can be no more threads, it reads when it is asked.
+    pub(crate) fn ahead(self) -> Source<'a>
+    where
+        'a: 'static,
+    {
+        let (version, names) = (self.version, self.names.clone());
         let (next, ready) = mpsc::sync_channel(WAITING);
         let (hand_over, take) = mpsc::channel::<Source<'static>>();
         let thread = thread::Builder::new().name("gort-reader".into());
@@ -57,11 +63,11 @@ impl<'a> Source<'a> {
             }
         };
         if thread.spawn(work).is_err() {
-            return Ok(source);
+            return self;
         }
         // It cannot fail: the thread waits for it.
-        let _ = hand_over.send(source);
-        Ok(Source { version, names, from: From::Ahead(ready) })
+        let _ = hand_over.send(self);
+        Source { version, names, from: From::Ahead(ready) }
     }
 
     fn read_ahead(mut self, next: &SyncSender<Next>) {
@@ -93,7 +99,7 @@ impl<'a> Source<'a> {
     /// Gives back the memory of a generation that is done with.
     pub(crate) fn reuse(&mut self, bytes: Vec<u8>) {
         if let From::Here(framer) = &mut self.from {
-            framer.spare = bytes;
+            framer.reuse(bytes);
         }
     }
 }
@@ -117,7 +123,8 @@ mod tests {
     #[should_panic(expected = "the thread that reads ahead panicked")]
     fn a_panic_of_the_thread_is_not_the_end_of_the_trace() {
         let input = Panicking(b"go 1.26 trace\0\0\0");
-        let mut source = Source::ahead(input, Arc::new(Names::new())).unwrap();
+        let source = Source::coming(input, Arc::new(Names::new())).unwrap();
+        let mut source = source.ahead();
         let _ = source.next();
     }
 }

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::batch::Batch;
 use super::hash::Map;
+use super::held::Held;
 use super::ids::ThreadID;
 
 /// The batches of each thread.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Streams {
-    held: Vec<u8>,
+    held: Held,
     offset: u64,
     /// In the order in which the file mentions them.
     threads: Vec<Stream>,
@@ -41,18 +42,21 @@ impl Streams {
         self.threads[at].batches.push(Part { time, data });
     }
 
-    pub(crate) fn with_bytes(self, held: Vec<u8>, offset: u64) -> Streams {
+    pub(crate) fn with_bytes(self, held: Held, offset: u64) -> Streams {
         Streams { held, offset, ..self }
     }
 
     /// The bytes that the batches' data is in.
-    pub(crate) fn held(&self) -> &[u8] {
+    pub(crate) fn held(&self) -> &Held {
         &self.held
     }
 
     /// The memory of the bytes.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.held
+        match self.held {
+            Held::Here(bytes) => bytes,
+            Held::At(..) => Vec::new(),
+        }
     }
 
     /// Where in the file a byte is.

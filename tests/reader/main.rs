@@ -33,8 +33,22 @@ fn verdict(trace: &[u8]) -> (Verdict, Option<Error>) {
 }
 
 /// Reads a trace to its end, or to what is wrong, and gives each event's text to `each`.
+///
+/// As a pipe and as a file, which are read in different ways.
 fn read(trace: &[u8], mut each: impl FnMut(&[u8])) -> Option<Error> {
-    let mut reader = match Reader::new(trace) {
+    let mut hashes = [FNV_BASIS; 2];
+    let of_pipe = read_with(Reader::new(trace), |text| hashes[0] = fnv(hashes[0], text));
+    let of_file = read_with(Reader::at(trace.to_vec()), |text| {
+        hashes[1] = fnv(hashes[1], text);
+        each(text);
+    });
+    let text = |error: &Option<Error>| error.as_ref().map(Error::to_string);
+    assert_eq!((hashes[0], text(&of_pipe)), (hashes[1], text(&of_file)));
+    of_file
+}
+
+fn read_with(reader: Result<Reader<'_>, Error>, mut each: impl FnMut(&[u8])) -> Option<Error> {
+    let mut reader = match reader {
         Ok(reader) => reader,
         Err(error) => return Some(error),
     };
