@@ -61,10 +61,9 @@ pub(crate) struct Decoder {
     /// A part of the batch that was read, and where that begins.
     part: Vec<u8>,
     part_at: usize,
+    /// As much is read at a time.
+    part_bytes: usize,
 }
-
-/// As much of a batch is read at a time.
-const PART_BYTES: usize = 16 << 10;
 
 /// How a type of event is decoded: the number of arguments after the time, for what is timed.
 const ARGS: [Option<(EventType, u8)>; 256] = {
@@ -113,9 +112,10 @@ impl ThreadCursor {
 
 impl Decoder {
     /// Before the first event of a stream.
-    pub(crate) fn new(stream: usize) -> Decoder {
+    /// Where batches are not in memory, so many bytes of one are read at a time.
+    pub(crate) fn new(stream: usize, part_bytes: usize) -> Decoder {
         let (part, part_at) = (Vec::new(), 0);
-        Decoder { stream, batch: 0, base: 0, at: 0, end: 0, last: 0, part, part_at }
+        Decoder { stream, batch: 0, base: 0, at: 0, end: 0, last: 0, part, part_at, part_bytes }
     }
 
     /// Decodes the next events of a batch, `most` at most; `false` when there are none. Those before
@@ -170,7 +170,7 @@ impl Decoder {
             return Ok(at);
         }
         self.part_at = self.at;
-        let place = self.at..self.end.min(self.at + PART_BYTES);
+        let place = self.at..self.end.min(self.at + self.part_bytes);
         held.bytes(place, &mut self.part)?;
         Ok(until(self.part_at, self.part.len()))
     }

@@ -56,8 +56,7 @@ impl Merge {
         self.order.begin(generation.number(), has_events, self.generation.as_deref());
         samples.reverse();
         self.samples = samples;
-        let decoders = Decoders::new(streams, unit);
-        let spare = std::mem::replace(&mut self.decoders, decoders).into_bytes();
+        let spare = self.decoders.begin(streams, unit);
         let number = generation.number();
         self.generation = Some(Arc::new(generation));
         self.begin_threads().map_err(|error| error.in_generation(number))?;

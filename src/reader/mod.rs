@@ -42,6 +42,7 @@ mod frontier;
 mod generation;
 pub(crate) mod hash;
 mod held;
+mod helper;
 mod ids;
 mod index;
 mod kind;
