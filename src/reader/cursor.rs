@@ -294,6 +294,10 @@ fn number(window: &[u8; WINDOW_BYTES], at: &mut usize) -> Option<u64> {
         *at += 1;
         return Some(word & 0x7f);
     }
+    if word & 0x8000 == 0 {
+        *at += 2;
+        return Some((word & 0x7f) | (word >> 1 & 0x3f80));
+    }
     let ends = !word & 0x8080_8080_8080_8080;
     if ends == 0 {
         return long_number(window, at);
