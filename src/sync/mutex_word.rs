@@ -29,32 +29,24 @@ impl MutexWord {
         MutexWord(AtomicU32::new(0))
     }
 
-    /// Locks, if nobody holds the mutex nor waits.
-    #[inline(always)]
-    pub(crate) fn lock_fast(&self) -> bool {
-        // ORDERING: Acquire, pairs with the Releases in `unlock_fast` and `free`.
-        self.0.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-
-    /// Unlocks, if nobody waits.
-    #[inline(always)]
-    pub(crate) fn unlock_fast(&self) -> bool {
-        // ORDERING: Release, pairs with the Acquires in `lock_fast` and `take`.
-        self.0.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_ok()
-    }
-
     /// Locks, if nobody holds the mutex. `awake`: the caller has WOKEN, and gives it back.
+    #[inline]
     pub(crate) fn take(&self, awake: bool) -> bool {
         let mut old = self.0.load(Ordering::Relaxed);
         while old & LOCKED == 0 {
             let new = (old | LOCKED) & if awake { !WOKEN } else { !0 };
-            // ORDERING: Acquire, pairs with the Releases in `unlock_fast` and `free`.
+            // ORDERING: Acquire, pairs with the Releases in `free` and `pass_on`.
             match self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => old = now,
             }
         }
         false
+    }
+
+    /// Whether WOKEN can be claimed: somebody waits, and no contender is awake.
+    pub(crate) fn is_claimable(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & (LOCKED | WOKEN | WAITING) == LOCKED | WAITING
     }
 
     /// A spinning contender claims WOKEN, so that nobody is woken while it is about to lock.
@@ -82,12 +74,13 @@ impl MutexWord {
     }
 
     /// By the holder: unlocks, if nobody waits or a contender is awake.
+    #[inline]
     #[must_use]
     pub(crate) fn free(&self) -> bool {
         let mut old = self.0.load(Ordering::Relaxed);
         while old & WOKEN != 0 || old & WAITING == 0 {
             let new = old & !LOCKED;
-            // ORDERING: Release, pairs with the Acquires in `lock_fast` and `take`.
+            // ORDERING: Release, pairs with the Acquire in `take`.
             match self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => old = now,
@@ -103,7 +96,7 @@ impl MutexWord {
     pub(crate) fn pass_on(&self, hand_over: bool, more: bool) -> bool {
         let old = LOCKED | WAITING;
         let new = if hand_over { LOCKED } else { WOKEN } | if more { WAITING } else { 0 };
-        // ORDERING: Release, pairs with the Acquires in `lock_fast` and `take`. Who is handed the
+        // ORDERING: Release, pairs with the Acquire in `take`. Who is handed the
         // mutex sees what was done before by way of the wake-up.
         self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok()
     }

@@ -40,6 +40,10 @@ pub struct RwMutex<T: ?Sized> {
     data: UnsafeCell<T>,
 }
 
+/// How often a reader leaves the word to readers on other processors, and pauses in each turn.
+const TURNS: u32 = 4;
+const PAUSES: u32 = 60;
+
 /// The lock without the data.
 struct Raw {
     word: RwWord,
@@ -59,12 +63,29 @@ unsafe impl<T: ?Sized + Send + Sync> Sync for RwMutex<T> {}
 impl Raw {
     #[inline]
     fn read(&self) {
-        if !self.word.read() {
-            self.read_slow();
+        if self.word.read_once().is_err() {
+            self.read_again();
         }
     }
 
+    /// Readers on another processor want the word as well, or a writer is there. With every reader a
+    /// word goes to and fro between processors, which is several times as slow as if one of them has
+    /// it for a while: so the others get it for a while.
     #[cold]
+    #[inline(never)]
+    fn read_again(&self) {
+        for _ in 0..TURNS {
+            if self.word.is_written() {
+                break;
+            }
+            (0..PAUSES).for_each(|_| std::hint::spin_loop());
+            if self.word.read_once().is_ok() {
+                return;
+            }
+        }
+        self.read_slow();
+    }
+
     fn read_slow(&self) {
         let rt = Inside::enter_to_block();
         let queue = self.readers.lock(&rt);

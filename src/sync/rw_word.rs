@@ -25,19 +25,39 @@ impl RwWord {
     }
 
     /// A reader goes in, unless a writer is there.
-    #[inline]
     #[must_use]
     pub(crate) fn read(&self) -> bool {
-        let mut old = self.0.load(Ordering::Relaxed);
-        while old < READERS / 2 {
-            // ORDERING: Acquire, pairs with the Releases in `end_write` and `end_write_with`.
-            match self.0.compare_exchange_weak(old, old + 1, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => old = now,
+        loop {
+            match self.read_once() {
+                Ok(()) => return true,
+                Err(now) if now < READERS / 2 => {}
+                Err(now) => {
+                    assert!(now & WRITER != 0, "gort: too many readers of a RwMutex");
+                    return false;
+                }
             }
         }
-        assert!(old & WRITER != 0, "gort: too many readers of a RwMutex");
-        false
+    }
+
+    /// A reader goes in.
+    ///
+    /// # Errors
+    /// The word, if a writer is there, or another reader came between.
+    #[inline]
+    pub(crate) fn read_once(&self) -> Result<(), u32> {
+        let old = self.0.load(Ordering::Relaxed);
+        if old >= READERS / 2 {
+            return Err(old);
+        }
+        // ORDERING: Acquire, pairs with the Releases in `end_write` and `end_write_with`.
+        let done = self.0.compare_exchange(old, old + 1, Ordering::Acquire, Ordering::Relaxed);
+        done.map(|_| ())
+    }
+
+    /// Whether a writer is in, or waits to get in.
+    #[must_use]
+    pub(crate) fn is_written(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & WRITER != 0
     }
 
     /// Under the lock of the readers' queue: a reader is about to wait there. False: there is no

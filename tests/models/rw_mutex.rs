@@ -37,7 +37,7 @@ impl RwMutex {
     }
 
     fn lock_to_read(&self) {
-        if self.word.read() {
+        if self.word.read_once().is_ok() || !self.word.is_written() && self.word.read() {
             return;
         }
         let mut readers = self.readers.lock().unwrap();

@@ -70,22 +70,6 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     // A mutex: who gets it sees what was done, and nobody is forgotten.
     instead(
         MUTEX,
-        "lock_fast(",
-        "self.0.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()",
-        "Acquire",
-        "Relaxed",
-        ALONE,
-    ),
-    instead(
-        MUTEX,
-        "unlock_fast(",
-        "self.0.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_ok()",
-        "Release",
-        "Relaxed",
-        ALONE,
-    ),
-    instead(
-        MUTEX,
         "take(",
         "match self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {",
         "Acquire",
@@ -206,8 +190,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     // A read-write lock.
     instead(
         RW,
-        "read(",
-        "match self.0.compare_exchange_weak(old, old + 1, Ordering::Acquire, Ordering::Relaxed) {",
+        "read_once(",
+        "let done = self.0.compare_exchange(old, old + 1, Ordering::Acquire, Ordering::Relaxed);",
         "Acquire",
         "Relaxed",
         RW_PAIR,
