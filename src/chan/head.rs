@@ -10,7 +10,7 @@ use crate::sched::bubble::{self, BubbleId};
 use crate::sched::deadline::{Commit, settle};
 use crate::sched::lock::RawLock;
 use crate::sched::park::Wait;
-use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, Woken};
+use crate::sched::sudog::{Outcome, Parker, Sudog, WaitQueue, Waiter, WakeList, Woken};
 use crate::sched::ticket::Ticket;
 use crate::sched::timers::Timer;
 use crate::sched::waker::{self, wake_from_inside};
@@ -295,7 +295,7 @@ impl Head {
     /// lock and is outside the runtime.
     pub(super) fn close(&self) -> bool {
         let rt = Inside::enter();
-        let (mut waiters, mut tasks) = (Vec::new(), Vec::new());
+        let (mut waiters, mut tasks) = (WakeList::new(), Vec::new());
         self.lock();
         // SAFETY: locked just now.
         let queues = unsafe { self.queues() };
@@ -306,24 +306,20 @@ impl Head {
         }
         for queue in [&mut queues.recvq, &mut queues.sendq, &mut queues.recv_tasks] {
             while let Some(sudog) = queue.pop() {
-                // SAFETY: a member of the queue is alive under the lock.
-                let woken = unsafe {
+                // SAFETY: a member of the queue is alive under the lock, and popped once. Who waits, and
+                // is no future, does so until it is woken.
+                unsafe {
                     (*sudog).outcome = Outcome::Closed;
-                    (*sudog).woken()
-                };
-                match woken {
-                    Woken::Nobody => {}
-                    Woken::Waiter(waiter) => waiters.push(waiter),
-                    Woken::Task(waker) => tasks.push(waker),
+                    match (*sudog).task.take() {
+                        Some(waker) => tasks.push(waker),
+                        None => waiters.push(sudog),
+                    }
                 }
             }
         }
         // SAFETY: locked above.
         unsafe { self.unlock() };
-        for waiter in waiters {
-            // SAFETY: popped once, and its park was complete when we got the lock.
-            unsafe { waiter.wake(&rt) };
-        }
+        waiters.wake(&rt);
         drop(rt);
         tasks.into_iter().for_each(waker::call);
         !was_closed

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -24,6 +24,8 @@ pub(super) struct Cancel {
     ended: AtomicU8,
     /// The channel is closed, too.
     told: AtomicBool,
+    /// Functions that end it; the last one does so when it goes.
+    pub(super) funcs: AtomicUsize,
     sender: Sender<Infallible>,
     done: Receiver<Infallible>,
     state: Mutex<State>,
@@ -35,9 +37,12 @@ struct State {
     next_hook: u64,
     cause: Option<Cause>,
     /// Where this is a hook.
-    parent: Option<(Arc<Cancel>, u64)>,
+    parent: Option<Parent>,
     timer: Option<Timer>,
 }
+
+/// Of which end another one is a hook, and the hook's number.
+type Parent = (Arc<Cancel>, u64);
 
 /// What an end goes on to.
 pub(super) enum Hook {
@@ -61,6 +66,7 @@ impl Cancel {
         let this = Arc::new(Cancel {
             ended: AtomicU8::new(OPEN),
             told: AtomicBool::new(false),
+            funcs: AtomicUsize::new(0),
             sender,
             done,
             state: Mutex::default(),
@@ -164,14 +170,18 @@ impl Cancel {
     /// is to be called.
     pub(super) fn end(&self, end: End) {
         let mut calls = Vec::new();
-        let mut hooks = self.set(&end);
+        let (mut hooks, parent) = self.set(&end);
+        if let Some((parent, number)) = parent {
+            parent.take_hook(number);
+        }
         // No recursion: chains of contexts may be longer than a goroutine's stack.
         while let Some(hook) = hooks.pop() {
             match hook {
                 Hook::Call(call) => calls.push(call),
                 Hook::Child(child) => {
                     if let Some(child) = child.upgrade() {
-                        hooks.extend(child.set(&end));
+                        // Its parent has no hooks any more.
+                        hooks.extend(child.set(&end).0);
                     }
                 }
             }
@@ -179,11 +189,14 @@ impl Cancel {
         calls.into_iter().for_each(|call| call());
     }
 
-    /// Sets this one's end and closes its channel: who is to be told of it.
-    fn set(&self, end: &End) -> Vec<Hook> {
+    /// Sets this one's end and closes its channel: who is to be told of it, and where it is a hook.
+    fn set(&self, end: &End) -> (Vec<Hook>, Option<Parent>) {
+        if self.error().is_some() {
+            return (Vec::new(), None);
+        }
         let mut state = self.state.lock();
         if self.error().is_some() {
-            return Vec::new();
+            return (Vec::new(), None);
         }
         state.cause.clone_from(&end.cause);
         let ended = match end.error {
@@ -202,10 +215,7 @@ impl Cancel {
         if let Some(timer) = timer {
             timer.stop();
         }
-        if let Some((parent, number)) = parent {
-            parent.take_hook(number);
-        }
-        hooks.into_values().collect()
+        (hooks.into_values().collect(), parent)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cancel::{Cancel, End, Hook};
@@ -14,29 +15,38 @@ use super::error::{Cause, ContextError};
 ///
 /// # Go
 /// `context.CancelFunc`, with `defer cancel()`.
-#[derive(Clone)]
 #[must_use = "the context is cancelled when this is dropped"]
 pub struct CancelFunc {
-    inner: Arc<OnDrop>,
+    /// Counts its functions.
+    context: Arc<Cancel>,
 }
 
-struct OnDrop(Arc<Cancel>);
+impl Clone for CancelFunc {
+    fn clone(&self) -> CancelFunc {
+        CancelFunc::new(Arc::clone(&self.context))
+    }
+}
 
-impl Drop for OnDrop {
+impl Drop for CancelFunc {
     fn drop(&mut self) {
-        self.0.end(End { error: ContextError::Canceled, cause: None });
+        // ORDERING: AcqRel, pairs with itself: what came before the drops of all others comes before
+        // the end.
+        if self.context.funcs.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.cancel();
+        }
     }
 }
 
 impl CancelFunc {
-    pub(super) fn new(cancel: Arc<Cancel>) -> CancelFunc {
-        CancelFunc { inner: Arc::new(OnDrop(cancel)) }
+    pub(super) fn new(context: Arc<Cancel>) -> CancelFunc {
+        context.funcs.fetch_add(1, Ordering::Relaxed);
+        CancelFunc { context }
     }
 
     /// Ends the context and all that come from it, if it has not ended. When this returns, they
     /// have.
     pub fn cancel(&self) {
-        self.inner.0.end(End { error: ContextError::Canceled, cause: None });
+        self.context.end(End { error: ContextError::Canceled, cause: None });
     }
 }
 
@@ -65,7 +75,7 @@ impl CancelCauseFunc {
     /// then tells why; [`Context::err`](super::Context::err) says that it was cancelled.
     pub fn cancel(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
         let cause = Some(Cause::from(cause.into()));
-        self.func.inner.0.end(End { error: ContextError::Canceled, cause });
+        self.func.context.end(End { error: ContextError::Canceled, cause });
     }
 }
 
