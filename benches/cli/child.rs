@@ -14,6 +14,7 @@ pub(crate) struct Cost {
 }
 
 /// Runs a command, whose output goes nowhere, to its end, which has to be a good one.
+#[expect(clippy::zombie_processes, reason = "`wait` waits for it")]
 pub(crate) fn cost(command: &mut Command) -> Cost {
     let begin = Instant::now();
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

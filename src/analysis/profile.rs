@@ -1,5 +1,7 @@
 //! The profiles of `go tool trace`.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::Listener;
@@ -7,8 +9,10 @@ use super::choice::Choice;
 use super::regions::Place;
 use super::sampled::{Sample, Sampled};
 use super::selection::Selection;
+use super::stacks::StackNumber;
 use super::stays::{Known, Sink, Stay, Stays};
-use crate::reader::GoState;
+use crate::reader::hash::Map;
+use crate::reader::{GoID, GoState};
 
 /// What delays a profile is of.
 ///
@@ -30,11 +34,11 @@ pub enum ProfileKind {
 ///
 /// Stacks are those of who ran as the delay began: the goroutine itself, but of [`ProfileKind::Sched`]
 /// who woke it. Delays that do not end in the trace are not there, and neither are those before a
-/// goroutine first runs in it, unless it never does.
+/// goroutine first runs in it, unless it never does. Where threads that are not Go's come and go, several
+/// goroutines have the same number, of which the last that runs counts.
 ///
 /// # Go
-/// What `go tool trace -pprof` writes, with the same figures, but that a goroutine's number that is
-/// used again is another goroutine here.
+/// What `go tool trace -pprof` writes, with the same figures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Profile {
     /// The stacks.
@@ -90,7 +94,8 @@ impl Profile {
     /// What to give to [`run`](super::run). The selection's reasons do not count here.
     pub fn listener(kind: ProfileKind, selection: Selection) -> impl Listener<Answer = Profile> {
         let reasons = Choice::new(move |reason| kind.has_reason(reason));
-        Stays::new(selection, ProfileSink { state: kind.state(), reasons, sums: Vec::new() })
+        let (sums, threads) = (Sums::default(), Map::default());
+        Stays::new(selection, ProfileSink { state: kind.state(), reasons, sums, threads })
     }
 }
 
@@ -108,8 +113,18 @@ impl Sampled for Profile {
 struct ProfileSink {
     state: GoState,
     reasons: Choice,
-    /// Numbers and times of delays, by the number of the stack.
-    sums: Vec<(u64, i64)>,
+    sums: Sums,
+    /// Of goroutines that stand for threads: those of another with the same number may take their place.
+    threads: Map<GoID, Sums>,
+}
+
+/// Numbers and times of delays.
+type Sums = Map<StackNumber, (u64, i64)>;
+
+fn add(sums: &mut Sums, stack: StackNumber, count: u64, ns: i64) {
+    let (counts, delay_ns) = sums.entry(stack).or_default();
+    *counts += count;
+    *delay_ns = delay_ns.saturating_add(ns);
 }
 
 impl Sink for ProfileSink {
@@ -125,23 +140,27 @@ impl Sink for ProfileSink {
             return;
         }
         let Some((begin, end)) = known.selection.clip(stay.begin, stay.end) else { return };
-        let at = stay.stack.place();
-        if self.sums.len() <= at {
-            self.sums.resize(at + 1, (0, 0));
-        }
-        let (count, delay_ns) = &mut self.sums[at];
-        *count += 1;
-        *delay_ns = delay_ns.saturating_add(end - begin);
+        let sums = match stay.is_thread {
+            true => self.threads.entry(stay.goroutine).or_default(),
+            false => &mut self.sums,
+        };
+        add(sums, stay.stack, 1, end - begin);
     }
 
-    fn finish(self, known: &Known) -> Profile {
-        let all = known.stacks.numbers().zip(self.sums).filter(|(_, (count, _))| *count > 0);
+    fn thread_runs(&mut self, id: GoID) {
+        self.threads.remove(&id);
+    }
+
+    fn finish(mut self, known: &Known) -> Profile {
+        for (stack, (count, ns)) in self.threads.into_values().flatten() {
+            add(&mut self.sums, stack, count, ns);
+        }
+        let mut all: Vec<(StackNumber, (u64, i64))> = self.sums.into_iter().collect();
+        all.sort_unstable_by_key(|&(stack, (_, delay_ns))| (Reverse(delay_ns), stack));
         let sample = |(stack, (count, delay_ns))| {
             let stack = known.stacks.places(&known.texts, stack);
             ProfileSample { stack, count, delay_ns }
         };
-        let mut samples: Vec<ProfileSample> = all.map(sample).collect();
-        samples.sort_by_key(|sample| std::cmp::Reverse(sample.delay_ns));
-        Profile { samples }
+        Profile { samples: all.into_iter().map(sample).collect() }
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Stay {
     pub(crate) function: TextId,
     /// When it first ran.
     pub(crate) first_run: Option<i64>,
+    /// Whether the goroutine stands for a thread that is not Go's. Others may have its number, one after
+    /// the other.
+    pub(crate) is_thread: bool,
     pub(crate) state: GoState,
     /// The state before.
     pub(crate) from: GoState,
@@ -69,6 +72,11 @@ pub(crate) trait Sink {
 
     fn add(&mut self, known: &Known, stay: &Stay);
 
+    /// A goroutine that stands for a thread first runs.
+    fn thread_runs(&mut self, id: GoID) {
+        let _ = id;
+    }
+
     fn finish(self, known: &Known) -> Self::Answer;
 }
 
@@ -90,6 +98,7 @@ pub(crate) struct Stays<S> {
 struct Who {
     function: Option<TextId>,
     first_run: Option<i64>,
+    is_thread: bool,
     now: Option<Stay>,
     /// As long as it is not known who it is.
     held: Vec<Stay>,
@@ -152,15 +161,19 @@ impl<S: Sink> Stays<S> {
             return;
         }
         if matches!(from, GoState::Undetermined | GoState::NotExist) {
-            self.all.insert(id, Who::default());
+            let is_thread = from == GoState::NotExist && to == GoState::Syscall;
+            self.all.insert(id, Who { is_thread, ..Who::default() });
         }
         let Some(who) = self.all.get_mut(&id) else { return };
         if who.function.is_none() {
             let root = generation.stack(stack).last();
             who.function = root.map(|frame| self.known.texts.of(generation, frame.function));
         }
-        if to == GoState::Running {
-            who.first_run.get_or_insert(now);
+        if to == GoState::Running && who.first_run.is_none() {
+            who.first_run = Some(now);
+            if who.is_thread {
+                self.teller.sink.thread_runs(id);
+            }
         }
         if let Some(mut stay) = who.now.take() {
             leave(&mut stay, to, now, &mut self.syscall_on);
@@ -202,6 +215,7 @@ impl<S: Sink> Stays<S> {
             goroutine: id,
             function: self.known.empty,
             first_run: None,
+            is_thread: who.is_thread,
             state: to,
             from,
             reason,

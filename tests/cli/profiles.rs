@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::program::{self, expect_failure, expect_success};
 use crate::programs;
@@ -60,6 +61,28 @@ fn of_gort_programs() {
         let filled = expect_the_same(&go, &file, folder.path());
         assert_eq!(filled, BTreeSet::from(["sched", "sync", "syscall"]), "{}", file.display());
     }
+}
+
+/// C's threads come and go, and Go's numbers of goroutines with them.
+#[test]
+fn of_programs_with_c() {
+    let Some(go) = Go::find("profiles of a program with C") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/threads.go");
+    let (program, file) = (folder.path().join("program"), folder.path().join("c.trace"));
+    let mut build = go.command();
+    build.env("CGO_ENABLED", "1").env("CC", "cc").args(["build", "-o"]).arg(&program).arg(source);
+    let built = build.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let traced = fs::File::create(&file).unwrap();
+    assert!(Command::new(program).stdout(traced).status().unwrap().success());
+    let events = program::run(&[&"events", &"--kind=GoCreateSyscall", &file]);
+    let events = program::text(&events.stdout);
+    let numbers = events.lines().map(|line| line.split("goroutine ").nth(1).unwrap());
+    let (count, numbers) = (events.lines().count(), numbers.collect::<BTreeSet<_>>());
+    assert!(numbers.len() < count, "no number is used twice: {events}");
+    let filled = expect_the_same(&go, &file, folder.path());
+    assert_eq!(filled, BTreeSet::from(["sched", "sync", "syscall"]));
 }
 
 fn page(viewer: &Viewer, path: &str, go: &Go, folder: &Path) -> Samples {
