@@ -29,13 +29,32 @@ impl MutexWord {
         MutexWord(AtomicU32::new(0))
     }
 
+    /// Locks, if nobody holds the mutex and nothing comes between.
+    #[inline(always)]
+    pub(crate) fn lock_fast(&self) -> bool {
+        let old = self.0.load(Ordering::Relaxed);
+        let new = old | LOCKED;
+        // ORDERING: Acquire, pairs with the Releases in `unlock_fast`, `free` and `pass_on`.
+        old & LOCKED == 0
+            && self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// By the holder: unlocks, if nobody waits or a contender is awake, and nothing comes between.
+    #[inline(always)]
+    pub(crate) fn unlock_fast(&self) -> bool {
+        let old = self.0.load(Ordering::Relaxed);
+        let new = old & !LOCKED;
+        // ORDERING: Release, pairs with the Acquires in `lock_fast` and `take`.
+        old & (WOKEN | WAITING) != WAITING
+            && self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
     /// Locks, if nobody holds the mutex. `awake`: the caller has WOKEN, and gives it back.
-    #[inline]
     pub(crate) fn take(&self, awake: bool) -> bool {
         let mut old = self.0.load(Ordering::Relaxed);
         while old & LOCKED == 0 {
             let new = (old | LOCKED) & if awake { !WOKEN } else { !0 };
-            // ORDERING: Acquire, pairs with the Releases in `free` and `pass_on`.
+            // ORDERING: Acquire, pairs with the Releases in `unlock_fast`, `free` and `pass_on`.
             match self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => old = now,
@@ -74,13 +93,12 @@ impl MutexWord {
     }
 
     /// By the holder: unlocks, if nobody waits or a contender is awake.
-    #[inline]
     #[must_use]
     pub(crate) fn free(&self) -> bool {
         let mut old = self.0.load(Ordering::Relaxed);
         while old & WOKEN != 0 || old & WAITING == 0 {
             let new = old & !LOCKED;
-            // ORDERING: Release, pairs with the Acquire in `take`.
+            // ORDERING: Release, pairs with the Acquires in `lock_fast` and `take`.
             match self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => old = now,
@@ -96,7 +114,7 @@ impl MutexWord {
     pub(crate) fn pass_on(&self, hand_over: bool, more: bool) -> bool {
         let old = LOCKED | WAITING;
         let new = if hand_over { LOCKED } else { WOKEN } | if more { WAITING } else { 0 };
-        // ORDERING: Release, pairs with the Acquire in `take`. Who is handed the
+        // ORDERING: Release, pairs with the Acquires in `lock_fast` and `take`. Who is handed the
         // mutex sees what was done before by way of the wake-up.
         self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok()
     }

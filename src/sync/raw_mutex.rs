@@ -39,21 +39,21 @@ impl RawMutex {
 
     #[inline]
     pub(super) fn lock(&self) {
-        if !self.word.take(false) {
+        if !self.word.lock_fast() {
             self.lock_slow();
         }
     }
 
     #[inline]
     pub(super) fn try_lock(&self) -> bool {
-        self.word.take(false)
+        self.word.lock_fast() || self.word.take(false)
     }
 
     /// # Safety
     /// The caller holds the mutex.
     #[inline]
     pub(super) unsafe fn unlock(&self) {
-        if !self.word.free() {
+        if !self.word.unlock_fast() {
             self.unlock_slow();
         }
     }
@@ -125,9 +125,11 @@ impl RawMutex {
     #[cold]
     #[inline(never)]
     fn unlock_slow(&self) {
-        // Out again before that is written down.
-        let charge = self.pass_on(&Inside::enter());
-        contention::record(charge);
+        if !self.word.free() {
+            // Out again before that is written down.
+            let charge = self.pass_on(&Inside::enter());
+            contention::record(charge);
+        }
     }
 
     /// Unlocks, inside the runtime. What it returns is to be recorded outside.

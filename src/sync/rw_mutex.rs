@@ -40,9 +40,12 @@ pub struct RwMutex<T: ?Sized> {
     data: UnsafeCell<T>,
 }
 
-/// How often a reader leaves the word to readers on other processors, and pauses in each turn.
+/// How often a reader leaves the word to others before it waits in the queue, and pauses in each turn.
 const TURNS: u32 = 4;
 const PAUSES: u32 = 60;
+/// How often a writer looks whether the readers have left before it does, and pauses between the looks.
+const WRITER_TURNS: u32 = 8;
+const WRITER_PAUSES: u32 = 8;
 
 /// The lock without the data.
 struct Raw {
@@ -75,7 +78,7 @@ impl Raw {
     #[inline(never)]
     fn read_again(&self) {
         for _ in 0..TURNS {
-            if self.word.is_written() {
+            if self.word.is_written() && !may_spin() {
                 break;
             }
             (0..PAUSES).for_each(|_| std::hint::spin_loop());
@@ -134,8 +137,18 @@ impl Raw {
         }
     }
 
+    /// Readers are in. They may leave soon.
     #[cold]
     fn write_slow(&self) {
+        for _ in 0..WRITER_TURNS {
+            if !self.word.is_read() {
+                return;
+            }
+            if !may_spin() {
+                break;
+            }
+            (0..WRITER_PAUSES).for_each(|_| std::hint::spin_loop());
+        }
         // Not `enter_to_block`, which may unwind: `writers` is locked.
         let rt = Inside::enter();
         let queue = self.writer.lock(&rt);
@@ -180,6 +193,11 @@ impl Raw {
         drop(rt);
         contention::record(charge);
     }
+}
+
+/// Whether it may pay to wait a moment for others to leave.
+fn may_spin() -> bool {
+    Inside::enter().may_spin()
 }
 
 /// Waits in a queue of readers or writers.

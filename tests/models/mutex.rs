@@ -28,7 +28,7 @@ impl RawMutex {
     fn new(is_late: bool) -> RawMutex {
         let word = MutexWord::new();
         // The word's first use is before it is shared.
-        assert!(word.take(false) && word.free());
+        assert!(word.lock_fast() && word.unlock_fast());
         RawMutex { word, queue: Mutex::default(), is_late, data: UnsafeCell::new(0) }
     }
 
@@ -60,7 +60,7 @@ impl RawMutex {
 
     /// `RawMutex::unlock`.
     fn unlock(&self) {
-        if self.word.free() {
+        if self.word.unlock_fast() || self.word.free() {
             return;
         }
         let mut queue = self.queue.lock().unwrap();
@@ -83,14 +83,14 @@ impl RawMutex {
     }
 
     fn assert_sum(&self, sum: u32) {
-        assert!(self.word.take(false), "it is free, and nobody waits");
+        assert!(self.word.lock_fast(), "it is free, and nobody waits");
         // SAFETY: as for the type.
         assert_eq!(self.data.with(|data| unsafe { *data }), sum);
     }
 }
 
 fn once(mutex: &RawMutex) {
-    if !mutex.word.take(false) {
+    if !mutex.word.lock_fast() {
         mutex.lock(false);
     }
     mutex.add();

@@ -71,7 +71,8 @@ impl RwMutex {
 
     fn write(&self, then_reads: u32) {
         let writers = self.writers.lock().unwrap();
-        if !self.word.write() {
+        // It looks once more before it waits in the queue.
+        if !self.word.write() && self.word.is_read() {
             let mut writer = self.writer.lock().unwrap();
             if self.word.is_read() {
                 let parker = Arc::new(Parker::new());

@@ -70,6 +70,31 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     // A mutex: who gets it sees what was done, and nobody is forgotten.
     instead(
         MUTEX,
+        "lock_fast(",
+        "&& self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok()",
+        "Acquire",
+        "Relaxed",
+        ALONE,
+    ),
+    instead(MUTEX, "lock_fast(", "old & LOCKED == 0", "old & LOCKED == 0", "true", ALONE),
+    instead(
+        MUTEX,
+        "unlock_fast(",
+        "&& self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok()",
+        "Release",
+        "Relaxed",
+        ALONE,
+    ),
+    instead(
+        MUTEX,
+        "unlock_fast(",
+        "old & (WOKEN | WAITING) != WAITING",
+        "old & (WOKEN | WAITING) != WAITING",
+        "true",
+        FORGOTTEN,
+    ),
+    instead(
+        MUTEX,
         "take(",
         "match self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {",
         "Acquire",
