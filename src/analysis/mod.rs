@@ -22,7 +22,10 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+mod buckets;
 mod choice;
+mod critical_path;
+mod difference;
 mod distribution;
 mod filter;
 mod goroutines;
@@ -33,6 +36,10 @@ mod leaks;
 mod life;
 mod listener;
 mod lives;
+mod mutator;
+mod mutator_function;
+mod path_end;
+mod path_walk;
 mod profile;
 mod reasons;
 mod regions;
@@ -44,9 +51,15 @@ mod stays;
 mod summary;
 mod task_lives;
 mod tasks;
-mod texts;
+pub(crate) mod texts;
+mod utilization;
+mod wakeups;
 
 pub use blocking::{BlockedFunction, BlockedReason, BlockedStack, Blocking};
+pub use critical_path::{
+    CriticalPath, PathFunction, PathQuery, PathStep, PathTimes, critical_path,
+};
+pub use difference::{Change, Difference, DurationChange, FunctionChange, LatencyChange, Traits};
 pub use distribution::Distribution;
 pub use filter::{Filter, Matcher};
 pub use goroutines::{Goroutine, GoroutineGroup, Goroutines};
@@ -55,6 +68,7 @@ pub use histogram::{Bucket, Delays};
 pub use latency::{Latency, LatencyGroup, LatencyStack};
 pub use leaks::{Leak, LeakGroup, Leaks};
 pub use listener::{Listener, run};
+pub use mutator::{MutatorOptions, MutatorUtilization, MutatorWindow};
 pub use profile::{Profile, ProfileKind, ProfileSample};
 pub use regions::{Place, Region, RegionGroup, Regions};
 pub use sampled::{Sample, Sampled};
@@ -62,3 +76,5 @@ pub use selection::Selection;
 pub use spent::Times;
 pub use summary::{Count, Summary};
 pub use tasks::{Log, Task, TaskGroup, TaskRegion, Tasks};
+pub use utilization::{ProcUtilization, Utilization, UtilizationStep};
+pub use wakeups::{WakeupPair, WakeupStacks, WakeupTimes, Wakeups};

@@ -51,6 +51,7 @@ mod names;
 mod order;
 mod pieces;
 mod raw;
+mod salvage;
 mod samples;
 mod sequence;
 pub(crate) mod sort;
@@ -73,6 +74,7 @@ pub use kind::{
     Sync, Task, Transition,
 };
 pub use raw::{RawEvent, RawReader};
+pub use salvage::{Salvage, SoundPart};
 pub use sequence::Reader;
 pub use stacks::Frame;
 pub use version::Version;

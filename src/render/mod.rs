@@ -8,6 +8,8 @@
 mod blocking_text;
 mod cache;
 mod clean;
+pub mod convert;
+mod difference_text;
 mod duration;
 mod error;
 mod event_json;
@@ -18,8 +20,10 @@ pub mod footprint;
 mod goroutines_text;
 mod latency_text;
 mod leaks_text;
+mod mutator_text;
 mod number;
 pub mod parsed_text;
+mod path_text;
 pub mod pprof;
 mod quote;
 mod regions_text;
@@ -30,6 +34,8 @@ mod stack_text;
 mod summary_text;
 mod table;
 mod tasks_text;
+mod utilization_text;
+mod wakeups_text;
 pub mod wire_text;
 
 pub use error::Error;

@@ -1,12 +1,17 @@
 //! The program `gort`, beside Go's tools.
 
 mod check;
+mod convert;
 mod debug;
 mod events;
 mod pages;
+mod paths;
 mod profiles;
 mod program;
+mod protobuf;
 mod raw;
+mod repair;
+mod time;
 mod usage;
 mod waits;
 

@@ -7,7 +7,8 @@ use std::process::Stdio;
 use crate::program::{self, expect_failure, expect_success, text};
 use crate::programs;
 
-const COMMANDS: [&str; 9] = [
+/// Those that need nothing but a file.
+const COMMANDS: [&str; 12] = [
     "summary",
     "goroutines",
     "tasks",
@@ -15,9 +16,14 @@ const COMMANDS: [&str; 9] = [
     "blocking",
     "latency",
     "leaks",
+    "utilization",
+    "wakeups",
+    "critical-path",
     "events",
     "check",
 ];
+/// Those that need more, or have nothing to say of our own programs.
+const OTHERS: [&str; 4] = ["mmu", "diff", "convert", "repair"];
 
 #[test]
 fn command_lines_that_make_no_sense() {
@@ -43,6 +49,12 @@ fn command_lines_that_make_no_sense() {
         &["trace"],
         &["completions", "x"],
         &["trace", "events", "--from", "x", "y"],
+        &["trace", "convert", "x", "-o", "y"],
+        &["trace", "convert", "--to", "svg", "x", "-o", "y"],
+        &["trace", "repair", "x"],
+        &["trace", "diff", "x"],
+        &["trace", "mmu", "--without", "x", "y"],
+        &["trace", "utilization", "--steps", "1", "y"],
     ] {
         let output = program::gort().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -140,8 +152,12 @@ fn documents() {
     assert!(page.starts_with(".ie"), "{page}");
     for command in COMMANDS {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
-        assert!(page.contains(command), "{page}");
+        assert!(page.contains(&command.replace('-', "\\-")), "{page}");
         assert!(run(&["man", "trace", command]).contains("\\-\\-json"));
+    }
+    for command in OTHERS {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
+        assert!(run(&["man", "trace", command]).contains("SYNOPSIS"), "{command}");
     }
     assert!(run(&["--help"]).contains("Exit status: 0"));
     assert!(run(&["man"]).contains("NO_COLOR"));

@@ -1,7 +1,7 @@
 //! The files of the command line.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Seek};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -33,6 +33,32 @@ pub(crate) fn open(name: &str) -> Result<Input, Failure> {
     let is_seen = metadata.len() >= LONG_BYTES && !io::stdout().is_terminal();
     let progress = if is_seen { bar(name, metadata.len()) } else { ProgressBar::hidden() };
     Ok(Input { file: Box::new(file), progress })
+}
+
+/// A trace that can be read again.
+pub(crate) trait Whole: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Whole for T {}
+
+/// Opens a file that can be read again; standard input is kept in memory, all of it, for that.
+pub(crate) fn open_whole(name: &str) -> Result<Box<dyn Whole>, Failure> {
+    let unreadable = |error: io::Error| Failure::trace(name, error);
+    let mut kept = Vec::new();
+    if name == STANDARD {
+        io::stdin().read_to_end(&mut kept).map_err(unreadable)?;
+        return Ok(Box::new(io::Cursor::new(kept)));
+    }
+    let mut file = File::open(name).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_file() {
+        return Ok(Box::new(file));
+    }
+    if metadata.is_dir() {
+        return Err(Failure::trace(name, "is a directory"));
+    }
+    // A pipe by its name.
+    file.read_to_end(&mut kept).map_err(unreadable)?;
+    Ok(Box::new(io::Cursor::new(kept)))
 }
 
 /// Of a terminal only, on standard error.

@@ -1,11 +1,16 @@
 //! `gort trace`: a file for each command.
 
 mod check;
+mod convert;
 mod debug;
+mod diff;
 mod events;
 mod flame_graph;
+mod paths;
 mod profile;
+mod repair;
 mod reports;
+mod time;
 mod waits;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -18,7 +23,7 @@ struct Entry {
     run: fn(&ArgMatches) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Entry; 9] = [
+const COMMANDS: [Entry; 16] = [
     Entry { command: reports::summary, run: reports::run_summary },
     Entry { command: reports::goroutines, run: reports::run_goroutines },
     Entry { command: reports::tasks, run: reports::run_tasks },
@@ -26,8 +31,15 @@ const COMMANDS: [Entry; 9] = [
     Entry { command: waits::blocking, run: waits::run_blocking },
     Entry { command: waits::latency, run: waits::run_latency },
     Entry { command: waits::leaks, run: waits::run_leaks },
+    Entry { command: time::utilization, run: time::run_utilization },
+    Entry { command: time::mmu, run: time::run_mmu },
+    Entry { command: paths::wakeups, run: paths::run_wakeups },
+    Entry { command: paths::critical_path, run: paths::run_critical_path },
+    Entry { command: diff::command, run: diff::run },
     Entry { command: events::command, run: events::run },
     Entry { command: check::command, run: check::run },
+    Entry { command: convert::command, run: convert::run },
+    Entry { command: repair::command, run: repair::run },
 ];
 
 const ABOUT: &str = "Show execution traces of programs on gort, and of Go programs";

@@ -1,0 +1,300 @@
+//! The share of the processors that is left to the program, as a function of time.
+
+use super::Listener;
+use super::mutator::{MutatorOptions, MutatorUtilization};
+use crate::reader::hash::{Map, Set};
+use crate::reader::{
+    Event, EventKind, Generation, GoID, GoState, MetricName, ProcID, Range, RangeName, Resource,
+    Time, Transition,
+};
+
+/// More processors than there are anywhere.
+const MAX_PROCS: u64 = 1 << 20;
+
+/// A function of time that is constant between points. It ends with the last one.
+#[derive(Debug, Default)]
+pub(crate) struct Function {
+    /// From then on it has this value.
+    points: Vec<(i64, f64)>,
+}
+
+impl Function {
+    fn add(&mut self, time: i64, value: f64) {
+        match self.points.last_mut() {
+            Some((_, last)) if *last == value => {}
+            // Of a moment the smallest value counts.
+            Some((at, last)) if *at == time => *last = last.min(value),
+            _ => self.points.push((time, value)),
+        }
+    }
+
+    /// Where it begins and ends.
+    pub(crate) fn bounds(&self) -> (i64, i64) {
+        let time = |point: Option<&(i64, f64)>| point.map_or(0, |point| point.0);
+        (time(self.points.first()), time(self.points.last()))
+    }
+
+    /// The smallest mean in a window of this length, or the whole if that is shorter, and where the
+    /// first such window begins.
+    ///
+    /// Between the moments at which either end of the window passes a point the mean changes evenly, so
+    /// it is smallest at one of those.
+    pub(crate) fn minimum(&self, window: i64) -> (f64, i64) {
+        let (begin, end) = self.bounds();
+        let window = window.min(end - begin);
+        if window <= 0 {
+            return (1.0, begin);
+        }
+        let (mut left, mut right) = (Place::new(&self.points), Place::new(&self.points));
+        let mut time = begin;
+        let mut smallest = (f64::INFINITY, begin);
+        loop {
+            let mean = (right.integral(time + window) - left.integral(time)) / window as f64;
+            if mean < smallest.0 {
+                smallest = (mean, time);
+            }
+            if time == end - window {
+                return smallest;
+            }
+            let next = left.next().min(right.next().saturating_sub(window));
+            time = next.min(end - window);
+        }
+    }
+}
+
+/// A moment that goes on, and the integral up to it.
+struct Place<'a> {
+    points: &'a [(i64, f64)],
+    /// The last point that is not after it.
+    at: usize,
+    /// The integral up to that point.
+    sum: f64,
+}
+
+impl<'a> Place<'a> {
+    fn new(points: &'a [(i64, f64)]) -> Place<'a> {
+        Place { points, at: 0, sum: 0.0 }
+    }
+
+    fn integral(&mut self, time: i64) -> f64 {
+        while let Some(next) = self.points.get(self.at + 1).filter(|next| next.0 <= time) {
+            let (begin, value) = self.points[self.at];
+            self.sum += value * (next.0 - begin) as f64;
+            self.at += 1;
+        }
+        let (begin, value) = self.points[self.at];
+        self.sum + value * (time - begin) as f64
+    }
+
+    /// The next point's time.
+    fn next(&self) -> i64 {
+        self.points.get(self.at + 1).map_or(i64::MAX, |next| next.0)
+    }
+}
+
+/// Makes the functions: one, or one for each processor.
+pub(crate) struct MutatorListener {
+    options: MutatorOptions,
+    functions: Vec<Function>,
+    procs: Vec<Proc>,
+    /// How many processors there were, from when on.
+    counts: Vec<(i64, usize)>,
+    stops: i64,
+    /// Who assists the collector, or is of it.
+    assisting: Set<GoID>,
+    workers: Set<GoID>,
+    states: Map<GoID, GoState>,
+    syncs: u64,
+    first: Option<Time>,
+    now: i64,
+}
+
+/// A processor.
+#[derive(Debug)]
+struct Proc {
+    /// How many things that are the collector's go on on it.
+    collects: i64,
+    function: usize,
+}
+
+impl MutatorListener {
+    pub(crate) fn new(options: MutatorOptions) -> MutatorListener {
+        MutatorListener {
+            options,
+            functions: Vec::new(),
+            procs: Vec::new(),
+            counts: Vec::new(),
+            stops: 0,
+            assisting: Set::default(),
+            workers: Set::default(),
+            states: Map::default(),
+            syncs: 0,
+            first: None,
+            now: 0,
+        }
+    }
+
+    fn max_procs(&mut self, count: usize) {
+        while self.procs.len() > count {
+            let proc = self.procs.pop().expect("there are more");
+            if self.options.per_proc {
+                self.functions[proc.function].add(self.now, 0.0);
+            }
+        }
+        while self.procs.len() < count {
+            if self.options.per_proc || self.functions.is_empty() {
+                self.functions.push(Function { points: vec![(self.now, 1.0)] });
+            }
+            let function = if self.options.per_proc { self.functions.len() - 1 } else { 0 };
+            self.procs.push(Proc { collects: 0, function });
+        }
+        if self.counts.last().is_none_or(|last| last.1 != count) {
+            self.counts.push((self.now, count));
+        }
+    }
+
+    fn collects(&mut self, proc: ProcID, by: i64) {
+        let proc = usize::try_from(proc.0).ok().and_then(|at| self.procs.get_mut(at));
+        proc.into_iter().for_each(|proc| proc.collects += by);
+    }
+
+    fn is_stop(&self, generation: &Generation, range: Range) -> bool {
+        let RangeName::StopTheWorld(reason) = range.name else { return false };
+        self.options.stw && generation.text(reason).contains("GC")
+    }
+
+    /// Begins or ends what takes a processor.
+    fn range(&mut self, generation: &Generation, event: &Event, range: Range, by: i64) {
+        if self.is_stop(generation, range) {
+            self.stops += by;
+            return;
+        }
+        match range.name {
+            RangeName::Sweep if self.options.sweep => self.collects(event.proc(), by),
+            RangeName::MarkAssist if self.options.assist => {
+                self.collects(event.proc(), by);
+                let Resource::Goroutine(id) = range.scope else { return };
+                if by > 0 {
+                    self.assisting.insert(id);
+                } else {
+                    self.assisting.remove(&id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What went on as the trace began did so all the time until now: in the first generation that is
+    /// news.
+    fn range_goes_on(&mut self, event: &Event, range: Range) {
+        let runs = self.states.get(&event.goroutine()).is_some_and(|state| state.is_executing());
+        let counts = match range.name {
+            RangeName::MarkAssist => self.options.assist && runs,
+            RangeName::Sweep => self.options.sweep,
+            _ => false,
+        };
+        if !counts || self.options.per_proc {
+            return;
+        }
+        let mut at = 0;
+        for point in &mut self.functions[0].points {
+            while self.counts.get(at + 1).is_some_and(|next| next.0 < point.0) {
+                at += 1;
+            }
+            point.1 = (point.1 - 1.0 / self.counts[at].1 as f64).max(0.0);
+        }
+    }
+
+    fn goroutine(&mut self, event: &Event, id: GoID, from: GoState, to: GoState) {
+        if self.assisting.contains(&id) || self.workers.contains(&id) {
+            let runs = |state: GoState| i64::from(state.is_executing());
+            self.collects(event.proc(), runs(to) - runs(from));
+        }
+        if self.options.assist && self.syncs <= 1 {
+            self.states.insert(id, to);
+        }
+    }
+
+    /// The collector's workers tell by their labels what they are.
+    fn label(&mut self, event: &Event, label: &str) {
+        let is_idle = label == "GC (idle)";
+        // Who has a processor to itself is not in the way of what runs on others.
+        let is_apart = self.options.per_proc && label == "GC (dedicated)";
+        if self.options.background && label.starts_with("GC ") && !is_idle && !is_apart {
+            self.workers.insert(event.goroutine());
+            self.collects(event.proc(), 1);
+        }
+    }
+
+    fn record(&mut self) {
+        if self.options.per_proc {
+            for proc in &self.procs {
+                let is_taken = self.stops > 0 || proc.collects > 0;
+                self.functions[proc.function].add(self.now, if is_taken { 0.0 } else { 1.0 });
+            }
+        } else if !self.procs.is_empty() {
+            let count = self.procs.len();
+            let taken = match self.stops {
+                1.. => count,
+                _ => self.procs.iter().filter(|proc| proc.collects > 0).count(),
+            };
+            self.functions[0].add(self.now, 1.0 - taken as f64 / count as f64);
+        }
+    }
+}
+
+impl Listener for MutatorListener {
+    type Answer = MutatorUtilization;
+
+    fn event(&mut self, generation: &Generation, event: &Event) {
+        let first = *self.first.get_or_insert(event.time());
+        self.now = event.time().since(first).clamp(self.now, i64::MAX / 4);
+        match event.kind() {
+            EventKind::Sync(sync) => self.syncs = sync.number,
+            EventKind::Metric(metric) if metric.name == MetricName::GoMaxProcs => {
+                self.max_procs(metric.value.min(MAX_PROCS) as usize);
+            }
+            EventKind::StateTransition(Transition::Goroutine { id, from, to, .. })
+                if !self.procs.is_empty() =>
+            {
+                // Most goroutines have nothing to do with it.
+                let before = self.assisting.len() + self.workers.len();
+                self.goroutine(event, id, from, to);
+                if before == 0 {
+                    return;
+                }
+            }
+            _ if self.procs.is_empty() => return,
+            EventKind::RangeActive(range) if self.syncs <= 1 => {
+                self.range_goes_on(event, range);
+                self.range(generation, event, range, 1);
+            }
+            EventKind::RangeBegin(range) => self.range(generation, event, range, 1),
+            EventKind::RangeEnd(range) => self.range(generation, event, range, -1),
+            EventKind::Label(label) => self.label(event, &generation.text(label.label)),
+            _ => return,
+        }
+        self.record();
+    }
+
+    fn finish(mut self) -> MutatorUtilization {
+        for proc in &self.procs {
+            self.functions[proc.function].add(self.now, 0.0);
+        }
+        MutatorUtilization::new(self.options, &self.functions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_mean() {
+        let function = Function { points: vec![(0, 1.0), (10, 0.0), (12, 0.5), (20, 0.0)] };
+        assert_eq!(function.minimum(2), (0.0, 10));
+        assert_eq!(function.minimum(4), (0.25, 10));
+        assert_eq!(function.minimum(100), ((10.0 + 4.0) / 20.0, 0));
+        assert_eq!(Function { points: vec![(3, 1.0)] }.minimum(5), (1.0, 3));
+    }
+}

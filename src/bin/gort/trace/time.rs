@@ -1,0 +1,56 @@
+//! `gort trace utilization|mmu FILE…`: what processors did over time.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use gort::analysis::{MutatorOptions, MutatorUtilization, Utilization};
+
+use super::reports;
+use crate::arguments;
+use crate::failure::Failure;
+
+/// As many steps fit on a screen.
+const STEPS: &str = "40";
+
+pub(crate) fn utilization() -> Command {
+    let steps = Arg::new("steps").long("steps").value_name("N").default_value(STEPS);
+    let steps = steps.value_parser(clap::value_parser!(u16).range(10..));
+    reports::command("utilization", "Show how busy the processors were, over time")
+        .long_about(
+            "Show how busy the processors were, over time: the share of them that was used, how many \
+             goroutines ran, were in system calls, or waited for a processor, the most that did at \
+             once, and how many waited for something else.",
+        )
+        .arg(steps.help("Show at most so many steps of time"))
+}
+
+pub(crate) fn run_utilization(arguments: &ArgMatches) -> Result<(), Failure> {
+    let steps = *arguments.get_one::<u16>("steps").expect("has a default");
+    reports::run(arguments, || Utilization::listener(steps.into()))
+}
+
+pub(crate) fn mmu() -> Command {
+    let per_proc = Arg::new("per-proc").long("per-proc").action(ArgAction::SetTrue);
+    let without = Arg::new("without").long("without").value_name("WHAT").action(ArgAction::Append);
+    let kinds = PossibleValuesParser::new(["stw", "background", "assist", "sweep"]);
+    reports::command("mmu", "Show the minimum mutator utilization of a Go program")
+        .long_about(
+            "Show the minimum mutator utilization of a Go program: the smallest share of the \
+             processors that the garbage collector left to it in any window of time, by the window's \
+             length.",
+        )
+        .arg(per_proc.help("Look at each processor for itself"))
+        .arg(without.value_parser(kinds).help("Leave out some of what the collector does"))
+}
+
+pub(crate) fn run_mmu(arguments: &ArgMatches) -> Result<(), Failure> {
+    let without: Vec<String> = arguments::values(arguments, "without");
+    let has = |kind: &str| !without.iter().any(|other| other == kind);
+    let options = MutatorOptions {
+        stw: has("stw"),
+        background: has("background"),
+        assist: has("assist"),
+        sweep: has("sweep"),
+        per_proc: arguments.get_flag("per-proc"),
+    };
+    reports::run(arguments, || MutatorUtilization::listener(options))
+}
