@@ -45,6 +45,7 @@ pub struct GenerationRange {
 struct Growing {
     number: u64,
     begin: u64,
+    has_events: bool,
 }
 
 impl Index {
@@ -66,7 +67,7 @@ impl Index {
 
     fn scan(&mut self, input: &mut (impl Read + Seek), end: u64) -> Result<(), Error> {
         let mut at = HEADER_BYTES as u64;
-        let mut growing = Growing { number: 0, begin: at };
+        let mut growing = Growing { begin: at, ..Growing::default() };
         while at < end {
             let mut window = Vec::with_capacity(HEAD_BYTES);
             let io = |error| Error::io(error, at);
@@ -80,11 +81,13 @@ impl Index {
             self.add(&mut growing, piece, at..next);
             at = next;
         }
-        if self.version >= Version::Go126 && growing.begin < end {
+        let is_marked = self.version >= Version::Go126;
+        // Without events, what has no mark is left out.
+        if is_marked && growing.has_events {
             let what = "the file ends within a generation";
             return Err(Error::new(ErrorKind::Truncated, what).at(growing.begin));
         }
-        if growing.begin < end {
+        if !is_marked && growing.begin < end {
             self.end(&mut growing, end);
         }
         Ok(())
@@ -92,7 +95,8 @@ impl Index {
 
     fn add(&mut self, growing: &mut Growing, piece: Piece, place: Range<u64>) {
         let Piece::Batch(batch) = piece else { return self.end(growing, place.end) };
-        if batch.content(self.version) == Content::EndOfGeneration {
+        let content = batch.content(self.version);
+        if content == Content::EndOfGeneration {
             return self.end(growing, place.end);
         }
         let is_marked = self.version >= Version::Go126;
@@ -100,12 +104,13 @@ impl Index {
             self.end(growing, place.start);
         }
         growing.number = batch.generation;
+        growing.has_events |= content == Content::Events;
     }
 
     fn end(&mut self, growing: &mut Growing, end: u64) {
         let bytes = growing.begin..end;
         self.generations.push(GenerationRange { number: growing.number, bytes });
-        *growing = Growing { number: 0, begin: end };
+        *growing = Growing { begin: end, ..Growing::default() };
     }
 
     /// The version of the trace.

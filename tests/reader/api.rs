@@ -199,11 +199,67 @@ fn an_index_finds_generations() {
     }
     assert_eq!(numbers, [2, 3, 3]);
 
-    for cut in [trace.len() - 1, trace.len() - 10] {
-        let index = Index::new(io::Cursor::new(&trace[..cut])).unwrap();
+    let index = Index::new(io::Cursor::new(&trace[..trace.len() - 10])).unwrap();
+    assert_eq!(index.generations().len(), 2);
+    assert_eq!(index.error().map(|error| error.kind()), Some(ErrorKind::Truncated));
+}
+
+#[test]
+fn an_index_and_a_reader_agree_on_a_generation_without_its_mark() {
+    // Without events it is left out, as Go does; with some the file is cut short.
+    let status = [1, 3, 9, 12, 4, 13, 0, 0, 2];
+    for (events, expected) in [(&[][..], None), (&status[..], Some(ErrorKind::Truncated))] {
+        let mut trace = header("1.26");
+        trace.extend((1..=2).flat_map(generation));
+        let mut last = generation(3);
+        last.pop();
+        trace.extend([&last, events].concat());
+        let index = Index::new(io::Cursor::new(&trace)).unwrap();
         assert_eq!(index.generations().len(), 2);
-        assert_eq!(index.error().map(|error| error.kind()), Some(ErrorKind::Truncated));
+        assert_eq!(index.error().map(|error| error.kind()), expected);
+        let read = Reader::new(&trace[..]).unwrap().find_map(Result::err);
+        assert_eq!(read.map(|error| error.kind()), expected);
     }
+}
+
+#[test]
+fn the_thread_of_a_processor_is_found_at_once() {
+    // Many threads, the last of which has processor 0; then that is said to be abandoned, many times.
+    let batch = |thread: u64, events: &[u8]| {
+        let mut batch = vec![1, 1];
+        for mut number in [thread, 12, events.len() as u64] {
+            while number >= 0x80 {
+                batch.push(number as u8 | 0x80);
+                number >>= 7;
+            }
+            batch.push(number as u8);
+        }
+        batch.extend_from_slice(events);
+        batch
+    };
+    let mut trace = header("1.26");
+    let mut clocks = generation(1);
+    clocks.pop();
+    trace.extend(clocks);
+    const THREADS: u64 = 100_000;
+    for thread in 1..=THREADS {
+        // A processor that is idle.
+        trace.extend(batch(thread, &[13, 0, 1, 2]));
+    }
+    trace.extend(batch(THREADS + 1, &[13, 0, 0, 3]));
+    let abandoned = [13, 1, 0, 4].repeat(10_000);
+    for _ in 0..120 {
+        trace.extend(batch(THREADS + 2, &abandoned));
+    }
+    trace.push(0x34);
+    let begin = Instant::now();
+    let mut of_thread = 0;
+    for event in Reader::new(&trace[..]).unwrap() {
+        of_thread += u64::from(event.unwrap().thread().0 == THREADS as i64 + 1);
+    }
+    assert_eq!(of_thread, 1 + 1_200_000);
+    // A search through all threads each time took minutes.
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::cases::cases;
 use crate::support::Go;
 use crate::support::pieces::HEADER_BYTES;
-use crate::{programs, verdict};
+use crate::{expect_the_same, programs, verdict};
 
 /// Cut and damaged copies of each trace.
 const COPIES: usize = 60;
@@ -29,7 +29,7 @@ impl Random {
 
 /// Cuts a trace, or changes some bytes that stand together, at a place past the header.
 fn damaged(trace: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut trace = trace[..trace.len().min(MAX_BYTES)].to_vec();
+    let mut trace = trace.to_vec();
     let at = HEADER_BYTES + random.below(trace.len() - HEADER_BYTES);
     match random.below(4) {
         0 => trace.truncate(at),
@@ -41,12 +41,17 @@ fn damaged(trace: &[u8], random: &mut Random) -> Vec<u8> {
     trace
 }
 
-/// Expects the same of both readers for damaged copies of these traces.
+/// Expects the same of both readers for damaged copies of these traces, of the first bytes of them.
 fn expect_the_same_of_damaged(go: &Go, folder: &Path, traces: &[Vec<u8>]) {
+    let traces = traces.iter().map(|trace| &trace[..trace.len().min(MAX_BYTES)]);
+    expect_the_same_of_copies(go, folder, &traces.collect::<Vec<_>>(), COPIES);
+}
+
+fn expect_the_same_of_copies(go: &Go, folder: &Path, traces: &[&[u8]], copies: usize) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut files = Vec::new();
     for (number, trace) in traces.iter().enumerate() {
-        for copy in 0..COPIES {
+        for copy in 0..copies {
             let file = folder.join(format!("{number}-{copy}.trace"));
             fs::write(&file, damaged(trace, &mut random)).unwrap();
             files.push(file);
@@ -72,6 +77,17 @@ fn damaged_traces_of_gort_programs() {
     let Some(files) = programs::of_gort(test, folder.path()) else { return };
     let traces: Vec<_> = files.iter().map(|file| fs::read(file).unwrap()).collect();
     expect_the_same_of_damaged(&go, folder.path(), &traces);
+}
+
+#[test]
+fn damaged_traces_of_long_generations() {
+    let Some(go) = Go::find("damaged traces of long generations") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = programs::of_long_generations(&go, folder.path());
+    expect_the_same(&go, &file);
+    let trace = fs::read(file).unwrap();
+    assert!(trace.len() > 1_000_000);
+    expect_the_same_of_copies(&go, folder.path(), &[&trace], 30);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Traces of real programs, Go's and ours.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use gort::trace::{self, Config, Version};
 use gort::{Context, chan, go};
@@ -96,6 +99,15 @@ pub(crate) fn of_experiments(go: &Go, folder: &Path) -> Vec<(PathBuf, Verdict)> 
     traces
 }
 
+/// A trace of a Go program with long generations, worth a thread that decodes ahead.
+pub(crate) fn of_long_generations(go: &Go, folder: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reader/load.go");
+    let program = build(go, folder, &source);
+    let trace = folder.join("load.trace");
+    trace_of(Command::new(program).arg("4000"), &trace);
+    trace
+}
+
 fn debug() -> String {
     format!("traceadvanceperiod={GENERATION_NS}")
 }
@@ -106,15 +118,26 @@ fn mixture(go: &Go, folder: &Path, name: &str, debug: &str) -> PathBuf {
 }
 
 fn run(go: &Go, folder: &Path, source: &Path, name: &str, debug: &str) -> PathBuf {
+    let program = build(go, folder, source);
+    let trace = folder.join(format!("{name}.trace"));
+    trace_of(Command::new(program).env("GODEBUG", debug), &trace);
+    trace
+}
+
+/// The program of a Go source.
+fn build(go: &Go, folder: &Path, source: &Path) -> PathBuf {
     let program = folder.join(source.file_stem().unwrap());
     if !program.exists() {
         let built = go.command().args(["build", "-o"]).arg(&program).arg(source).output().unwrap();
-        assert!(built.status.success(), "{name}: {}", String::from_utf8_lossy(&built.stderr));
+        let error = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "{}: {error}", source.display());
     }
-    let trace = folder.join(format!("{name}.trace"));
-    let mut command = std::process::Command::new(&program);
-    command.env("GODEBUG", debug).stdout(File::create(&trace).unwrap());
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    trace
+    program
+}
+
+/// Runs a program that writes a trace.
+fn trace_of(command: &mut Command, trace: &Path) {
+    let output = command.stdout(File::create(trace).unwrap()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {error}", trace.display());
 }

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Read, Seek};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use gort::reader::{self, ReadAt, Reader};
+
 use crate::failure::Failure;
 
 /// The name of standard input.
@@ -13,26 +15,52 @@ const STANDARD: &str = "-";
 const LONG_BYTES: u64 = 32 << 20;
 
 /// A trace to read; a terminal sees how far that has come.
-pub(crate) struct Input {
-    file: Box<dyn Read + Send>,
+pub(crate) struct Input<F> {
+    file: F,
     progress: ProgressBar,
+}
+
+/// A file that can be read at any place, or what can be read once only.
+enum Opened {
+    Regular(Input<File>),
+    Other(Input<Box<dyn Read + Send>>),
 }
 
 /// Opens a file; `-` is standard input. The progress is shown unless the output goes to the terminal,
 /// too, where the two would mix.
-pub(crate) fn open(name: &str) -> Result<Input, Failure> {
+fn open(name: &str) -> Result<Opened, Failure> {
     let unreadable = |error: io::Error| Failure::trace(name, error);
+    let hidden = ProgressBar::hidden();
     if name == STANDARD {
-        return Ok(Input { file: Box::new(io::stdin()), progress: ProgressBar::hidden() });
+        return Ok(Opened::Other(Input { file: Box::new(io::stdin()), progress: hidden }));
     }
     let file = File::open(name).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(Failure::trace(name, "is a directory"));
     }
+    if !metadata.is_file() {
+        return Ok(Opened::Other(Input { file: Box::new(file), progress: hidden }));
+    }
     let is_seen = metadata.len() >= LONG_BYTES && !io::stdout().is_terminal();
-    let progress = if is_seen { bar(name, metadata.len()) } else { ProgressBar::hidden() };
-    Ok(Input { file: Box::new(file), progress })
+    let progress = if is_seen { bar(name, metadata.len()) } else { hidden };
+    Ok(Opened::Regular(Input { file, progress }))
+}
+
+/// Opens a file to be read byte by byte.
+pub(crate) fn bytes(name: &str) -> Result<Box<dyn Read + Send>, Failure> {
+    Ok(match open(name)? {
+        Opened::Regular(input) => Box::new(input),
+        Opened::Other(input) => Box::new(input),
+    })
+}
+
+/// Opens a file for its events. What is wrong with it as a trace is the inner error.
+pub(crate) fn events(name: &str) -> Result<Result<Reader<'static>, reader::Error>, Failure> {
+    Ok(match open(name)? {
+        Opened::Regular(input) => Reader::at(input),
+        Opened::Other(input) => Reader::new(input),
+    })
 }
 
 /// A trace that can be read again.
@@ -70,7 +98,7 @@ fn bar(name: &str, bytes: u64) -> ProgressBar {
     bar
 }
 
-impl Read for Input {
+impl<F: Read> Read for Input<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.file.read(buffer)?;
         if n == 0 {
@@ -81,7 +109,16 @@ impl Read for Input {
     }
 }
 
-impl Drop for Input {
+/// Most of a file is read once, so that the progress is what was read.
+impl ReadAt for Input<File> {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let n = self.file.read_at(buffer, at)?;
+        self.progress.inc(n as u64);
+        Ok(n)
+    }
+}
+
+impl<F> Drop for Input<F> {
     fn drop(&mut self) {
         self.progress.finish_and_clear();
     }

@@ -230,6 +230,7 @@ impl Order {
     #[inline(always)]
     fn set_proc(&mut self, place: Place, id: ProcID, slot: u32) {
         if place.thread != NO_THREAD {
+            self.procs.add_holder(id, slot, place.thread, &self.threads);
             self.threads.at(place.thread).set_proc(id, slot);
         }
     }

@@ -149,8 +149,9 @@ impl Order {
 
     /// The thread that has a processor which is about to be stolen.
     fn context_of_proc(&mut self, ev: &Timed, id: ProcID) -> Result<Context, Error> {
-        let thread = self.threads.with_proc(id);
+        let thread = self.procs.holder(id, &self.threads);
         let thread = thread.ok_or_else(|| wrong(ev, format!("no thread has processor {id}")))?;
+        let thread = self.threads.get(thread);
         Ok(Context { thread: thread.id, proc: id, goroutine: thread.goroutine })
     }
 }

@@ -166,12 +166,14 @@ impl Goroutines {
 }
 
 /// A processor.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Proc {
     pub(crate) sequence: Sequence,
     pub(crate) status: ProcStatus,
     /// Whether it sweeps.
     pub(crate) sweeps: bool,
+    /// The threads that came to it, the last one last; those before that have left it may be there.
+    holders: Vec<u32>,
 }
 
 /// All processors that were ever heard of.
@@ -193,10 +195,28 @@ impl Procs {
 
     pub(crate) fn insert(&mut self, id: ProcID, status: ProcStatus, generation: u64) -> u32 {
         let sequence = Sequence { generation, number: 0 };
-        self.slots.push(Proc { sequence, status, sweeps: false });
+        self.slots.push(Proc { sequence, status, sweeps: false, holders: Vec::new() });
         let slot = self.slots.len() as u32 - 1;
         self.by_id.insert(id.0, slot);
         slot
+    }
+
+    /// A thread has come to a processor.
+    pub(crate) fn add_holder(&mut self, id: ProcID, slot: u32, thread: u32, threads: &Threads) {
+        let holders = &mut self.slots[slot as usize].holders;
+        threads.drop_others(id, holders);
+        if holders.last() != Some(&thread) {
+            holders.push(thread);
+        }
+    }
+
+    /// A thread that has this processor: of several, of which only a damaged trace tells, the one that
+    /// came last.
+    pub(crate) fn holder(&mut self, id: ProcID, threads: &Threads) -> Option<u32> {
+        let slot = self.find(id)?;
+        let holders = &mut self.slots[slot as usize].holders;
+        threads.drop_others(id, holders);
+        holders.last().copied()
     }
 }
 
@@ -262,9 +282,11 @@ impl Threads {
         &mut self.slots[slot as usize]
     }
 
-    /// A thread that has this processor.
-    pub(crate) fn with_proc(&self, proc: ProcID) -> Option<&Thread> {
-        self.slots[1..].iter().find(|thread| thread.is_known && thread.proc == proc)
+    /// Drops the last ones that have not got this processor. Who gets it again is added again.
+    fn drop_others(&self, id: ProcID, threads: &mut Vec<u32>) {
+        while threads.last().is_some_and(|&last| self.get(last).proc != id) {
+            threads.pop();
+        }
     }
 }
 

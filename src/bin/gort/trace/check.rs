@@ -45,13 +45,10 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
 
 fn check(file: &str) -> Verdict {
     let verdict = Verdict { file: file.to_owned(), ..Verdict::default() };
-    let input = match files::open(file) {
-        Ok(input) => input,
-        Err(failure) => return Verdict { error: Some(failure.what(file)), ..verdict },
-    };
-    match Reader::new(input) {
-        Ok(reader) => verdict.read(reader),
-        Err(error) => verdict.wrong(&error),
+    match files::events(file) {
+        Ok(Ok(reader)) => verdict.read(reader),
+        Ok(Err(error)) => verdict.wrong(&error),
+        Err(failure) => Verdict { error: Some(failure.what(file)), ..verdict },
     }
 }
 

@@ -1,7 +1,6 @@
 //! `gort trace -d=MODE FILE`: what `go tool trace` prints for it.
 
 use clap::Arg;
-use gort::reader::Reader;
 use gort::render::{footprint, parsed_text, wire_text};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -24,14 +23,13 @@ pub(crate) fn mode() -> Arg {
 
 /// Prints it.
 pub(crate) fn run(mode: &str, file: &str) -> Result<(), Failure> {
-    let input = files::open(file)?;
     let output = output::standard()?;
     let shown = match mode {
-        "parsed" => Reader::new(input)
+        "parsed" => files::events(file)?
             .map_err(Into::into)
             .and_then(|reader| parsed_text::write(reader, output, local_offset_s())),
-        "wire" => wire_text::write(input, output),
-        _ => footprint::write(input, output),
+        "wire" => wire_text::write(files::bytes(file)?, output),
+        _ => footprint::write(files::bytes(file)?, output),
     };
     shown.map_err(|error| Failure::shown(file, error))
 }

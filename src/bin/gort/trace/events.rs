@@ -1,7 +1,6 @@
 //! `gort trace events FILE`: a trace's events, a line each.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use gort::reader::Reader;
 use gort::render::events::{self, EventFormat};
 
 use crate::failure::Failure;
@@ -28,7 +27,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         (false, true) => EventFormat::Stacks,
         (false, false) => EventFormat::Lines,
     };
-    let reader = Reader::new(files::open(file)?).map_err(|error| Failure::trace(file, error))?;
+    let reader = files::events(file)?.map_err(|error| Failure::trace(file, error))?;
     let filter = arguments::filter_of(arguments);
     let shown = events::write(reader, filter, format, output::standard()?);
     shown.map_err(|error| Failure::shown(file, error))

@@ -5,7 +5,6 @@ use std::io::Write;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use gort::analysis::{self, Goroutines, Listener, Regions, Summary, Tasks};
-use gort::reader::Reader;
 use gort::render::{self, Detail, Report};
 
 use crate::failure::Failure;
@@ -86,7 +85,7 @@ fn show<L>(
 where
     L: Listener<Answer: Report>,
 {
-    let reader = Reader::new(files::open(file)?).map_err(|error| Failure::trace(file, error))?;
+    let reader = files::events(file)?.map_err(|error| Failure::trace(file, error))?;
     let (answer, damage) = analysis::run(reader, listener);
     let text = if arguments.get_flag("json") {
         render::json(file, &answer)
