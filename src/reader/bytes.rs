@@ -127,7 +127,22 @@ impl<'a> Cursor<'a> {
         Some(byte)
     }
 
+    #[inline(always)]
     pub(crate) fn number(&mut self) -> Result<u64, NoNumber> {
+        match self.bytes[self.at..] {
+            [low, ..] if low < 0x80 => {
+                self.at += 1;
+                Ok(low.into())
+            }
+            [low, high, ..] if high < 0x80 => {
+                self.at += 2;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64, NoNumber> {
         let rest = &self.bytes[self.at..];
         match crate::wire::varint::read(rest) {
             Some((value, len)) => {

@@ -22,6 +22,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Of a file, [`Reader::open`] reads the events when they are needed, and takes some megabytes, however
+//! large the file is. Of a pipe, [`Reader::new`] has to keep a generation. [`Follow`] is for a file that
+//! grows.
+//!
 //! [`Index`] finds the generations of a file, for who wants some of them only. [`RawReader`] gives what
 //! is in a file, unchecked and in the file's order.
 //!
@@ -37,6 +41,7 @@ mod cursor;
 mod decoders;
 mod error;
 mod event;
+mod follow;
 mod framer;
 mod frontier;
 mod generation;
@@ -65,6 +70,7 @@ mod version;
 pub use clock::ClockSnapshot;
 pub use error::{Error, ErrorKind};
 pub use event::Event;
+pub use follow::Follow;
 pub use generation::{ExperimentalBatch, Generation};
 pub use held::ReadAt;
 pub use ids::{GoID, GoState, ProcID, ProcState, StackId, StringId, TaskID, ThreadID, Time};

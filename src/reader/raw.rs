@@ -39,6 +39,7 @@ pub struct RawEvent {
     event: EventType,
     offset: u64,
     bytes: usize,
+    least_bytes: usize,
     args: Vec<u64>,
     data: Option<Vec<u8>>,
 }
@@ -143,7 +144,7 @@ impl RawEvent {
     /// A place for events; see [`RawReader::read`].
     pub fn new() -> RawEvent {
         let event = EventType::EndOfGeneration;
-        RawEvent { event, offset: 0, bytes: 0, args: Vec::new(), data: None }
+        RawEvent { event, offset: 0, bytes: 0, least_bytes: 0, args: Vec::new(), data: None }
     }
 
     /// The number of its type.
@@ -169,9 +170,7 @@ impl RawEvent {
     /// How many bytes it needs, where no number is longer than it must be, and the frames of a stack
     /// count as arguments.
     pub fn least_bytes(&self) -> usize {
-        let data =
-            self.data.as_deref().map_or(0, |data| varint::len(data.len() as u64) + data.len());
-        1 + self.args.iter().map(|&arg| varint::len(arg)).sum::<usize>() + data
+        self.least_bytes
     }
 
     /// The names of its arguments.
@@ -206,14 +205,28 @@ impl RawEvent {
         let unknown = || Stop::Wrong(unknown_event(number, version));
         self.event = EventType::in_version(number, version.format()).ok_or_else(unknown)?;
         self.args.clear();
-        for _ in 0..self.arg_names().len() {
-            self.args.push(cursor.number()?);
-        }
+        self.least_bytes = 1;
+        self.parse_args(self.arg_names().len(), &mut cursor)?;
         if self.is_stack() {
             self.parse_frames(&mut cursor)?;
         }
-        self.data = if self.event.spec().has_data() { Some(data(&mut cursor)?) } else { None };
+        self.data = None;
+        if self.event.spec().has_data() {
+            let data = data(&mut cursor)?;
+            self.least_bytes += varint::len(data.len() as u64) + data.len();
+            self.data = Some(data);
+        }
         self.bytes = cursor.at() - at;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn parse_args(&mut self, args: usize, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        for _ in 0..args {
+            let arg = cursor.number()?;
+            self.least_bytes += varint::len(arg);
+            self.args.push(arg);
+        }
         Ok(())
     }
 
@@ -223,10 +236,7 @@ impl RawEvent {
         if frames > cursor.left() as u64 / 4 {
             return Err(Stop::More);
         }
-        for _ in 0..4 * frames {
-            self.args.push(cursor.number()?);
-        }
-        Ok(())
+        self.parse_args(4 * frames as usize, cursor)
     }
 }
 

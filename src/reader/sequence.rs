@@ -15,11 +15,13 @@ use super::version::Version;
 
 /// Reads a trace's events, in an order that is sound.
 ///
-/// It keeps a generation at a time, and what it is given to read from is read as it comes, be it a pipe
-/// or a file that grows; of a file that it opens itself a thread reads the next generations meanwhile,
-/// two at most. Between generations, and at both ends, comes an event of kind
-/// [`Sync`](super::EventKind::Sync); the events after it refer to the new
-/// [`generation`](Self::generation).
+/// What it is given to read from, as a pipe or a [`Follow`](super::Follow), is read as it comes, and
+/// kept for a generation. Of a file that it opens itself it reads events when they are needed, and a
+/// thread the tables of the next generations meanwhile, two at most. Where there is much to decode,
+/// another thread does that ahead.
+///
+/// Between generations, and at both ends, comes an event of kind [`Sync`](super::EventKind::Sync); the
+/// events after it refer to the new [`generation`](Self::generation).
 ///
 /// # Examples
 /// ```no_run
@@ -52,7 +54,7 @@ enum End {
 }
 
 impl<'a> Reader<'a> {
-    /// Begins to read a file. Where it is a regular one, a thread reads a generation ahead.
+    /// Begins to read a file; a regular one as [`at`](Self::at) does.
     ///
     /// # Errors
     /// When it cannot be read, or is no trace of a version that is known.

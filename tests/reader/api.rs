@@ -1,11 +1,14 @@
 //! Inputs that are no file, versions, and errors.
 
 use std::io::{self, Read, Write};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gort::reader::{ErrorKind, EventKind, Index, RawEvent, RawReader, Reader, Sync, Version};
+use gort::reader::{
+    ErrorKind, EventKind, Follow, Index, RawEvent, RawReader, Reader, Sync, Version,
+};
 
 /// A generation with nothing in it, in version 1.26.
 fn generation(number: u8) -> Vec<u8> {
@@ -41,6 +44,39 @@ fn a_generation_is_there_as_soon_as_its_bytes_are() {
     assert_eq!(events.recv().unwrap(), (end, 3));
     assert!(events.recv().is_err());
     reader.join().unwrap();
+}
+
+#[test]
+fn a_file_is_followed_as_it_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace");
+    let mut file = std::fs::File::create(&path).unwrap();
+    file.write_all(&header("1.26")).unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (found, events) = mpsc::channel();
+    let follow = {
+        let is_over = is_over.clone();
+        Follow::new(std::fs::File::open(&path).unwrap(), move || is_over.load(Ordering::SeqCst))
+    };
+    let reader = thread::spawn(move || {
+        Reader::new(follow).unwrap().for_each(|event| found.send(event.unwrap().kind()).unwrap());
+    });
+    for number in 1..=3 {
+        let bytes = generation(number);
+        let (first, second) = bytes.split_at(7);
+        file.write_all(first).unwrap();
+        assert!(events.recv_timeout(Duration::from_millis(60)).is_err(), "half of one is there");
+        file.write_all(second).unwrap();
+        let sync = Sync { number: number.into(), is_end: false };
+        assert_eq!(events.recv().unwrap(), EventKind::Sync(sync));
+    }
+    // What comes right before the end is read.
+    file.write_all(&generation(4)).unwrap();
+    is_over.store(true, Ordering::SeqCst);
+    reader.join().unwrap();
+    let ends: Vec<_> = events.iter().collect();
+    let sync = |number, is_end| EventKind::Sync(Sync { number, is_end });
+    assert_eq!(ends, [sync(4, false), sync(5, true)]);
 }
 
 /// Gives a byte at a time, and sometimes is interrupted.

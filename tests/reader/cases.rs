@@ -29,6 +29,14 @@ const CAUSES: [(&str, ErrorKind, &str); 6] = [
     ("no frequency event found", ErrorKind::Clock, "expected a clock frequency"),
 ];
 
+/// Where a fuzzer begins.
+fn copy_to(folder: &Path, files: &[PathBuf]) {
+    fs::create_dir_all(folder).unwrap();
+    for file in files {
+        fs::copy(file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+}
+
 #[test]
 fn the_cases_of_gos_own_tests() {
     let Some(go) = Go::find("the cases of Go's tests of its reader") else { return };
@@ -36,6 +44,9 @@ fn the_cases_of_gos_own_tests() {
     let (files, expected) = cases(&go, folder.path());
     assert!(expected.len() >= 20 && files.len() > expected.len() + 10, "{files:#?}");
     let verdicts = go.verdicts(&files);
+    if let Some(seeds) = std::env::var_os("GORT_FUZZ_SEEDS") {
+        copy_to(Path::new(&seeds), &files);
+    }
     for (file, theirs) in files.iter().zip(verdicts) {
         let name = file.file_stem().unwrap().to_str().unwrap();
         let (ours, error) = verdict(&fs::read(file).unwrap());
