@@ -11,6 +11,7 @@ use super::sampled::{Sample, Sampled};
 use super::selection::Selection;
 use super::stacks::StackNumber;
 use super::stays::{Known, Sink, Stay, Stays};
+use super::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{GoID, GoState};
 
@@ -134,9 +135,13 @@ impl Sink for ProfileSink {
         state == self.state
     }
 
+    fn wants_wait(&mut self, texts: &Texts, reason: TextId) -> bool {
+        self.reasons.has(texts, reason)
+    }
+
     fn add(&mut self, known: &Known, stay: &Stay) {
         let is_early = stay.first_run.is_some_and(|first_run| stay.begin < first_run);
-        if !stay.is_over || is_early || !self.reasons.has(&known.texts, stay.reason) {
+        if !stay.is_over || is_early {
             return;
         }
         let Some((begin, end)) = known.selection.clip(stay.begin, stay.end) else { return };

@@ -70,6 +70,12 @@ pub(crate) trait Sink {
     /// Whether it is told of stays in this state.
     fn wants(&self, state: GoState) -> bool;
 
+    /// Whether it is told of waits for this reason.
+    fn wants_wait(&mut self, texts: &Texts, reason: TextId) -> bool {
+        let _ = (texts, reason);
+        true
+    }
+
     fn add(&mut self, known: &Known, stay: &Stay);
 
     /// A goroutine that stands for a thread first runs.
@@ -119,7 +125,7 @@ struct Change {
     id: GoID,
     from: GoState,
     to: GoState,
-    reason: TextId,
+    reason: StringId,
     stack: StackId,
     now: i64,
 }
@@ -180,37 +186,40 @@ impl<S: Sink> Stays<S> {
             self.teller.tell(&self.known, who, stay);
         }
         match to {
+            GoState::Running => {}
             GoState::NotExist => {
                 self.teller.tell_held(&self.known, who);
                 self.all.remove(&id);
             }
-            GoState::Running => {}
-            state if self.teller.sink.wants(state) => self.enter(generation, event, change),
+            state if self.teller.sink.wants(state) => {
+                let is_outside = self.regions.is_some() && !who.regions.contains(&true);
+                if !is_outside && self.known.selection.is_whose(id) {
+                    self.enter(generation, event, change);
+                }
+            }
             _ => {}
         }
     }
 
     fn enter(&mut self, generation: &Generation, event: &Event, change: &Change) {
         let &Change { id, from, to, reason, now, .. } = change;
-        if !self.known.selection.is_whose(id) {
+        let (ran, proc) = (event.goroutine(), event.proc());
+        let texts = &mut self.known.texts;
+        let reason = match to {
+            GoState::Waiting => texts.of(generation, reason),
+            _ => self.known.empty,
+        };
+        if to == GoState::Waiting && !self.teller.sink.wants_wait(texts, reason) {
             return;
         }
-        let (ran, proc) = (event.goroutine(), event.proc());
-        let stack = self.known.stacks.of(&mut self.known.texts, generation, event.stack());
+        let stack = self.known.stacks.of(texts, generation, event.stack());
         let is_nowhere = stack == StackNumber::NONE && ran != id;
         let by = if is_nowhere { self.all.get(&ran).and_then(|who| who.function) } else { None };
+        let is_syscall = to == GoState::Syscall;
+        if is_syscall && proc != ProcID::NONE {
+            self.syscall_on.insert(proc, id);
+        }
         let Some(who) = self.all.get_mut(&id) else { return };
-        if self.regions.is_some() && !who.regions.contains(&true) {
-            return;
-        }
-        let is_found = from == GoState::Undetermined;
-        let mut taken = None;
-        if to == GoState::Syscall {
-            match proc {
-                ProcID::NONE => taken = Some(now),
-                proc => drop(self.syscall_on.insert(proc, id)),
-            }
-        }
         who.now = Some(Stay {
             goroutine: id,
             function: self.known.empty,
@@ -222,10 +231,10 @@ impl<S: Sink> Stays<S> {
             stack,
             by,
             begin: now,
-            since: if is_found { self.sync } else { now },
+            since: if from == GoState::Undetermined { self.sync } else { now },
             end: now,
             is_over: false,
-            taken,
+            taken: (is_syscall && proc == ProcID::NONE).then_some(now),
             proc,
         });
     }
@@ -319,7 +328,6 @@ impl<S: Sink> Listener for Stays<S> {
         match event.kind() {
             EventKind::Sync(_) => self.sync = now,
             EventKind::StateTransition(Transition::Goroutine { id, from, to, reason, stack }) => {
-                let reason = self.known.texts.of(generation, reason);
                 let change = Change { id, from, to, reason, stack, now };
                 self.goroutine(generation, event, &change);
             }
