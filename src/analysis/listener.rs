@@ -1,5 +1,8 @@
 //! How a trace is told to an analysis.
 
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+
 use crate::reader::{Error, Event, EventKind, Generation, Reader};
 
 /// Who is told the events of a trace, in their order, and then has an answer.
@@ -60,23 +63,142 @@ impl<L: Listener, A> Listener for Then<L, A> {
     }
 }
 
+/// Events on their way from who reads them to who is told: so many at a time, and so many times.
+const CHUNK_EVENTS: usize = 4096;
+const CHUNKS: usize = 4;
+
+/// Events of a generation.
+struct Chunk {
+    generation: Arc<Generation>,
+    events: Vec<Event>,
+}
+
 /// Tells a listener all events: its answer, and the damage that the trace breaks off at, if there is
 /// any. The answer is about what comes before.
-pub fn run<L: Listener>(mut reader: Reader<'_>, mut listener: L) -> (L::Answer, Option<Error>) {
-    loop {
-        let event = match reader.next() {
-            Some(Ok(event)) => event,
-            Some(Err(error)) => return (listener.finish(), Some(error)),
-            None => return (listener.finish(), None),
+///
+/// A thread reads them meanwhile.
+///
+/// # Panics
+/// When no thread can be started.
+pub fn run<L: Listener>(reader: Reader<'_>, mut listener: L) -> (L::Answer, Option<Error>) {
+    let (tx, rx) = mpsc::sync_channel(CHUNKS);
+    let damage = std::thread::scope(|scope| {
+        // Gone when the listener panics, so that the reader ends, too.
+        let rx = rx;
+        let reader = scope.spawn(move || read(reader, &tx));
+        rx.iter().for_each(|chunk| tell(&mut listener, &chunk));
+        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    (listener.finish(), damage)
+}
+
+/// Reads to the end, or as long as somebody wants it: the damage.
+fn read(mut reader: Reader<'_>, tx: &SyncSender<Chunk>) -> Option<Error> {
+    let mut chunk: Option<Chunk> = None;
+    let damage = loop {
+        let mut events = match reader.events() {
+            Ok([]) => break None,
+            Ok(events) => events.to_vec(),
+            Err(error) => break Some(error),
         };
         let generation = reader.generation();
-        if event.is_sync() && begins(&event) {
+        match &mut chunk {
+            Some(chunk)
+                if Arc::ptr_eq(&chunk.generation, generation)
+                    && chunk.events.len() < CHUNK_EVENTS =>
+            {
+                chunk.events.append(&mut events);
+            }
+            full => {
+                let next = Chunk { generation: Arc::clone(generation), events };
+                if full.replace(next).is_some_and(|full| tx.send(full).is_err()) {
+                    return None;
+                }
+            }
+        }
+    };
+    // If nobody takes it, nobody wants it.
+    let _ = chunk.map(|last| tx.send(last));
+    damage
+}
+
+#[inline]
+fn tell<L: Listener>(listener: &mut L, Chunk { generation, events }: &Chunk) {
+    for event in events {
+        if event.is_sync() && begins(event) {
             listener.begin(generation);
         }
-        listener.event(generation, &event);
+        listener.event(generation, event);
     }
 }
 
 fn begins(event: &Event) -> bool {
     matches!(event.kind(), EventKind::Sync(sync) if !sync.is_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Panics;
+
+    impl Listener for Panics {
+        type Answer = ();
+
+        fn event(&mut self, _: &Generation, _: &Event) {
+            panic!("enough of it");
+        }
+
+        fn finish(self) {}
+    }
+
+    /// Much more than what may be on its way.
+    fn trace() -> Vec<u8> {
+        let mut trace = b"go 1.22 trace\0\0\0".to_vec();
+        let batch = |thread: u64, time: u64, events: &[u8]| {
+            let mut bytes = vec![1];
+            for number in [1, thread, time, events.len() as u64] {
+                crate::wire::varint::push(&mut bytes, number);
+            }
+            [&bytes, events].concat()
+        };
+        trace.extend(batch(u64::MAX, 1, &[8, 0x80, 0x94, 0xeb, 0xdc, 0x03]));
+        // A processor that begins and stops again and again.
+        trace.extend(batch(5, 1, &[13, 1, 0, 2]));
+        for turn in 0..4 * CHUNK_EVENTS as u64 {
+            let mut start = vec![10, 1, 0];
+            crate::wire::varint::push(&mut start, turn + 1);
+            start.extend([11, 1]);
+            trace.extend(batch(5, 3 * turn + 3, &start));
+        }
+        trace
+    }
+
+    #[test]
+    fn a_listener_that_panics_ends_the_reader() {
+        let trace = trace();
+        let reader = Reader::new(&trace[..]).unwrap();
+        let run = std::panic::AssertUnwindSafe(|| run(reader, Panics));
+        assert!(std::panic::catch_unwind(run).is_err());
+    }
+
+    #[test]
+    fn every_event_is_told() {
+        struct Count(usize);
+        impl Listener for Count {
+            type Answer = usize;
+            fn event(&mut self, _: &Generation, _: &Event) {
+                self.0 += 1;
+            }
+            fn finish(self) -> usize {
+                self.0
+            }
+        }
+        let trace = trace();
+        let (told, damage) = run(Reader::new(&trace[..]).unwrap(), Count(0));
+        let read = Reader::new(&trace[..]).unwrap().filter(Result::is_ok).count();
+        assert!(damage.is_none(), "{damage:?}");
+        assert_eq!(told, read);
+        assert!(told > CHUNKS * CHUNK_EVENTS, "{told}");
+    }
 }

@@ -95,7 +95,7 @@ impl Profile {
     /// What to give to [`run`](super::run). The selection's reasons do not count here.
     pub fn listener(kind: ProfileKind, selection: Selection) -> impl Listener<Answer = Profile> {
         let reasons = Choice::new(move |reason| kind.has_reason(reason));
-        let (sums, threads) = (Sums::default(), Map::default());
+        let (sums, threads) = (Vec::new(), Map::default());
         Stays::new(selection, ProfileSink { state: kind.state(), reasons, sums, threads })
     }
 }
@@ -114,18 +114,26 @@ impl Sampled for Profile {
 struct ProfileSink {
     state: GoState,
     reasons: Choice,
-    sums: Sums,
+    /// By the stack's number.
+    sums: Vec<(u64, i64)>,
     /// Of goroutines that stand for threads: those of another with the same number may take their place.
-    threads: Map<GoID, Sums>,
+    threads: Map<GoID, Map<StackNumber, (u64, i64)>>,
 }
 
-/// Numbers and times of delays.
-type Sums = Map<StackNumber, (u64, i64)>;
+impl ProfileSink {
+    /// The number and the time of the delays of a stack.
+    fn sum(&mut self, stack: StackNumber) -> &mut (u64, i64) {
+        let at = stack.place();
+        if self.sums.len() <= at {
+            self.sums.resize(at + 1, (0, 0));
+        }
+        &mut self.sums[at]
+    }
+}
 
-fn add(sums: &mut Sums, stack: StackNumber, count: u64, ns: i64) {
-    let (counts, delay_ns) = sums.entry(stack).or_default();
-    *counts += count;
-    *delay_ns = delay_ns.saturating_add(ns);
+fn add(sum: &mut (u64, i64), count: u64, ns: i64) {
+    sum.0 += count;
+    sum.1 = sum.1.saturating_add(ns);
 }
 
 impl Sink for ProfileSink {
@@ -145,11 +153,11 @@ impl Sink for ProfileSink {
             return;
         }
         let Some((begin, end)) = known.selection.clip(stay.begin, stay.end) else { return };
-        let sums = match stay.is_thread {
-            true => self.threads.entry(stay.goroutine).or_default(),
-            false => &mut self.sums,
+        let sum = match stay.is_thread {
+            true => self.threads.entry(stay.goroutine).or_default().entry(stay.stack).or_default(),
+            false => self.sum(stay.stack),
         };
-        add(sums, stay.stack, 1, end - begin);
+        add(sum, 1, end - begin);
     }
 
     fn thread_runs(&mut self, id: GoID) {
@@ -157,10 +165,11 @@ impl Sink for ProfileSink {
     }
 
     fn finish(mut self, known: &Known) -> Profile {
-        for (stack, (count, ns)) in self.threads.into_values().flatten() {
-            add(&mut self.sums, stack, count, ns);
+        for (stack, (count, ns)) in std::mem::take(&mut self.threads).into_values().flatten() {
+            add(self.sum(stack), count, ns);
         }
-        let mut all: Vec<(StackNumber, (u64, i64))> = self.sums.into_iter().collect();
+        let all = known.stacks.numbers().zip(self.sums);
+        let mut all: Vec<_> = all.filter(|(_, (count, _))| *count > 0).collect();
         all.sort_unstable_by_key(|&(stack, (_, delay_ns))| (Reverse(delay_ns), stack));
         let sample = |(stack, (count, delay_ns))| {
             let stack = known.stacks.places(&known.texts, stack);

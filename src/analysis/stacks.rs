@@ -48,6 +48,11 @@ impl Site {
 impl StackNumber {
     /// No stack.
     pub(crate) const NONE: StackNumber = StackNumber(0);
+
+    /// The number, for lists.
+    pub(crate) fn place(self) -> usize {
+        self.0 as usize
+    }
 }
 
 impl Stacks {
@@ -117,6 +122,11 @@ impl Stacks {
             self.sites.push(site);
         }
         at
+    }
+
+    /// The numbers of all.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = StackNumber> {
+        (0..).take(self.all.len()).map(StackNumber)
     }
 
     /// The outermost frame.

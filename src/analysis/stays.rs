@@ -181,9 +181,9 @@ impl<S: Sink> Stays<S> {
                 self.teller.sink.thread_runs(id);
             }
         }
-        if let Some(mut stay) = who.now.take() {
-            leave(&mut stay, to, now, &mut self.syscall_on);
-            self.teller.tell(&self.known, who, stay);
+        if let Some(stay) = &mut who.now {
+            leave(stay, to, now, &mut self.syscall_on);
+            self.teller.tell(&self.known, who);
         }
         match to {
             GoState::Running => {}
@@ -283,35 +283,43 @@ fn leave(stay: &mut Stay, to: GoState, now: i64, syscall_on: &mut Map<ProcID, Go
 }
 
 impl<S: Sink> Teller<S> {
-    /// Tells of a stay, or keeps it until it is known whose it is.
-    fn tell(&mut self, known: &Known, who: &mut Who, stay: Stay) {
+    /// Tells of the stay that a goroutine has ended, or keeps it until it is known whose it is.
+    fn tell(&mut self, known: &Known, who: &mut Who) {
         let is_known = who.function.is_some() && who.first_run.is_some();
         if !is_known && self.held < MAX_HELD {
-            self.held += 1;
-            return who.held.push(stay);
+            self.held += who.now.is_some() as usize;
+            return who.held.extend(who.now.take());
         }
         if !who.held.is_empty() {
             self.tell_held(known, who);
         }
-        self.tell_now(known, who, stay);
+        if let Some(stay) = &mut who.now {
+            self.tell_now(known, (who.function, who.first_run), stay);
+            who.now = None;
+        }
     }
 
     fn tell_held(&mut self, known: &Known, who: &mut Who) {
         self.held -= who.held.len();
-        for stay in std::mem::take(&mut who.held) {
-            self.tell_now(known, who, stay);
+        for mut stay in std::mem::take(&mut who.held) {
+            self.tell_now(known, (who.function, who.first_run), &mut stay);
         }
     }
 
-    fn tell_now(&mut self, known: &Known, who: &Who, mut stay: Stay) {
-        stay.function = who.function.unwrap_or(known.empty);
-        stay.first_run = who.first_run;
+    fn tell_now(
+        &mut self,
+        known: &Known,
+        (function, first_run): (Option<TextId>, Option<i64>),
+        stay: &mut Stay,
+    ) {
+        stay.function = function.unwrap_or(known.empty);
+        stay.first_run = first_run;
         if let Some(functions) = &mut self.functions
             && !functions.has(&known.texts, stay.function)
         {
             return;
         }
-        self.sink.add(known, &stay);
+        self.sink.add(known, stay);
     }
 }
 
@@ -345,9 +353,10 @@ impl<S: Sink> Listener for Stays<S> {
         all.sort_unstable_by_key(|(id, _)| *id);
         for (_, mut who) in all {
             self.teller.tell_held(&self.known, &mut who);
-            if let Some(mut stay) = who.now.take() {
+            if let Some(stay) = &mut who.now {
                 stay.end = self.known.last;
-                self.teller.tell_now(&self.known, &who, stay);
+                let of = (who.function, who.first_run);
+                self.teller.tell_now(&self.known, of, stay);
             }
         }
         self.teller.sink.finish(&self.known)

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use crate::reader::hash::Map;
 use crate::reader::{Generation, StringId};
 
+/// Ids of strings below that are low.
+const LOW: usize = 1 << 16;
+
 /// Texts that were seen.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
@@ -12,6 +15,8 @@ pub(crate) struct Texts {
     by_text: HashMap<Box<str>, TextId>,
     /// Of the generation at hand.
     by_string: Map<StringId, TextId>,
+    /// Those of them with low ids, by id.
+    low: Vec<Option<TextId>>,
 }
 
 /// The number of a text.
@@ -28,15 +33,30 @@ impl Texts {
     /// Another generation begins, with strings of its own.
     pub(crate) fn begin(&mut self) {
         self.by_string.clear();
+        self.low.clear();
     }
 
     /// The number of a string's text.
+    #[inline]
     pub(crate) fn of(&mut self, generation: &Generation, string: StringId) -> TextId {
+        match self.low.get(string.0 as usize) {
+            Some(Some(id)) => *id,
+            _ => self.find(generation, string),
+        }
+    }
+
+    #[cold]
+    fn find(&mut self, generation: &Generation, string: StringId) -> TextId {
         if let Some(&id) = self.by_string.get(&string) {
             return id;
         }
         let id = self.named(&generation.text(string));
         self.by_string.insert(string, id);
+        let at = string.0 as usize;
+        if at < LOW {
+            self.low.resize(self.low.len().max(at + 1), None);
+            self.low[at] = Some(id);
+        }
         id
     }
 
