@@ -1,7 +1,7 @@
 //! How a trace is told to an analysis.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use crate::reader::{Error, Event, EventKind, Generation, Reader};
 
@@ -81,51 +81,59 @@ struct Chunk {
 /// # Panics
 /// When no thread can be started.
 pub fn run<L: Listener>(reader: Reader<'_>, mut listener: L) -> (L::Answer, Option<Error>) {
-    let (tx, rx) = mpsc::sync_channel(CHUNKS);
+    let (tx, rx) = mpsc::sync_channel::<Chunk>(CHUNKS);
+    // What was told is filled again.
+    let (back, spare) = mpsc::channel();
     let damage = std::thread::scope(|scope| {
         // Gone when the listener panics, so that the reader ends, too.
-        let rx = rx;
-        let reader = scope.spawn(move || read(reader, &tx));
-        rx.iter().for_each(|chunk| tell(&mut listener, &chunk));
+        let rx = rx.into_iter();
+        let reader = scope.spawn(move || read(reader, &tx, &spare));
+        for chunk in rx {
+            tell(&mut listener, &chunk);
+            let _ = back.send(chunk.events);
+        }
         reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
     (listener.finish(), damage)
 }
 
 /// Reads to the end, or as long as somebody wants it: the damage.
-fn read(mut reader: Reader<'_>, tx: &SyncSender<Chunk>) -> Option<Error> {
-    let mut chunk: Option<Chunk> = None;
+fn read(
+    mut reader: Reader<'_>,
+    tx: &SyncSender<Chunk>,
+    spare: &Receiver<Vec<Event>>,
+) -> Option<Error> {
+    let mut generation = Arc::clone(reader.generation());
+    let mut events = Vec::new();
     let damage = loop {
-        let mut events = match reader.events() {
+        let next = match reader.events() {
             Ok([]) => break None,
-            Ok(events) => events.to_vec(),
+            Ok(next) => next,
             Err(error) => break Some(error),
         };
-        let generation = reader.generation();
-        match &mut chunk {
-            Some(chunk)
-                if Arc::ptr_eq(&chunk.generation, generation)
-                    && chunk.events.len() < CHUNK_EVENTS =>
-            {
-                chunk.events.append(&mut events);
+        let is_new = begins(&next[0]);
+        if is_new || events.len() >= CHUNK_EVENTS {
+            let full = std::mem::replace(&mut events, spare.try_recv().unwrap_or_default());
+            events.clear();
+            let full = Chunk { generation: Arc::clone(&generation), events: full };
+            if tx.send(full).is_err() {
+                return None;
             }
-            full => {
-                let next = Chunk { generation: Arc::clone(generation), events };
-                if full.replace(next).is_some_and(|full| tx.send(full).is_err()) {
-                    return None;
-                }
-            }
+        }
+        events.extend_from_slice(next);
+        if is_new {
+            generation = Arc::clone(reader.generation());
         }
     };
     // If nobody takes it, nobody wants it.
-    let _ = chunk.map(|last| tx.send(last));
+    let _ = tx.send(Chunk { generation, events });
     damage
 }
 
 #[inline]
 fn tell<L: Listener>(listener: &mut L, Chunk { generation, events }: &Chunk) {
     for event in events {
-        if event.is_sync() && begins(event) {
+        if begins(event) {
             listener.begin(generation);
         }
         listener.event(generation, event);
@@ -133,7 +141,7 @@ fn tell<L: Listener>(listener: &mut L, Chunk { generation, events }: &Chunk) {
 }
 
 fn begins(event: &Event) -> bool {
-    matches!(event.kind(), EventKind::Sync(sync) if !sync.is_end)
+    event.is_sync() && matches!(event.kind(), EventKind::Sync(sync) if !sync.is_end)
 }
 
 #[cfg(test)]
