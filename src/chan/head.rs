@@ -301,9 +301,6 @@ impl Head {
         let queues = unsafe { self.queues() };
         let was_closed = std::mem::replace(&mut queues.closed, true);
         self.hints.set_closed();
-        for side in [Side::Send, Side::Receive] {
-            self.hints.set_waiting(side, false);
-        }
         for queue in [&mut queues.recvq, &mut queues.sendq, &mut queues.recv_tasks] {
             while let Some(sudog) = queue.pop() {
                 // SAFETY: a member of the queue is alive under the lock, and popped once. Who waits, and

@@ -94,6 +94,8 @@ impl Cases {
 
     #[inline(always)]
     pub(super) fn push(&mut self, case: Case) {
+        let number = self.len as u32;
+        let case = Case { queue_order: number, lock_order: number, ..case };
         match self.inline.get_mut(self.len) {
             Some(place) => drop(place.write(case)),
             None => self.spill(case),

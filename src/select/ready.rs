@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::cases::Case;
 use crate::sched::Inside;
 
+/// So many cases have a bit each.
+const FEW: usize = u64::BITS as usize;
+
 /// The numbers of the cases whose channels offer something; a bit each for the first ones.
 pub(super) struct Ready {
     few: u64,
@@ -15,14 +18,10 @@ impl Ready {
     /// Looks at each case's channel, locked or not.
     #[inline]
     pub(super) fn among(cases: &[Case]) -> Ready {
-        let (few, many) = cases.split_at(cases.len().min(u64::BITS as usize));
+        let (few, many) = cases.split_at(cases.len().min(FEW));
         let set = few.iter().enumerate().map(|(n, case)| u64::from(offers(case)) << n);
-        Ready { few: set.fold(0, |all, bit| all | bit), many: Ready::among_many(many) }
-    }
-
-    fn among_many(cases: &[Case]) -> Vec<usize> {
-        let ready = cases.iter().enumerate().filter(|(_, case)| offers(case));
-        ready.map(|(n, _)| n + u64::BITS as usize).collect()
+        let set = set.fold(0, |all, bit| all | bit);
+        Ready { few: set, many: if many.is_empty() { Vec::new() } else { among_many(many) } }
     }
 
     /// Takes one of them out, each with the same probability.
@@ -54,6 +53,12 @@ impl Ready {
             }
         }
     }
+}
+
+#[cold]
+fn among_many(cases: &[Case]) -> Vec<usize> {
+    let ready = cases.iter().enumerate().filter(|(_, case)| offers(case));
+    ready.map(|(n, _)| n + FEW).collect()
 }
 
 #[inline]

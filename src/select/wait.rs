@@ -71,7 +71,7 @@ pub(super) unsafe fn select(cases: &mut [Case], patience: Patience) -> Won {
 /// As for [`select`].
 #[inline(never)]
 unsafe fn select_locked(rt: Inside, cases: &mut [Case], patience: Patience) -> Won {
-    sort(cases);
+    let is_twice = sort(cases);
     lock_all(cases);
     // SAFETY: all channels are locked.
     if let Some((case, attempt)) = draw(&rt, cases, |case| unsafe { case.attempt() }) {
@@ -83,8 +83,13 @@ unsafe fn select_locked(rt: Inside, cases: &mut [Case], patience: Patience) -> W
             unlock_all(cases);
             None
         }
-        // SAFETY: by the caller's promise; all is locked.
-        Patience::Until(deadline_ns) => unsafe { wait(rt, cases, deadline_ns) },
+        Patience::Until(deadline_ns) => {
+            if is_twice {
+                shuffle(&rt, cases);
+            }
+            // SAFETY: by the caller's promise; all is locked.
+            unsafe { wait(rt, cases, deadline_ns) }
+        }
     }
 }
 
@@ -118,36 +123,46 @@ fn end(rt: Inside, attempt: Attempt) -> Outcome {
     }
 }
 
-/// The order of locking: by address.
-fn sort(cases: &mut [Case]) {
+/// The order of locking, by address, which is the cases' own order so far. Whether a channel occurs
+/// twice.
+fn sort(cases: &mut [Case]) -> bool {
     if cases.len() > 2 * INLINE {
         return sort_many(cases);
     }
-    for n in 0..cases.len() {
+    let mut is_twice = false;
+    for n in 1..cases.len() {
         let (mut to, this) = (n, address(&cases[n]));
-        while to > 0 && address(&cases[cases[to - 1].lock_order as usize]) > this {
-            cases[to].lock_order = cases[to - 1].lock_order;
-            to -= 1;
+        while let Some(before) = to.checked_sub(1) {
+            let other = cases[before].lock_order;
+            let other_address = address(&cases[other as usize]);
+            if other_address <= this {
+                is_twice |= other_address == this;
+                break;
+            }
+            cases[to].lock_order = other;
+            to = before;
         }
         cases[to].lock_order = n as u32;
     }
+    is_twice
 }
 
 #[cold]
-fn sort_many(cases: &mut [Case]) {
+fn sort_many(cases: &mut [Case]) -> bool {
     let mut order: Vec<u32> = (0..cases.len() as u32).collect();
     order.sort_unstable_by_key(|&n| address(&cases[n as usize]));
     for (case, n) in cases.iter_mut().zip(order) {
         case.lock_order = n;
     }
+    heads(cases).count() < cases.len()
 }
 
-/// The order of queueing: a random one (by Fisher and Yates, "inside-out") if a channel occurs twice,
-/// of which the first is the first to be served.
-fn order_queueing(rt: &Inside, cases: &mut [Case]) {
-    let is_once = heads(cases).count() == cases.len();
+/// A random order of queueing, by Fisher and Yates ("inside-out"): of the cases of one channel the
+/// first one in its queue is the one that is served.
+#[cold]
+fn shuffle(rt: &Inside, cases: &mut [Case]) {
     for n in 0..cases.len() {
-        let other = if is_once { n } else { below(rt, n + 1) };
+        let other = below(rt, n + 1);
         cases[n].queue_order = cases[other].queue_order;
         cases[other].queue_order = n as u32;
     }
@@ -189,9 +204,7 @@ fn unlock_all(cases: &[Case]) {
 /// # Safety
 /// As for [`select`], and all channels are locked.
 #[inline(never)]
-unsafe fn wait(rt: Inside, cases: &mut [Case], deadline_ns: Option<u64>) -> Won {
-    order_queueing(&rt, cases);
-    let cases = &*cases;
+unsafe fn wait(rt: Inside, cases: &[Case], deadline_ns: Option<u64>) -> Won {
     let mut few = [const { MaybeUninit::uninit() }; INLINE];
     let mut many = Vec::new();
     let sudogs = places(&mut few, &mut many, cases.len());
