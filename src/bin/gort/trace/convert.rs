@@ -4,7 +4,6 @@ use std::fs::File;
 
 use clap::builder::PossibleValue;
 use clap::{Arg, ArgMatches, Command, ValueEnum};
-use gort::reader::Reader;
 use gort::render::convert::{self, Target};
 
 use crate::failure::Failure;
@@ -52,7 +51,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         Name::Perfetto => Target::Perfetto,
         Name::Chrome => Target::Chrome,
     };
-    let reader = Reader::new(files::open(file)?).map_err(|error| Failure::trace(file, error))?;
+    let reader = files::events(file)?.map_err(|error| Failure::trace(file, error))?;
     let name = arguments.get_one::<String>("OUT").expect("required");
     let out: File = output::create_beside(name, file)?;
     let shown = convert::write(reader, to, out);

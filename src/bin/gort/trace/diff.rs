@@ -4,7 +4,6 @@ use std::io::Write;
 
 use clap::{Arg, ArgMatches, Command};
 use gort::analysis::{self, Difference, Traits};
-use gort::reader::Reader;
 use gort::render::{self, Detail, Report};
 use serde::Serialize;
 
@@ -54,7 +53,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
 
 /// Of a damaged trace what comes before the damage counts.
 fn traits(file: &str, complaints: &mut Vec<String>) -> Result<Traits, Failure> {
-    let reader = Reader::new(files::open(file)?).map_err(|error| Failure::trace(file, error))?;
+    let reader = files::events(file)?.map_err(|error| Failure::trace(file, error))?;
     let (traits, damage) = analysis::run(reader, Traits::listener());
     complaints.extend(damage.map(|error| format!("{file}: {error}")));
     Ok(traits)

@@ -2,7 +2,6 @@
 
 use clap::{Arg, ArgMatches};
 use gort::analysis::{self, Profile, ProfileKind};
-use gort::reader::Reader;
 use gort::render::pprof;
 
 use crate::failure::Failure;
@@ -31,7 +30,7 @@ pub(crate) fn options() -> Vec<Arg> {
 pub(crate) fn run(of: &str, file: &str, arguments: &ArgMatches) -> Result<(), Failure> {
     let is_it = |kind: &ProfileKind| kind.name() == of;
     let kind = ProfileKind::ALL.into_iter().find(is_it).expect("the table has no other");
-    let reader = Reader::new(files::open(file)?).map_err(|error| Failure::trace(file, error))?;
+    let reader = files::events(file)?.map_err(|error| Failure::trace(file, error))?;
     let listener = Profile::listener(kind, arguments::selection_of(arguments));
     let (profile, damage) = analysis::run(reader, listener);
     pprof::write(&profile, output::standard()?)?;

@@ -5,7 +5,6 @@ use std::io;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use gort::analysis::{self, Blocking, Latency, Leaks, Listener, Sampled};
-use gort::reader::Reader;
 use gort::render::{Report, folded, pprof};
 
 use super::flame_graph;
@@ -87,7 +86,7 @@ where
     let [file] = &names[..] else {
         return Err(Failure::Usage("--pprof, --folded and --svg are about one file".into()));
     };
-    let reader = Reader::new(files::open(file)?).map_err(|error| Failure::trace(file, error))?;
+    let reader = files::events(file)?.map_err(|error| Failure::trace(file, error))?;
     let (answer, damage) = analysis::run(reader, listener());
     for (format, _) in FORMATS {
         if let Some(out) = arguments.get_one::<String>(format) {
