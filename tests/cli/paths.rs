@@ -220,6 +220,12 @@ fn a_trace_is_not_different_from_itself() {
     let output = run(&[&"diff", &files[0], &files[1]]);
     expect_success(&output);
     assert!(text(&output.stdout).contains("mean latency"));
+    let trace = fs::read(&files[2]).unwrap();
+    let cut = folder.path().join("cut");
+    fs::write(&cut, &trace[..trace.len() * 3 / 4]).unwrap();
+    let output = run(&[&"diff", &files[2], &cut]);
+    assert!(expect_failure(&output, 1).contains("cut: "));
+    assert!(text(&output.stdout).contains("mean latency"));
 }
 
 /// Count and running time of the goroutines of each function.
