@@ -144,6 +144,34 @@ fn a_storm_of_short_goroutines_is_small() {
     assert_success(&output);
 }
 
+/// Starts ten of itself, and so on, and joins them. Returns how many leaves there were.
+fn tree(leaves: usize) -> usize {
+    if leaves == 1 {
+        return 1;
+    }
+    let branches: Vec<_> = (0..10).map(|_| go(move || tree(leaves / 10))).collect();
+    branches.into_iter().map(|branch| branch.join().unwrap()).sum()
+}
+
+#[test]
+fn a_tree_of_goroutines_is_small() {
+    let Some(output) = process("a_tree_of_goroutines_is_small", &[]) else {
+        const LEAVES: usize = 100_000;
+        run_on(1, || {
+            for procs in [1, 2] {
+                gort::gomaxprocs(procs);
+                assert_eq!(tree(LEAVES), LEAVES);
+                // Breadth first, a tenth of them would wait on a stack of its own, some 50 MB.
+                let most = figure("/proc/self/status", "VmHWM");
+                println!("{LEAVES} leaves on {procs}: {} kB at most", most / 1_000);
+                assert!(most < 200 * LEAVES, "{most} bytes");
+            }
+        });
+        return;
+    };
+    assert_success(&output);
+}
+
 #[test]
 fn what_ended_is_used_again() {
     let Some(output) = process("what_ended_is_used_again", &[]) else {

@@ -6,6 +6,8 @@
 //! give the processor up; look once more; sleep
 //! ```
 
+use std::sync::atomic::Ordering;
+
 use super::g::G;
 use super::m::M;
 use super::p::{self, P, PShared};
@@ -55,6 +57,28 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
         }
         give_up(m, p);
     }
+}
+
+/// Whether a goroutine that lets others run would only be picked again, at a turn that looks for
+/// nothing else. It counts as a pick; but a trace shows all that happens, and a seed decides it.
+#[inline]
+pub(super) fn is_nobody_waiting(m: &'static M) -> bool {
+    let Some(p) = m.p() else { return false };
+    let is_plain = crate::tracer::generation() == 0 && SCHED.shaken.load(Ordering::Relaxed) == 0;
+    if !is_plain
+        || !p.queue.is_empty()
+        || !p.shared.queue.peek_next().is_null()
+        || !SCHED.injector.is_empty()
+    {
+        return false;
+    }
+    let next = p.shared.tick().wrapping_add(1);
+    if next.is_multiple_of(TIMER_TURN) || runq::is_injector_turn(next) {
+        return false;
+    }
+    p.shared.next_tick();
+    p.begin_slice();
+    true
 }
 
 /// What others have to offer.

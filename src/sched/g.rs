@@ -127,7 +127,7 @@ pub(crate) struct G {
     id: AtomicU64,
     /// The coroutine, null before the first run and after the end. Its owner's.
     pub(crate) coro: Cell<*mut Coro>,
-    /// The link of whichever list holds the goroutine. Its owner's.
+    /// The link of whichever list of woken ones holds the goroutine. Its owner's.
     pub(crate) next: Cell<*mut G>,
     entry: AtomicPtr<Entry>,
     parked_stack: AtomicU32,
@@ -344,7 +344,7 @@ pub(crate) const FREE_BATCH: usize = 64;
 /// All slabs ever mapped, and the free slots that no processor holds.
 struct Slots {
     slabs: Vec<usize>,
-    free: Vec<usize>,
+    free: Vec<&'static G>,
     fresh: usize,
     fresh_end: usize,
 }
@@ -355,31 +355,31 @@ static SLOTS: Mutex<Slots> =
 /// Bytes mapped for slots, for memory reports.
 pub(crate) static SLOT_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes up to [`FREE_BATCH`] free slots, at least one, in the order of their addresses.
-pub(crate) fn take_slots(mut give: impl FnMut(&'static G)) {
+/// Takes up to [`FREE_BATCH`] free slots, at least one. New ones are taken in the order of their
+/// addresses.
+pub(crate) fn take_slots(into: &mut Vec<&'static G>) {
     let mut slots = SLOTS.lock();
-    for _ in 0..FREE_BATCH {
-        let slot = match slots.free.pop() {
-            Some(slot) => slot,
-            None => slots.fresh_slot(),
-        };
-        // SAFETY: a slot of a slab is a zeroed or used G for ever; zeroes are a dead G.
-        give(unsafe { &*(slot as *const G) });
+    let left = slots.free.len().saturating_sub(FREE_BATCH);
+    into.extend(slots.free.drain(left..));
+    if into.is_empty() {
+        into.extend((0..FREE_BATCH).map(|_| slots.fresh_slot()));
+        into.reverse();
     }
 }
 
 /// Gives free slots back.
 pub(crate) fn return_slots(gs: impl Iterator<Item = &'static G>) {
-    SLOTS.lock().free.extend(gs.map(|g| std::ptr::from_ref(g) as usize));
+    SLOTS.lock().free.extend(gs);
 }
 
 impl Slots {
-    fn fresh_slot(&mut self) -> usize {
+    fn fresh_slot(&mut self) -> &'static G {
         if self.fresh == self.fresh_end {
             self.map_slab();
         }
         self.fresh += size_of::<G>();
-        self.fresh - size_of::<G>()
+        // SAFETY: a slot of a slab is a zeroed or used G for ever; zeroes are a dead G.
+        unsafe { &*((self.fresh - size_of::<G>()) as *const G) }
     }
 
     fn map_slab(&mut self) {
@@ -407,7 +407,7 @@ pub(crate) fn all_slots() -> impl Iterator<Item = &'static G> {
     slabs.into_iter().flat_map(move |slab| {
         let end = slab + SLAB_GS * size_of::<G>();
         let end = if (slab..end).contains(&fresh) { fresh } else { end };
-        // SAFETY: as in `take_slots`.
+        // SAFETY: as in `fresh_slot`.
         (slab..end).step_by(size_of::<G>()).map(|slot| unsafe { &*(slot as *const G) })
     })
 }

@@ -19,10 +19,6 @@ impl GList {
         self.len
     }
 
-    pub(crate) fn peek(&self) -> Option<&'static G> {
-        self.head
-    }
-
     pub(crate) fn push(&mut self, g: &'static G) {
         g.next.set(std::ptr::null_mut());
         match self.tail {
@@ -30,14 +26,6 @@ impl GList {
             None => self.head = Some(g),
         }
         self.tail = Some(g);
-        self.len += 1;
-    }
-
-    /// Adds a member at the front: the last in is the first out.
-    pub(crate) fn push_newest(&mut self, g: &'static G) {
-        g.next.set(self.head.map_or(std::ptr::null_mut(), |h| std::ptr::from_ref(h).cast_mut()));
-        self.tail = self.tail.or(Some(g));
-        self.head = Some(g);
         self.len += 1;
     }
 

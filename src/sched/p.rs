@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 use super::SCHED;
 use super::coro::Coro;
 use super::g::{self, G};
-use super::glist::GList;
 use super::m::M;
 use super::metrics;
 use super::runq::{self, LocalQueue, SharedQueue};
@@ -127,7 +126,8 @@ pub(crate) struct P {
     until_sample: Cell<u32>,
     /// Polls of the network that there had been when it was last this processor's turn.
     pub(super) polls_seen: Cell<u64>,
-    slots: UnsafeCell<GList>,
+    /// Free slots, the warmest last.
+    slots: UnsafeCell<Vec<&'static G>>,
     coros: UnsafeCell<Vec<*mut Coro>>,
     trace: UnsafeCell<ProcTrace>,
 }
@@ -191,7 +191,7 @@ impl P {
             picks: Cell::new((0, 0)),
             until_sample: Cell::new(0),
             polls_seen: Cell::new(0),
-            slots: UnsafeCell::new(GList::new()),
+            slots: UnsafeCell::new(Vec::with_capacity(SLOT_CACHE + 1)),
             coros: UnsafeCell::new(Vec::with_capacity(CORO_CACHE)),
             trace: UnsafeCell::new(tracer::proc_trace()),
         };
@@ -294,7 +294,7 @@ impl P {
         if let Some(g) = slots.pop() {
             return g;
         }
-        g::take_slots(|g| slots.push_newest(g));
+        g::take_slots(slots);
         slots.pop().expect("the common list gives at least one")
     }
 
@@ -303,9 +303,9 @@ impl P {
     pub(crate) fn keep_slot(&self, g: &'static G) {
         // SAFETY: the owner's list, borrowed for these lines only.
         let slots = unsafe { &mut *self.slots.get() };
-        slots.push_newest(g);
+        slots.push(g);
         if slots.len() > SLOT_CACHE {
-            g::return_slots(std::iter::from_fn(|| slots.pop()).take(g::FREE_BATCH));
+            g::return_slots(slots.drain(..g::FREE_BATCH));
         }
     }
 

@@ -8,7 +8,7 @@ use super::g::{FLAG_CLOCKED, FLAG_DURABLE, FLAG_EXITING, FLAG_LOCKED, FLAG_TIMED
 use super::m::M;
 use super::sudog::{Parker, Waiter};
 use super::timers::Timer;
-use super::{Inside, SCHED, bubble, coarse, contention, metrics, tls};
+use super::{Inside, SCHED, bubble, coarse, contention, find, metrics, tls};
 use crate::sys::clock;
 use crate::tracer::generation;
 use crate::tracer::status::Status;
@@ -112,6 +112,9 @@ impl Inside {
     #[inline(never)]
     pub(crate) fn yield_now(self) -> Inside {
         let (m, g) = self.current();
+        if find::is_nobody_waiting(m) {
+            return self;
+        }
         let stack = m.emit(|e| m.stack_above(e)).unwrap_or(0);
         if must_stay(g) {
             // Nothing to wait for, but the processor serves others first.

@@ -5,9 +5,16 @@
 //! and `fresh`, goroutines that have not. Woken ones come first, so that they do not wait behind a
 //! storm of spawns; every eighth pick tries the fresh ones first, so that these do not starve.
 //!
+//! Woken goroutines take turns. Of fresh ones the newest goes first: trees of goroutines grow depth
+//! first, so that few wait, on few stacks, with warm data, and a thief, who takes the oldest, gets
+//! whole branches. Every 10 ms the oldest goes first, since others may come all the time: not more
+//! often, for it is a branch that is begun beside the others, and soon all of them would be.
+//!
 //! The two queues are crossbeam deques (Chase and Lev, "Dynamic circular work-stealing deque",
-//! SPAA 2005), kept short: past [`LOCAL_MAX`] the oldest go to the common queue as one list.
+//! SPAA 2005), kept short. What does not fit into a processor's queues goes to the common one, the
+//! oldest first, in arrays of pointers: a goroutine that waits there is not touched before it runs.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,13 +22,13 @@ use crossbeam_deque::{Steal, Stealer, Worker};
 use parking_lot::Mutex;
 
 use super::g::G;
-use super::glist::GList;
 use super::runnext::RunNext;
+use super::{SCHED, coarse, seed};
 
 /// The most goroutines in one deque of a processor. Go's 256 would send a thousand goroutines that
 /// take turns on one processor through the common queue all the time.
 const LOCAL_MAX: usize = 1024;
-/// How many go to the common queue at a time, or come from it.
+/// How many go to the common queue at a time, or come from it, or are stolen.
 const BATCH: usize = 128;
 /// Every so many picks, fresh goroutines go before woken ones.
 const FRESH_TURN: u32 = 8;
@@ -30,8 +37,14 @@ const INJECTOR_TURN: u32 = 61;
 
 /// The owner's end of a processor's queue.
 pub(crate) struct LocalQueue {
+    /// Gives the oldest.
     woken: Worker<&'static G>,
+    /// Gives the newest...
     fresh: Worker<&'static G>,
+    /// ...and this the oldest.
+    fresh_front: Stealer<&'static G>,
+    /// The turn of the coarse clock at which the oldest of the fresh ones was taken.
+    turn: Cell<u32>,
 }
 
 /// Everybody's end of a processor's queue.
@@ -43,82 +56,115 @@ pub(crate) struct SharedQueue {
 
 /// A new processor's queue.
 pub(crate) fn new() -> (LocalQueue, SharedQueue) {
-    let local = LocalQueue { woken: Worker::new_fifo(), fresh: Worker::new_fifo() };
-    let shared = SharedQueue {
-        runnext: RunNext::new(),
-        woken: local.woken.stealer(),
-        fresh: local.fresh.stealer(),
-    };
-    (local, shared)
+    let (woken, fresh) = (Worker::new_fifo(), Worker::new_lifo());
+    let shared =
+        SharedQueue { runnext: RunNext::new(), woken: woken.stealer(), fresh: fresh.stealer() };
+    let fresh_front = fresh.stealer();
+    (LocalQueue { woken, fresh, fresh_front, turn: Cell::new(0) }, shared)
 }
 
 impl LocalQueue {
     /// Appends a goroutine to the deque it belongs in.
     #[inline]
     pub(crate) fn push(&self, g: &'static G, injector: &Injector) {
-        let queue = if is_fresh(g) { &self.fresh } else { &self.woken };
+        let are_fresh = is_fresh(g);
+        let queue = if are_fresh { &self.fresh } else { &self.woken };
         if queue.len() >= LOCAL_MAX {
-            spill(queue, injector);
+            self.spill(are_fresh, injector);
         }
         queue.push(g);
+    }
+
+    /// Sends the oldest of a deque to the common queue.
+    #[cold]
+    fn spill(&self, are_fresh: bool, injector: &Injector) {
+        let oldest = || if are_fresh { self.oldest_fresh() } else { self.woken.pop() };
+        // Thieves may have been faster.
+        let Some(first) = oldest() else { return };
+        let mut rest = Vec::with_capacity(BATCH - 1);
+        rest.extend(std::iter::from_fn(oldest).take(BATCH - 1));
+        injector.push(Batch { first, rest }, are_fresh);
     }
 
     /// The next goroutine for a processor at its `tick`th pick.
     #[inline]
     pub(crate) fn pop(&self, tick: u32) -> Option<&'static G> {
         if tick.is_multiple_of(FRESH_TURN) {
-            self.fresh.pop().or_else(|| self.woken.pop())
+            self.pop_fresh(tick).or_else(|| self.woken.pop())
         } else {
-            self.woken.pop().or_else(|| self.fresh.pop())
+            self.woken.pop().or_else(|| self.pop_fresh(tick))
         }
     }
 
-    /// Takes a batch from the common queue: one to run, the rest into the deques.
-    pub(crate) fn refill(&self, injector: &Injector) -> Option<&'static G> {
-        let mut list = injector.take()?;
-        let first = list.pop();
-        while let Some(g) = list.pop() {
-            if is_fresh(g) { self.fresh.push(g) } else { self.woken.push(g) }
+    /// The newest, but at every turn of the coarse clock the oldest; with a seed, that decides.
+    #[inline]
+    fn pop_fresh(&self, tick: u32) -> Option<&'static G> {
+        let is_oldest_due = match SCHED.is_seeded() {
+            false => coarse::now() != self.turn.get(),
+            true => seed::takes_oldest(tick),
+        };
+        if is_oldest_due {
+            self.turn.set(coarse::now());
+            return self.oldest_fresh();
         }
-        first
+        self.fresh.pop()
+    }
+
+    /// Whether there is nothing to take but, perhaps, `runnext`. A thief may take more than one sees.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.woken.is_empty() && self.fresh.is_empty()
+    }
+
+    fn oldest_fresh(&self) -> Option<&'static G> {
+        until_known(|| self.fresh_front.steal())
+    }
+
+    /// Takes a batch from the common queue: one to run, the rest into a deque, so that they run in
+    /// their order.
+    pub(crate) fn refill(&self, injector: &Injector) -> Option<&'static G> {
+        let (Batch { first, rest }, are_fresh) = injector.take()?;
+        if are_fresh {
+            rest.iter().rev().for_each(|g| self.fresh.push(g));
+        } else {
+            rest.iter().for_each(|g| self.woken.push(g));
+        }
+        Some(first)
     }
 
     /// Takes about half of another processor's deques: one to run, the rest into our own.
     pub(crate) fn steal(&self, victim: &SharedQueue) -> Option<&'static G> {
-        steal_from(&victim.woken, &self.woken).or_else(|| steal_from(&victim.fresh, &self.fresh))
+        let from = |victim: &Stealer<_>, own| {
+            until_known(|| victim.steal_batch_with_limit_and_pop(own, BATCH))
+        };
+        from(&victim.woken, &self.woken).or_else(|| from(&victim.fresh, &self.fresh))
     }
 
     /// Gives everything to the common queue: the processor retires.
     pub(crate) fn drain(&self, injector: &Injector) {
-        let mut list = GList::new();
-        while let Some(g) = self.pop(1) {
-            list.push(g);
+        while !self.woken.is_empty() {
+            self.spill(false, injector);
         }
-        injector.push(list);
+        while !self.fresh.is_empty() {
+            self.spill(true, injector);
+        }
     }
 }
 
-fn is_fresh(g: &G) -> bool {
-    g.coro.get().is_null()
-}
-
-#[cold]
-fn spill(queue: &Worker<&'static G>, injector: &Injector) {
-    let mut list = GList::new();
-    for g in std::iter::from_fn(|| queue.pop()).take(BATCH) {
-        list.push(g);
-    }
-    injector.push(list);
-}
-
-fn steal_from(victim: &Stealer<&'static G>, own: &Worker<&'static G>) -> Option<&'static G> {
+/// Tries again as long as somebody else was faster.
+#[inline]
+fn until_known(attempt: impl Fn() -> Steal<&'static G>) -> Option<&'static G> {
     loop {
-        match victim.steal_batch_with_limit_and_pop(own, BATCH) {
+        match attempt() {
             Steal::Success(g) => return Some(g),
             Steal::Empty => return None,
             Steal::Retry => std::hint::spin_loop(),
         }
     }
+}
+
+fn is_fresh(g: &G) -> bool {
+    g.coro.get().is_null()
 }
 
 impl SharedQueue {
@@ -155,64 +201,131 @@ pub(crate) fn is_injector_turn(tick: u32) -> bool {
     tick.is_multiple_of(INJECTOR_TURN)
 }
 
-/// The common queue: lists of goroutines, woken ones before fresh ones.
+/// The common queue, woken goroutines before fresh ones.
 pub(crate) struct Injector {
-    lists: Mutex<Lists>,
+    batches: Mutex<Batches>,
     len: AtomicUsize,
 }
 
-struct Lists {
-    woken: VecDeque<GList>,
-    fresh: VecDeque<GList>,
+/// Up to [`BATCH`] goroutines, which it owns, all woken or all fresh.
+struct Batch {
+    first: &'static G,
+    /// Takes no memory where there is only one.
+    rest: Vec<&'static G>,
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        1 + self.rest.len()
+    }
+}
+
+struct Batches {
+    woken: VecDeque<Batch>,
+    fresh: VecDeque<Batch>,
     turn: u32,
 }
 
-// SAFETY: a list owns its members, and the queue passes whole lists on under its lock.
-unsafe impl Send for GList {}
+impl Batches {
+    fn of(&mut self, fresh: bool) -> &mut VecDeque<Batch> {
+        if fresh { &mut self.fresh } else { &mut self.woken }
+    }
+}
 
 impl Injector {
     pub(crate) const fn new() -> Injector {
-        let lists = Lists { woken: VecDeque::new(), fresh: VecDeque::new(), turn: 0 };
-        Injector { lists: Mutex::new(lists), len: AtomicUsize::new(0) }
+        let batches = Batches { woken: VecDeque::new(), fresh: VecDeque::new(), turn: 0 };
+        Injector { batches: Mutex::new(batches), len: AtomicUsize::new(0) }
     }
 
-    /// Appends a list, whose members are all woken or all fresh (else they count as fresh).
-    pub(crate) fn push(&self, list: GList) {
-        if list.len() == 0 {
-            return;
-        }
-        let fresh = list.peek().is_some_and(is_fresh);
-        let mut lists = self.lists.lock();
-        self.len.fetch_add(list.len(), Ordering::Relaxed);
-        if fresh { lists.fresh.push_back(list) } else { lists.woken.push_back(list) }
+    /// Appends a batch of fresh goroutines, or of woken ones.
+    fn push(&self, batch: Batch, fresh: bool) {
+        let mut batches = self.batches.lock();
+        self.len.fetch_add(batch.len(), Ordering::Relaxed);
+        batches.of(fresh).push_back(batch);
     }
 
     /// Appends one goroutine.
     pub(crate) fn push_one(&self, g: &'static G) {
-        let mut list = GList::new();
-        list.push(g);
-        self.push(list);
+        self.push(Batch { first: g, rest: Vec::new() }, is_fresh(g));
     }
 
-    /// Takes the oldest list.
-    pub(crate) fn take(&self) -> Option<GList> {
+    /// Takes the oldest batch, and says whether it is one of fresh ones.
+    fn take(&self) -> Option<(Batch, bool)> {
         if self.is_empty() {
             return None;
         }
-        let mut lists = self.lists.lock();
-        lists.turn = lists.turn.wrapping_add(1);
-        let list = if lists.turn.is_multiple_of(FRESH_TURN) {
-            lists.fresh.pop_front().or_else(|| lists.woken.pop_front())
-        } else {
-            lists.woken.pop_front().or_else(|| lists.fresh.pop_front())
-        }?;
-        self.len.fetch_sub(list.len(), Ordering::Relaxed);
-        Some(list)
+        let mut batches = self.batches.lock();
+        batches.turn = batches.turn.wrapping_add(1);
+        let fresh_first = batches.turn.is_multiple_of(FRESH_TURN);
+        let batch = [fresh_first, !fresh_first]
+            .into_iter()
+            .find_map(|fresh| Some((batches.of(fresh).pop_front()?, fresh)))?;
+        self.len.fetch_sub(batch.0.len(), Ordering::Relaxed);
+        Some(batch)
     }
 
     /// Whether there is nothing to take, for orientation.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len.load(Ordering::Relaxed) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sched::g;
+
+    fn fresh_ones() -> Vec<&'static G> {
+        let mut slots = Vec::new();
+        g::take_slots(&mut slots);
+        slots
+    }
+
+    #[test]
+    fn the_newest_goes_first_and_the_oldest_now_and_then() {
+        let (queue, _) = new();
+        let injector = Injector::new();
+        let slots = fresh_ones();
+        queue.push(slots[0], &injector);
+        queue.turn.set(coarse::now());
+        let mut newest_first = 0;
+        loop {
+            queue.push(slots[1], &injector);
+            let next = queue.pop(1).expect("there are two");
+            if std::ptr::eq(next, slots[0]) {
+                break;
+            }
+            assert!(std::ptr::eq(next, slots[1]));
+            newest_first += 1;
+            assert!(newest_first < 1_000, "the oldest never gets its turn");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            coarse::advance();
+        }
+        assert_ne!(newest_first, 0);
+        g::return_slots(slots.into_iter());
+    }
+
+    #[test]
+    fn what_does_not_fit_comes_back_in_its_order() {
+        let (queue, _) = new();
+        let injector = Injector::new();
+        let mut slots = Vec::new();
+        while slots.len() < LOCAL_MAX + BATCH {
+            slots.extend(fresh_ones());
+        }
+        for g in &slots[..=LOCAL_MAX] {
+            queue.push(g, &injector);
+        }
+        assert_eq!(injector.len.load(Ordering::Relaxed), BATCH);
+        queue.turn.set(coarse::now());
+        for oldest in &slots[..BATCH] {
+            let next = if injector.is_empty() { queue.pop(1) } else { queue.refill(&injector) };
+            assert!(next.is_some_and(|next| std::ptr::eq(next, *oldest)));
+        }
+        queue.drain(&injector);
+        assert_eq!(injector.len.load(Ordering::Relaxed), LOCAL_MAX + 1 - BATCH);
+        g::return_slots(slots.into_iter());
     }
 }

@@ -76,6 +76,12 @@ impl Inside {
     }
 }
 
+/// Whether the `tick`th pick takes the oldest of the fresh goroutines and not the newest.
+#[cold]
+pub(super) fn takes_oldest(tick: u32) -> bool {
+    mix(SEED.load(Ordering::Relaxed).wrapping_add(u64::from(tick))) & 1 != 0
+}
+
 /// Perturbs a pick. True: the goroutine was put off, and is in a queue again.
 #[cold]
 pub(super) fn puts_off(m: &M, g: &'static G) -> bool {

@@ -242,7 +242,7 @@ fn watch_as_thread(g: &G) {
 #[cold]
 pub(super) fn take_slot_outside() -> &'static G {
     let mut taken = Vec::with_capacity(g::FREE_BATCH);
-    g::take_slots(|g| taken.push(g));
+    g::take_slots(&mut taken);
     let g = taken.pop().expect("the common list gives at least one");
     g::return_slots(taken.into_iter());
     g
