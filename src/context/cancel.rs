@@ -24,6 +24,8 @@ pub(super) struct Cancel {
     ended: AtomicU8,
     /// The channel is closed, too.
     told: AtomicBool,
+    /// All that come from it have ended, too.
+    over: AtomicBool,
     /// Functions that end it; the last one does so when it goes.
     pub(super) funcs: AtomicUsize,
     sender: Sender<Infallible>,
@@ -33,6 +35,7 @@ pub(super) struct Cancel {
 
 #[derive(Default)]
 struct State {
+    /// When the end has come, of the children only, and until all that come from it have ended.
     hooks: BTreeMap<u64, Hook>,
     next_hook: u64,
     cause: Option<Cause>,
@@ -49,7 +52,19 @@ pub(super) enum Hook {
     /// A context that comes from this one.
     Child(Weak<Cancel>),
     /// Something that is waiting for it.
-    Call(Box<dyn FnOnce() + Send>),
+    Call(Call),
+}
+
+/// What is called when the end has come.
+type Call = Box<dyn FnOnce() + Send>;
+
+impl Hook {
+    fn child(&self) -> Option<Arc<Cancel>> {
+        match self {
+            Hook::Child(child) => child.upgrade(),
+            Hook::Call(_) => None,
+        }
+    }
 }
 
 /// An end.
@@ -66,6 +81,7 @@ impl Cancel {
         let this = Arc::new(Cancel {
             ended: AtomicU8::new(OPEN),
             told: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             funcs: AtomicUsize::new(0),
             sender,
             done,
@@ -146,7 +162,9 @@ impl Cancel {
 
     /// Takes a hook back. `None`: the end came first.
     pub(super) fn take_hook(&self, number: u64) -> Option<Hook> {
-        self.state.lock().hooks.remove(&number)
+        let mut state = self.state.lock();
+        // What is there then is there for those who end it.
+        if self.error().is_some() { None } else { state.hooks.remove(&number) }
     }
 
     /// How many wait for the end.
@@ -167,36 +185,63 @@ impl Cancel {
     }
 
     /// Ends it, if it has not ended: tells the channel, all that come from it, and then calls what
-    /// is to be called.
+    /// is to be called. Where somebody else is just doing so, it helps: to wait could be for ever, as
+    /// the other may be further up on the caller's own stack, in a waker of the user's.
     pub(super) fn end(&self, end: End) {
-        let mut calls = Vec::new();
-        let (mut hooks, parent) = self.set(&end);
-        if let Some((parent, number)) = parent {
+        // Who unwinds because it could not tell a channel (a test bubble's) does not try again.
+        if self.is_over() || self.error().is_some() && std::thread::panicking() {
+            return;
+        }
+        let (mut calls, mut ended) = (Vec::new(), Vec::new());
+        if let Some((parent, number)) = self.set(&end, &mut calls) {
             parent.take_hook(number);
         }
-        // No recursion: chains of contexts may be longer than a goroutine's stack.
-        while let Some(hook) = hooks.pop() {
-            match hook {
-                Hook::Call(call) => calls.push(call),
-                Hook::Child(child) => {
-                    if let Some(child) = child.upgrade() {
-                        // Its parent has no hooks any more.
-                        hooks.extend(child.set(&end).0);
-                    }
-                }
-            }
+        if !self.is_over() {
+            self.end_children(&mut ended, &mut calls);
+            self.forget_children(&ended_below(ended, &mut calls));
         }
         calls.into_iter().for_each(|call| call());
     }
 
-    /// Sets this one's end and closes its channel: who is to be told of it, and where it is a hook.
-    fn set(&self, end: &End) -> (Vec<Hook>, Option<Parent>) {
+    /// Whether it and all that come from it have ended, and their channels are closed.
+    fn is_over(&self) -> bool {
+        // ORDERING: Acquire, pairs with the Releases in `set` and `be_over`.
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Sets this one's end, if it has none, and closes its channel: where it is a hook, and what is to
+    /// be called.
+    fn set(&self, end: &End, calls: &mut Vec<Call>) -> Option<Parent> {
+        let (parent, timer, is_alone) = self.set_locked(end, calls).unwrap_or_default();
+        // ORDERING: Acquire, pairs with the Release below.
+        if !self.told.load(Ordering::Acquire) {
+            // It is closed already if another one is about to say that it has ended.
+            let _ = self.sender.close();
+            // ORDERING: Release, pairs with the Acquires above and in `error_when_told`.
+            self.told.store(true, Ordering::Release);
+        }
+        if is_alone {
+            // ORDERING: Release, pairs with the Acquire in `is_over`.
+            self.over.store(true, Ordering::Release);
+        }
+        if let Some(timer) = timer {
+            timer.stop();
+        }
+        parent
+    }
+
+    /// Sets the end. `None`: it has one. With its hooks' calls; and whether it has no hooks at all.
+    fn set_locked(
+        &self,
+        end: &End,
+        calls: &mut Vec<Call>,
+    ) -> Option<(Option<Parent>, Option<Timer>, bool)> {
         if self.error().is_some() {
-            return (Vec::new(), None);
+            return None;
         }
         let mut state = self.state.lock();
         if self.error().is_some() {
-            return (Vec::new(), None);
+            return None;
         }
         state.cause.clone_from(&end.cause);
         let ended = match end.error {
@@ -205,18 +250,55 @@ impl Cancel {
         };
         // ORDERING: Release, pairs with the Acquire in `error`.
         self.ended.store(ended, Ordering::Release);
-        let hooks = std::mem::take(&mut state.hooks);
-        let (parent, timer) = (state.parent.take(), state.timer.take());
-        drop(state);
-        // It can only be closed already if a value's destructor closed it; there are no values.
-        let _ = self.sender.close();
-        // ORDERING: Release, pairs with the Acquire in `error_when_told`.
-        self.told.store(true, Ordering::Release);
-        if let Some(timer) = timer {
-            timer.stop();
+        let is_alone = state.hooks.is_empty();
+        for hook in state.hooks.values_mut() {
+            if let Hook::Call(_) = hook
+                && let Hook::Call(call) = std::mem::replace(hook, Hook::Child(Weak::new()))
+            {
+                calls.push(call);
+            }
         }
-        (hooks.into_values().collect(), parent)
+        Some((state.parent.take(), state.timer.take(), is_alone))
     }
+
+    /// Ends the children of this one, which has ended, as it has: those who may have children.
+    fn end_children(&self, ended: &mut Vec<Arc<Cancel>>, calls: &mut Vec<Call>) {
+        let end = self.end_of();
+        let children: Vec<Arc<Cancel>> = {
+            let state = self.state.lock();
+            state.hooks.values().filter_map(Hook::child).collect()
+        };
+        for child in children {
+            child.set(&end, calls);
+            if !child.is_over() {
+                ended.push(child);
+            }
+        }
+    }
+
+    /// All that come from it have ended, among them these.
+    fn forget_children(&self, below: &[Arc<Cancel>]) {
+        below.iter().rev().for_each(|cancel| cancel.be_over());
+        self.be_over();
+    }
+
+    fn be_over(&self) {
+        // ORDERING: Release, pairs with the Acquire in `is_over`.
+        self.over.store(true, Ordering::Release);
+        let hooks = std::mem::take(&mut self.state.lock().hooks);
+        drop(hooks);
+    }
+}
+
+/// Ends all that come from these, and returns who of them has any. No recursion: chains of contexts may
+/// be longer than a goroutine's stack.
+fn ended_below(mut ended: Vec<Arc<Cancel>>, calls: &mut Vec<Call>) -> Vec<Arc<Cancel>> {
+    let mut next = 0;
+    while let Some(cancel) = ended.get(next).cloned() {
+        cancel.end_children(&mut ended, calls);
+        next += 1;
+    }
+    ended
 }
 
 /// It has not ended if its making failed.

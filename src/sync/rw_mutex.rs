@@ -90,6 +90,10 @@ impl Raw {
     }
 
     fn read_slow(&self) {
+        // Too many readers panic here and not below: the panic's hook is the user's.
+        if self.word.read() {
+            return;
+        }
         let rt = Inside::enter_to_block();
         let queue = self.readers.lock(&rt);
         while !self.word.read() {
@@ -374,9 +378,34 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwWriteGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
     use std::time::Duration;
 
     use super::*;
+
+    /// The panic's hook is the user's, and may use the lock.
+    #[test]
+    fn too_many_readers_panic_under_no_lock() {
+        let lock: &'static RwMutex<()> = Box::leak(Box::new(RwMutex::new(())));
+        lock.raw.word.end_write_with(u32::MAX >> 3);
+        let (before, (tx, rx)) = (std::panic::take_hook(), mpsc::channel());
+        std::panic::set_hook(Box::new(move |info| {
+            if thread::current().name() != Some("reader") {
+                return before(info);
+            }
+            let (done, other) = mpsc::channel();
+            thread::spawn(move || {
+                drop(lock.raw.readers.lock(&Inside::enter()));
+                done.send(())
+            });
+            let _ = tx.send(other.recv_timeout(Duration::from_secs(20)).is_ok());
+        }));
+        let reader = thread::Builder::new().name("reader".into());
+        assert!(reader.spawn(|| lock.raw.read()).unwrap().join().is_err());
+        drop(std::panic::take_hook());
+        assert!(rx.recv().unwrap(), "the queue is locked");
+    }
 
     /// A last reader that is slow to say so does not let in the writer after the next, for whom
     /// another reader has to leave.

@@ -1,8 +1,8 @@
 //! The flight recorder: the latest generations, kept in memory.
 //!
-//! Each can be the first of a file, so what is kept is a trace as it is. Their events are copied
-//! once, at the cut, and shared with a trace that is streamed meanwhile; names are looked up when
-//! the window is written.
+//! Each can be the first of a file, so what is kept is a trace as it is. Their events stay where the
+//! threads wrote them, and are shared with a trace that is streamed meanwhile; batches are put
+//! together and names looked up when the window is written.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::fmt;
 use gort::{Context, trace};
 
 use crate::support::Go;
-use crate::{annotations, traced};
+use crate::{annotations, traced, traced_in_many_generations};
 
 /// Counts how often it is shown.
 struct Shown<'a>(&'a Cell<u32>);
@@ -76,4 +76,50 @@ fn long_messages_are_cut_and_failing_ones_kept_as_far_as_they_go() {
         annotations(&text),
         ["Log : so far".to_owned(), format!("Log : {long}-").replace("--", "-")]
     );
+}
+
+/// Each party's messages come from numbers that it has for itself, in each generation anew, beside the
+/// numbers of all other texts.
+#[test]
+fn nobody_says_what_another_one_said() {
+    const PARTIES: usize = 6;
+    const MESSAGES: usize = 1500;
+    let Some(tools) = Go::find("messages of many") else { return };
+    let test = "logs::nobody_says_what_another_one_said";
+    let say = |who: usize| {
+        for n in 0..MESSAGES {
+            let (category, long) = (format!("{who} {}", n / 100), "x".repeat(n % 300));
+            trace::log(&Context::background(), &category, &format!("{who} {n} {long}"));
+            if n % 150 == 0 {
+                gort::gomaxprocs(1 + who + n / 150 % 3);
+            }
+            if n % 10 == 0 {
+                gort::sleep(std::time::Duration::from_micros(300));
+            }
+        }
+    };
+    let Some(text) = traced_in_many_generations(&tools, test, || {
+        let before = gort::gomaxprocs(4);
+        let all = gort::sync::WaitGroup::new();
+        (0..PARTIES / 2).for_each(|who| drop(all.go(move || say(who))));
+        std::thread::scope(|threads| {
+            (PARTIES / 2..PARTIES).for_each(|who| drop(threads.spawn(move || say(who))));
+        });
+        all.wait();
+        gort::gomaxprocs(before);
+    }) else {
+        return;
+    };
+    let mut said = annotations(&text);
+    let expected = (0..PARTIES).flat_map(|who| {
+        let message = move |n| {
+            let long = "x".repeat(n % 300);
+            format!("Log {who} {}: {who} {n} {long}", n / 100)
+        };
+        (0..MESSAGES).map(message)
+    });
+    let mut expected: Vec<String> = expected.collect();
+    said.sort_unstable();
+    expected.sort_unstable();
+    assert!(said == expected, "{} of {}", said.len(), expected.len());
 }

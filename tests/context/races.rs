@@ -33,6 +33,28 @@ fn when_cancel_returns_all_below_have_ended() {
     });
 }
 
+/// Also to whom another one's call is on its way.
+#[test]
+fn when_any_cancel_returns_all_below_have_ended() {
+    for _ in 0..300 {
+        let (root, cancel) = context::with_cancel(&background());
+        let mut chain = vec![context::with_cancel(&root)];
+        for n in 0..100 {
+            chain.push(context::with_cancel(&chain[n].0));
+        }
+        let (last, both) = (&chain[100].0, std::sync::Barrier::new(2));
+        thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| {
+                    both.wait();
+                    cancel.cancel();
+                    assert_ended(last, ContextError::Canceled);
+                });
+            }
+        });
+    }
+}
+
 #[test]
 fn many_cancel_at_once() {
     run(|| {

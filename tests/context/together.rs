@@ -84,6 +84,22 @@ fn in_a_bubble() {
     });
 }
 
+/// That is one panic, though the function goes with it.
+#[test]
+fn cancelled_from_outside_of_its_bubble() {
+    run(|| {
+        let (tx, rx) = std::sync::mpsc::channel();
+        gort::test::bubble(move || {
+            tx.send(context::with_cancel(&background())).unwrap();
+        });
+        let (_ctx, cancel) = rx.recv().unwrap();
+        let cancelled = go(move || cancel.cancel());
+        let panic = cancelled.join().unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(text.contains("close of a channel"), "{text}");
+    });
+}
+
 /// A wait for a condition that a context ends.
 #[test]
 fn a_condition_with_a_context() {
