@@ -639,6 +639,7 @@ impl Cutter {
         let snapshots = std::mem::take(&mut state.snapshots);
         (state.recorder, state.recording) = (None, None);
         state.has_thread = false;
+        buf::forget_spare();
         SESSION.turned.notify_all();
         drop(state);
         snapshots.into_iter().for_each(|f| f(Snapshot::empty()));
