@@ -20,12 +20,29 @@ use support::Go;
 const RUNS: usize = 3;
 
 /// Commands of Go's tool, and beside each those of ours. Where Go's tool has pages only, what comes
-/// nearest is a profile: for both it reads the trace and sums up its goroutines.
+/// nearest is a profile: for both it reads the trace and sums up its goroutines. `FILE` is the trace,
+/// once more than at the end.
 const COMMANDS: [(&str, &[&str]); 7] = [
     ("-pprof=net", &["-pprof=net"]),
     (
         "-pprof=sync",
-        &["-pprof=sync", "summary", "goroutines", "tasks", "regions", "blocking", "leaks", "check"],
+        &[
+            "-pprof=sync",
+            "summary",
+            "goroutines",
+            "tasks",
+            "regions",
+            "blocking",
+            "leaks",
+            "utilization",
+            "mmu",
+            "wakeups",
+            "critical-path",
+            "diff FILE",
+            "check",
+            "convert --to perfetto -o /dev/null",
+            "convert --to chrome -o /dev/null",
+        ],
     ),
     ("-pprof=syscall", &["-pprof=syscall"]),
     ("-pprof=sched", &["-pprof=sched", "latency"]),
@@ -63,7 +80,11 @@ fn main() {
 fn print_rows(go: &Go, file: &Path, theirs: &str, ours: &[&str], runs: usize) {
     let gort = |command: &str| {
         let mut gort = Command::new(env!("CARGO_BIN_EXE_gort"));
-        gort.args(["trace", command]).arg(file);
+        gort.arg("trace");
+        for word in command.split(' ') {
+            gort.arg(if word == "FILE" { file.as_os_str() } else { word.as_ref() });
+        }
+        gort.arg(file);
         gort
     };
     let (mut of_go, mut of_ours) = (Vec::new(), vec![Vec::new(); ours.len()]);
