@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use gort::trace::{self, Config, Version};
 use gort::{Context, chan, go};
 use support::pieces::{self, Boundary, HEADER_BYTES, Sink};
+use support::random::Random;
 use support::runtime::run;
 use support::{Go, Reading};
 
@@ -63,19 +64,6 @@ fn traces(test: &str) -> Option<Vec<(Version, Vec<u8>)>> {
     process::assert_success(&output);
     let read = |version| (version, fs::read(name(folder.path(), version)).unwrap());
     Some(VERSIONS.map(read).into())
-}
-
-/// Numbers that look like chance, always the same.
-struct Random(u64);
-
-impl Random {
-    /// Below `bound`. (Marsaglia's xorshift.)
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
 }
 
 /// What Go's reader makes of these.

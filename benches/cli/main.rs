@@ -9,11 +9,10 @@ mod load;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use child::{Cost, cost};
-use load::{SMOKE_TURNS, TURNS};
 use support::Go;
 
 /// Runs of each command for a file.
@@ -56,12 +55,7 @@ fn main() {
     let Some(go) = Go::find("the bench of the trace tool") else { return };
     let is_smoke = arguments.iter().any(|argument| argument == "--smoke");
     let folder = tempfile::tempdir().unwrap();
-    let named = arguments.iter().filter(|argument| !argument.starts_with('-'));
-    let mut files: Vec<PathBuf> = named.map(PathBuf::from).collect();
-    if files.is_empty() {
-        let turns = if is_smoke { SMOKE_TURNS } else { TURNS };
-        files.push(load::trace(&go, folder.path(), turns));
-    }
+    let files = load::files(&go, folder.path(), &arguments, is_smoke);
     for file in files {
         let megabytes = std::fs::metadata(&file).unwrap().len() as f64 / 1e6;
         println!("{}, {megabytes:.1} MB\n", file.file_name().unwrap_or_default().display());

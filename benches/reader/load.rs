@@ -7,11 +7,23 @@ use std::process::Command;
 use crate::support::Go;
 
 /// What each goroutine of the traced program does, and in a smoke test.
-pub(crate) const TURNS: u32 = 60_000;
-pub(crate) const SMOKE_TURNS: u32 = 500;
+const TURNS: u32 = 60_000;
+const SMOKE_TURNS: u32 = 500;
+
+/// The traces to read: those that the command line names, or else one that is made here, a small one
+/// for a smoke test.
+pub(crate) fn files(go: &Go, folder: &Path, arguments: &[String], is_smoke: bool) -> Vec<PathBuf> {
+    let named = arguments.iter().filter(|argument| !argument.starts_with('-'));
+    let files: Vec<PathBuf> = named.map(PathBuf::from).collect();
+    match (files.is_empty(), is_smoke) {
+        (false, _) => files,
+        (true, true) => vec![trace(go, folder, SMOKE_TURNS)],
+        (true, false) => vec![trace(go, folder, TURNS)],
+    }
+}
 
 /// The trace, of goroutines with so many turns.
-pub(crate) fn trace(go: &Go, folder: &Path, turns: u32) -> PathBuf {
+fn trace(go: &Go, folder: &Path, turns: u32) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reader/load.go");
     let (program, file) = (folder.join("load"), folder.join("load.trace"));
     let built = go.command().args(["build", "-o"]).arg(&program).arg(source).output().unwrap();

@@ -7,12 +7,11 @@ mod load;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use gort::reader::Reader;
-use load::{SMOKE_TURNS, TURNS};
 use support::{Cost, Go};
 
 /// Runs of each reader for a file.
@@ -28,12 +27,7 @@ fn main() {
     let Some(go) = Go::find("the bench of the reader") else { return };
     let is_smoke = arguments.iter().any(|argument| argument == "--smoke");
     let folder = tempfile::tempdir().unwrap();
-    let named = arguments.iter().filter(|argument| !argument.starts_with('-'));
-    let mut files: Vec<PathBuf> = named.map(PathBuf::from).collect();
-    if files.is_empty() {
-        let turns = if is_smoke { SMOKE_TURNS } else { TURNS };
-        files.push(load::trace(&go, folder.path(), turns));
-    }
+    let files = load::files(&go, folder.path(), &arguments, is_smoke);
     println!(
         "| trace | MB | events | Go M/s | gort M/s | ratio | Go CPU ns | gort CPU ns | Go MiB | gort MiB |"
     );

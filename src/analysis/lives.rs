@@ -13,8 +13,8 @@ use super::task_lives::{LogLife, TaskLives};
 use super::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{
-    Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, Range, RangeName, Region,
-    Resource, StackId, TaskID, Time, Transition,
+    Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, Range, Region, Resource,
+    StackId, TaskID, Time, Transition,
 };
 
 /// What Go's runtime calls a wait that nothing ends.
@@ -214,18 +214,8 @@ impl Lives {
         life.finish(now);
     }
 
-    fn range_name(&mut self, generation: &Generation, name: RangeName) -> TextId {
-        match name {
-            RangeName::StopTheWorld(reason) => {
-                let text = format!("{} ({})", name.name(), generation.text(reason));
-                self.texts.named(&text)
-            }
-            name => self.texts.named(name.name()),
-        }
-    }
-
     fn range_begin(&mut self, context: &Context<'_>, range: Range, is_active: bool) {
-        let name = self.range_name(context.generation, range.name);
+        let name = self.texts.range_name(context.generation, range.name);
         let id = match range.scope {
             Resource::Goroutine(id) => id,
             Resource::Proc(proc) => {
@@ -247,7 +237,7 @@ impl Lives {
 
     /// Of a processor's range a goroutine has only what begins and ends with it.
     fn range_end(&mut self, context: &Context<'_>, range: Range) {
-        let name = self.range_name(context.generation, range.name);
+        let name = self.texts.range_name(context.generation, range.name);
         let ran = context.event.goroutine();
         let id = match range.scope {
             Resource::Goroutine(id) => Some(id),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::reader::hash::Map;
-use crate::reader::{Generation, StringId};
+use crate::reader::{Generation, RangeName, StringId};
 
 /// Ids of strings below that are low.
 const LOW: usize = 1 << 16;
@@ -69,6 +69,17 @@ impl Texts {
         self.all.push(text.into());
         self.by_text.insert(text.into(), id);
         id
+    }
+
+    /// The number of what a range is called, with why the world stops if that is what it is.
+    pub(crate) fn range_name(&mut self, generation: &Generation, name: RangeName) -> TextId {
+        match name {
+            RangeName::StopTheWorld(reason) => {
+                let text = format!("{} ({})", name.name(), generation.text(reason));
+                self.named(&text)
+            }
+            name => self.named(name.name()),
+        }
     }
 
     pub(crate) fn text(&self, id: TextId) -> &str {

@@ -7,21 +7,10 @@ use crate::program::{expect_failure, expect_success, run, text};
 use crate::programs;
 use crate::support::Go;
 use crate::support::pieces::HEADER_BYTES;
+use crate::support::random::Random;
 
 /// Damaged copies of each trace.
 const COPIES: usize = 25;
-
-/// Numbers that look like chance, always the same. (Marsaglia's xorshift.)
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
 
 /// Cuts a trace, or changes bytes in up to three places.
 fn damaged(trace: &[u8], random: &mut Random) -> Vec<u8> {

@@ -7,25 +7,13 @@ use std::path::Path;
 use crate::cases::cases;
 use crate::support::Go;
 use crate::support::pieces::HEADER_BYTES;
+use crate::support::random::Random;
 use crate::{expect_the_same, programs, verdict};
 
 /// Cut and damaged copies of each trace.
 const COPIES: usize = 60;
 /// As much of a trace is taken at most.
 const MAX_BYTES: usize = 60_000;
-
-/// Numbers that look like chance, always the same.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// Below `bound`. (Marsaglia's xorshift.)
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
 
 /// Cuts a trace, or changes some bytes that stand together, at a place past the header.
 fn damaged(trace: &[u8], random: &mut Random) -> Vec<u8> {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use gort::reader::{EventKind, RawReader, Reader, Transition};
 
 use crate::cases::cases;
-use crate::damage::Random;
 use crate::support::Go;
+use crate::support::random::Random;
 
 /// Counts what each thread holds.
 struct Counting;

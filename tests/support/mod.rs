@@ -6,6 +6,7 @@ mod example;
 mod http;
 pub(crate) mod parsed;
 pub(crate) mod pieces;
+pub(crate) mod random;
 pub(crate) mod runtime;
 mod tools;
 pub(crate) mod traced;

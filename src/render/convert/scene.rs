@@ -12,7 +12,7 @@ use crate::analysis::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{
     Event, EventKind, Generation, GoID, GoState, Label, Log, Metric, MetricName, ProcID, ProcState,
-    Range, RangeName, Region, Resource, StackId, StringId, Task, TaskID, Time, Transition,
+    Range, Region, Resource, StackId, StringId, Task, TaskID, Time, Transition,
 };
 
 /// From here on a heap's goal means that there is none.
@@ -386,18 +386,8 @@ impl<S: Stage> Scene<S> {
         self.stage.instant(at, row, mark);
     }
 
-    fn range_name(&mut self, generation: &Generation, name: RangeName) -> TextId {
-        match name {
-            RangeName::StopTheWorld(reason) => {
-                let text = format!("{} ({})", name.name(), generation.text(reason));
-                self.texts.named(&text)
-            }
-            name => self.texts.named(name.name()),
-        }
-    }
-
     fn range_begin(&mut self, at: &mut At<'_>, event: &Event, range: Range, is_active: bool) {
-        let name = self.range_name(at.generation, range.name);
+        let name = self.texts.range_name(at.generation, range.name);
         // In a later generation that is no news.
         if is_active && self.generations > 1 {
             return;
@@ -441,7 +431,7 @@ impl<S: Stage> Scene<S> {
     }
 
     fn range_end(&mut self, at: &mut At<'_>, event: &Event, range: Range) {
-        let name = self.range_name(at.generation, range.name);
+        let name = self.texts.range_name(at.generation, range.name);
         let swept = range.swept.unwrap_or_default();
         let args = [
             ("swept bytes", Arg::Number(swept.0 as i64)),
