@@ -60,12 +60,14 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
 }
 
 /// Whether a goroutine that lets others run would only be picked again, at a turn that looks for
-/// nothing else. It counts as a pick; but a trace shows all that happens, and a seed decides it.
+/// nothing else. It counts as a pick; but a trace shows all that happens, a seed decides it, and a
+/// processor that fell away retires.
 #[inline]
 pub(super) fn is_nobody_waiting(m: &'static M) -> bool {
     let Some(p) = m.p() else { return false };
     let is_plain = crate::tracer::generation() == 0 && SCHED.shaken.load(Ordering::Relaxed) == 0;
     if !is_plain
+        || p.id >= SCHED.procs()
         || !p.queue.is_empty()
         || !p.shared.queue.peek_next().is_null()
         || !SCHED.injector.is_empty()

@@ -254,7 +254,7 @@ impl Idle {
                 timeout => m.sleep(timeout),
             };
             let is_news = given.is_some() || !events.is_empty();
-            let stuck = !is_news && self.is_watcher(m) && self.is_next_stuck();
+            let stuck = !is_news && self.is_watcher(m) && self.is_work_stuck();
             m.enter_idle();
             let rt = Inside::already(m);
             let found = netpoll::deliver(&rt, &events);
@@ -372,8 +372,8 @@ impl Idle {
     }
 
     /// A look of the watcher: often where that finds something, less often where it does not.
-    fn is_next_stuck(&self) -> bool {
-        let is_stuck = is_next_stuck();
+    fn is_work_stuck(&self) -> bool {
+        let is_stuck = is_work_stuck();
         let patience = Duration::from_nanos(self.patience_ns.load(Ordering::Relaxed));
         let patience = if is_stuck { WATCH } else { (2 * patience).min(WATCH_MAX) };
         self.patience_ns.store(patience.as_nanos() as u64, Ordering::Relaxed);
@@ -467,11 +467,13 @@ impl Idle {
     }
 }
 
-/// Whether a goroutine lies in the `runnext` of a processor that does not schedule meanwhile.
-fn is_next_stuck() -> bool {
+/// Whether a goroutine lies in the `runnext`, or a queue, of a processor that does not schedule
+/// meanwhile. In a queue: who yields, or takes a batch from the common queue, wakes nobody.
+fn is_work_stuck() -> bool {
     p::all().any(|p| {
         let before = p.shared.next_and_tick();
-        !before.0.is_null() && {
+        let has_work = !before.0.is_null() || !p.shared.queue.is_empty();
+        has_work && {
             clock::spin_ns(RUNNEXT_PATIENCE_NS);
             p.shared.next_and_tick() == before
         }
