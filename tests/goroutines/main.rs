@@ -3,9 +3,10 @@
 //! Tests that need the whole runtime for themselves (its processors, its count of goroutines, the
 //! panic hook) run themselves again in a process of their own, see [`process`].
 
-#[path = "support/process.rs"]
+#[path = "../support/process.rs"]
 mod process;
-#[path = "support/runtime.rs"]
+mod processors;
+#[path = "../support/runtime.rs"]
 mod runtime;
 
 use std::any::Any;
@@ -468,158 +469,6 @@ fn num_goroutine_counts_those_that_have_not_ended() {
             eventually("alone", || gort::num_goroutine() == 1);
         });
         eventually("none", || gort::num_goroutine() == 0);
-        return;
-    };
-    assert_success(&output);
-}
-
-#[test]
-fn gomaxprocs_changes_while_work_runs() {
-    let Some(output) = process("gomaxprocs_changes_while_work_runs", &[]) else {
-        gort_on(2, || {
-            let workers: Vec<_> = (0..50u64)
-                .map(|n| {
-                    go(move || {
-                        let mut sum = 0;
-                        for step in 0..200 {
-                            sum += black_box(n * step);
-                            match step % 3 {
-                                0 => gosched(),
-                                1 => sleep(Duration::from_micros(50)),
-                                _ => assert_eq!(go(move || step).join().unwrap(), step),
-                            }
-                        }
-                        sum
-                    })
-                })
-                .collect();
-            let mut procs = 2;
-            for n in [1, 16, 3, 1, 1, 64, 2, 5, 1, 8].into_iter().cycle().take(60) {
-                assert_eq!(gort::gomaxprocs(n), procs);
-                assert_eq!(gort::gomaxprocs(0), n);
-                procs = n;
-                sleep(Duration::from_millis(1));
-            }
-            for (n, handle) in workers.into_iter().enumerate() {
-                assert_eq!(handle.join().unwrap(), n as u64 * 199 * 100);
-            }
-            gort::gomaxprocs(5000);
-            assert_eq!(gort::gomaxprocs(2), 1024);
-        });
-        return;
-    };
-    assert_success(&output);
-}
-
-/// Computes for so long, and never gives way.
-fn compute(time: Duration) {
-    let begin = Instant::now();
-    while begin.elapsed() < time {
-        std::hint::spin_loop();
-    }
-}
-
-#[test]
-fn who_yields_leaves_a_processor_that_fell_away() {
-    const ROUNDS: usize = 20;
-    let Some(output) = process("who_yields_leaves_a_processor_that_fell_away", &[]) else {
-        gort_on(2, || {
-            let mut overlaps = 0;
-            for _ in 0..ROUNDS {
-                gort::gomaxprocs(2);
-                // Both run; then there is one processor; then both yield, and compute.
-                let shared = [const { AtomicUsize::new(0) }; 4];
-                let shared: &'static [AtomicUsize; 4] = Box::leak(Box::new(shared));
-                let [there, fell_away, computing, most] = shared;
-                let wait_for = |word: &AtomicUsize, n| {
-                    while word.load(Ordering::SeqCst) < n {
-                        thread::yield_now();
-                    }
-                };
-                let both = [true, false].map(|is_first| {
-                    go(move || {
-                        there.fetch_add(1, Ordering::SeqCst);
-                        wait_for(there, 2);
-                        if is_first {
-                            gort::gomaxprocs(1);
-                            fell_away.store(1, Ordering::SeqCst);
-                        }
-                        wait_for(fell_away, 1);
-                        gosched();
-                        let now = computing.fetch_add(1, Ordering::SeqCst) + 1;
-                        most.fetch_max(now, Ordering::SeqCst);
-                        compute(Duration::from_millis(2));
-                        computing.fetch_sub(1, Ordering::SeqCst);
-                    })
-                });
-                both.into_iter().for_each(|handle| handle.join().unwrap());
-                overlaps += most.load(Ordering::SeqCst) - 1;
-            }
-            gort::gomaxprocs(2);
-            // Whoever is kept from computing for 10 ms loses the processor and goes on without.
-            assert!(overlaps < ROUNDS / 2, "{overlaps} of {ROUNDS}");
-        });
-        return;
-    };
-    assert_success(&output);
-}
-
-#[test]
-fn who_yields_to_one_that_computes_gets_another_processor() {
-    let test = "who_yields_to_one_that_computes_gets_another_processor";
-    let Some(output) = process(test, &[]) else {
-        gort_on(2, || {
-            let (tx, rx) = chan(0);
-            let (done, is_done) = chan(0);
-            go(move || {
-                for time in rx {
-                    compute(time);
-                    done.send(()).unwrap();
-                }
-            });
-            const TIME: Duration = Duration::from_millis(50);
-            let waits: Vec<Duration> = (0..20)
-                .map(|_| {
-                    // So often that nobody is woken any more for who is about to run anyway.
-                    for _ in 0..5_000 {
-                        tx.send(Duration::ZERO).unwrap();
-                        is_done.recv().unwrap();
-                    }
-                    tx.send(TIME).unwrap();
-                    let begin = Instant::now();
-                    gosched();
-                    let waited = begin.elapsed();
-                    is_done.recv().unwrap();
-                    waited
-                })
-                .collect();
-            // A machine that is busy elsewhere may look like it.
-            let in_vain = waits.iter().filter(|waited| **waited >= TIME).count();
-            assert!(in_vain <= 2, "{waits:?}");
-        });
-        return;
-    };
-    assert_success(&output);
-}
-
-#[test]
-fn processors_run_goroutines_at_the_same_time() {
-    let Some(output) = process("processors_run_goroutines_at_the_same_time", &[]) else {
-        // Each spins until all are there: none of them ever blocks.
-        gort_on(4, || {
-            let there = Arc::new(AtomicUsize::new(0));
-            let meet = || {
-                let there = Arc::clone(&there);
-                go(move || {
-                    there.fetch_add(1, Ordering::SeqCst);
-                    while there.load(Ordering::SeqCst) < 4 {
-                        thread::yield_now();
-                    }
-                })
-            };
-            let handles: Vec<_> = (0..4).map(|_| meet()).collect();
-            handles.into_iter().for_each(|h| h.join().unwrap());
-        });
         return;
     };
     assert_success(&output);
