@@ -65,13 +65,11 @@ pub(super) fn find_runnable(m: &'static M) -> &'static G {
 #[inline]
 pub(super) fn is_nobody_waiting(m: &'static M) -> bool {
     let Some(p) = m.p() else { return false };
-    let is_plain = crate::tracer::generation() == 0 && SCHED.shaken.load(Ordering::Relaxed) == 0;
-    if !is_plain
-        || p.id >= SCHED.procs()
-        || !p.queue.is_empty()
-        || !p.shared.queue.peek_next().is_null()
-        || !SCHED.injector.is_empty()
-    {
+    let is_empty = p.queue.is_empty() && p.shared.queue.peek_next().is_null();
+    if !is_empty || !SCHED.injector.is_empty() || p.id >= SCHED.procs() {
+        return false;
+    }
+    if crate::tracer::generation() != 0 || SCHED.shaken.load(Ordering::Relaxed) != 0 {
         return false;
     }
     let next = p.shared.tick().wrapping_add(1);
