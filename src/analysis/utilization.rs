@@ -13,7 +13,7 @@ use crate::reader::{
 };
 
 /// More processors than there are anywhere.
-const MAX_PROCS: u64 = 1 << 20;
+pub(crate) const MAX_PROCS: u64 = 1 << 16;
 
 /// How busy the processors were and how many goroutines waited for one, in steps of time.
 ///
