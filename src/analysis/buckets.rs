@@ -115,7 +115,7 @@ impl Buckets {
             if steps.len() <= at {
                 steps.resize(at + 1, 0);
             }
-            steps[at] += ns;
+            steps[at] = steps[at].saturating_add(ns);
         }
     }
 }
@@ -166,5 +166,14 @@ mod tests {
         buckets.spread(Level::Waiting, 400, 1100);
         let sums: Vec<i64> = (0..3).map(|at| buckets.sum(Level::Waiting, at)).collect();
         assert_eq!(sums, [100, 500, 100]);
+    }
+
+    #[test]
+    fn more_time_than_a_number_holds() {
+        let mut buckets = Buckets::new(10);
+        while buckets.advance(i64::MAX / 4).is_some() {}
+        let mut own = Vec::new();
+        (0..50).for_each(|_| buckets.add_to(&mut own, 0, buckets.now()));
+        assert_eq!(own[0], i64::MAX);
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::spent;
+
 /// How many durations there are, and how they are spread.
 ///
 /// A percentile is the smallest duration that so many percent of all do not exceed.
@@ -33,7 +35,7 @@ impl Distribution {
         };
         Distribution {
             count: durations_ns.len() as u64,
-            total_ns: durations_ns.iter().fold(0, |sum, &ns| sum.saturating_add(ns)),
+            total_ns: spent::sum(durations_ns.iter().copied()),
             min_ns: percentile(0),
             p50_ns: percentile(50),
             p90_ns: percentile(90),

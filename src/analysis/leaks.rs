@@ -11,6 +11,7 @@ use super::reasons::Reasons;
 use super::regions::Place;
 use super::sampled::{Sample, Sampled};
 use super::selection::Selection;
+use super::spent;
 use super::stacks::StackNumber;
 use super::stays::{Known, Sink, Stay, Stays};
 use super::texts::{TextId, Texts};
@@ -71,7 +72,7 @@ impl Sampled for Leaks {
             stack: &group.stack,
             reason: Some(&group.reason),
             count: group.count,
-            delay_ns: group.goroutines.iter().map(|leak| leak.waited_ns).sum(),
+            delay_ns: spent::sum(group.goroutines.iter().map(|leak| leak.waited_ns)),
         })
     }
 }
@@ -132,5 +133,18 @@ impl LeakGroup {
             count: goroutines.len() as u64,
             goroutines,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_time_than_a_number_holds() {
+        let leak = Leak { waited_ns: i64::MAX / 4, ..Leak::default() };
+        let group = LeakGroup { goroutines: vec![leak; 5], ..LeakGroup::default() };
+        let leaks = Leaks { groups: vec![group], ..Leaks::default() };
+        assert_eq!(leaks.samples().next().map(|sample| sample.delay_ns), Some(i64::MAX));
     }
 }

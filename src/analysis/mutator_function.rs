@@ -2,14 +2,12 @@
 
 use super::Listener;
 use super::mutator::{MutatorOptions, MutatorUtilization};
+use super::utilization::MAX_PROCS;
 use crate::reader::hash::{Map, Set};
 use crate::reader::{
     Event, EventKind, Generation, GoID, GoState, MetricName, ProcID, Range, RangeName, Resource,
     Time, Transition,
 };
-
-/// More processors than there are anywhere.
-const MAX_PROCS: u64 = 1 << 20;
 
 /// A function of time that is constant between points. It ends with the last one.
 #[derive(Debug, Default)]
@@ -92,14 +90,23 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Makes the functions: one, or one for each processor.
+/// Makes the functions: one, or one for each processor. An event takes the same time however many
+/// processors there are, but for those that stop the world or change how many there may be.
 pub(crate) struct MutatorListener {
     options: MutatorOptions,
     functions: Vec<Function>,
     procs: Vec<Proc>,
+    /// On how many of them something goes on that is the collector's.
+    taken: usize,
+    /// Which of them are to be recorded, and which in the next moment.
+    changed: Vec<usize>,
+    again: Vec<usize>,
     /// How many processors there were, from when on.
     counts: Vec<(i64, usize)>,
+    /// How many ranges went on as the trace began, by how many points they are still to be taken from.
+    went_on: Vec<(usize, u64)>,
     stops: i64,
+    was_stopped: bool,
     /// Who assists the collector, or is of it.
     assisting: Set<GoID>,
     workers: Set<GoID>,
@@ -107,6 +114,8 @@ pub(crate) struct MutatorListener {
     syncs: u64,
     first: Option<Time>,
     now: i64,
+    /// The moment that was recorded last.
+    recorded: i64,
 }
 
 /// A processor.
@@ -123,20 +132,27 @@ impl MutatorListener {
             options,
             functions: Vec::new(),
             procs: Vec::new(),
+            taken: 0,
+            changed: Vec::new(),
+            again: Vec::new(),
             counts: Vec::new(),
+            went_on: Vec::new(),
             stops: 0,
+            was_stopped: false,
             assisting: Set::default(),
             workers: Set::default(),
             states: Map::default(),
             syncs: 0,
             first: None,
             now: 0,
+            recorded: 0,
         }
     }
 
     fn max_procs(&mut self, count: usize) {
         while self.procs.len() > count {
             let proc = self.procs.pop().expect("there are more");
+            self.taken -= usize::from(proc.collects > 0);
             if self.options.per_proc {
                 self.functions[proc.function].add(self.now, 0.0);
             }
@@ -146,6 +162,7 @@ impl MutatorListener {
                 self.functions.push(Function { points: vec![(self.now, 1.0)] });
             }
             let function = if self.options.per_proc { self.functions.len() - 1 } else { 0 };
+            self.changed.push(self.procs.len());
             self.procs.push(Proc { collects: 0, function });
         }
         if self.counts.last().is_none_or(|last| last.1 != count) {
@@ -154,8 +171,15 @@ impl MutatorListener {
     }
 
     fn collects(&mut self, proc: ProcID, by: i64) {
-        let proc = usize::try_from(proc.0).ok().and_then(|at| self.procs.get_mut(at));
-        proc.into_iter().for_each(|proc| proc.collects += by);
+        let Ok(at) = usize::try_from(proc.0) else { return };
+        let Some(proc) = self.procs.get_mut(at) else { return };
+        let was_taken = proc.collects > 0;
+        proc.collects += by;
+        let is_taken = proc.collects > 0;
+        self.taken = self.taken + usize::from(is_taken) - usize::from(was_taken);
+        if is_taken != was_taken {
+            self.changed.push(at);
+        }
     }
 
     fn is_stop(&self, generation: &Generation, range: Range) -> bool {
@@ -196,12 +220,24 @@ impl MutatorListener {
         if !counts || self.options.per_proc {
             return;
         }
-        let mut at = 0;
-        for point in &mut self.functions[0].points {
-            while self.counts.get(at + 1).is_some_and(|next| next.0 < point.0) {
-                at += 1;
+        // What comes next is compared with the last point; the others have time until the end.
+        let Some((last, before)) = self.functions[0].points.split_last_mut() else { return };
+        take(last, 1, &self.counts);
+        match self.went_on.last_mut() {
+            Some((points, ranges)) if *points == before.len() => *ranges += 1,
+            _ => self.went_on.push((before.len(), 1)),
+        }
+    }
+
+    /// Takes what went on as the trace began from the points that were there then.
+    fn take_what_went_on(&mut self) {
+        let mut ranges = 0;
+        let first = self.went_on.last().map_or(0, |(points, _)| *points);
+        for at in (0..first).rev() {
+            while let Some((_, more)) = self.went_on.pop_if(|(points, _)| *points > at) {
+                ranges += more;
             }
-            point.1 = (point.1 - 1.0 / self.counts[at].1 as f64).max(0.0);
+            take(&mut self.functions[0].points[at], ranges, &self.counts);
         }
     }
 
@@ -228,19 +264,43 @@ impl MutatorListener {
 
     fn record(&mut self) {
         if self.options.per_proc {
-            for proc in &self.procs {
-                let is_taken = self.stops > 0 || proc.collects > 0;
-                self.functions[proc.function].add(self.now, if is_taken { 0.0 } else { 1.0 });
-            }
+            self.record_changed();
         } else if !self.procs.is_empty() {
+            self.changed.clear();
             let count = self.procs.len();
-            let taken = match self.stops {
-                1.. => count,
-                _ => self.procs.iter().filter(|proc| proc.collects > 0).count(),
-            };
+            let taken = if self.stops > 0 { count } else { self.taken };
             self.functions[0].add(self.now, 1.0 - taken as f64 / count as f64);
         }
     }
+
+    /// Each processor has its function: those are looked at whose value is another one.
+    fn record_changed(&mut self) {
+        let is_stopped = self.stops > 0;
+        if std::mem::replace(&mut self.was_stopped, is_stopped) != is_stopped {
+            self.again.clear();
+            self.changed = (0..self.procs.len()).collect();
+        }
+        if self.now > self.recorded {
+            self.recorded = self.now;
+            self.changed.append(&mut self.again);
+        }
+        for at in self.changed.drain(..) {
+            let Some(proc) = self.procs.get(at) else { continue };
+            let value = if is_stopped || proc.collects > 0 { 0.0 } else { 1.0 };
+            let function = &mut self.functions[proc.function];
+            function.add(self.now, value);
+            // Of this moment there was a smaller one, which counts.
+            if function.points.last().is_some_and(|last| last.1 != value) {
+                self.again.push(at);
+            }
+        }
+    }
+}
+
+/// Takes so many times one processor from a point.
+fn take(point: &mut (i64, f64), ranges: u64, counts: &[(i64, usize)]) {
+    let at = counts.partition_point(|count| count.0 < point.0).max(1) - 1;
+    point.1 = (point.1 - ranges as f64 / counts[at].1 as f64).max(0.0);
 }
 
 impl Listener for MutatorListener {
@@ -278,6 +338,7 @@ impl Listener for MutatorListener {
     }
 
     fn finish(mut self) -> MutatorUtilization {
+        self.take_what_went_on();
         for proc in &self.procs {
             self.functions[proc.function].add(self.now, 0.0);
         }

@@ -136,7 +136,7 @@ impl Listener for Finder {
         let (goroutine, last) =
             if task.is_some() && self.query.goroutine.is_none() { self.ended? } else { self.last? };
         let last = if task.is_some() { self.ended?.1 } else { last };
-        let to = to_ns.map_or(last, |to| to.min(last));
+        let to = to_ns.map_or(last, |to| to.clamp(0, last));
         let begun = if task.is_some() { self.begun } else { self.made };
         let from = from_ns.or(begun).unwrap_or(0).clamp(0, to);
         let (first, version) = (self.first?, self.version);

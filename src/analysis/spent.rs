@@ -35,7 +35,7 @@ pub struct Times {
 impl Times {
     /// All waiting for something else than a processor.
     pub fn all_blocked_ns(&self) -> i64 {
-        self.blocked_ns.values().fold(0, |sum, &ns| sum.saturating_add(ns))
+        sum(self.blocked_ns.values().copied())
     }
 
     /// Adds those of another goroutine. Many that were there for days are more than a number holds.
@@ -54,6 +54,11 @@ impl Times {
             add(self.ranges_ns.entry(name.clone()).or_default(), ns);
         }
     }
+}
+
+/// The sum of times, or the most that a number holds: a trace decides what they are.
+pub(crate) fn sum(times_ns: impl Iterator<Item = i64>) -> i64 {
+    times_ns.fold(0, i64::saturating_add)
 }
 
 /// [`Times`] in the making.

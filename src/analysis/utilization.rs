@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::Listener;
 use super::buckets::{Buckets, Level};
+use super::spent;
 use crate::reader::hash::Map;
 use crate::reader::{
     Event, EventKind, Generation, GoID, GoState, MetricName, ProcID, ProcState, Time, Transition,
 };
 
 /// More processors than there are anywhere.
-const MAX_PROCS: u64 = 1 << 20;
+pub(crate) const MAX_PROCS: u64 = 1 << 16;
 
 /// How busy the processors were and how many goroutines waited for one, in steps of time.
 ///
@@ -138,7 +139,7 @@ impl UtilizationListener {
 
     fn coarsen(&mut self, factor: usize) {
         for steps in self.by_proc.values_mut() {
-            *steps = steps.chunks(factor).map(|steps| steps.iter().sum()).collect();
+            *steps = steps.chunks(factor).map(|steps| spent::sum(steps.iter().copied())).collect();
         }
     }
 
@@ -212,7 +213,8 @@ impl Listener for UtilizationListener {
         let by_proc = std::mem::take(&mut self.by_proc);
         let of_proc = |(proc, mut steps_ns): (ProcID, Vec<i64>)| {
             steps_ns.resize(steps.len(), 0);
-            ProcUtilization { proc: proc.0, running_ns: steps_ns.iter().sum(), steps_ns }
+            let running_ns = spent::sum(steps_ns.iter().copied());
+            ProcUtilization { proc: proc.0, running_ns, steps_ns }
         };
         Utilization {
             duration_ns: self.buckets.now(),

@@ -111,15 +111,15 @@ impl ThreadCursor {
 }
 
 impl Decoder {
-    /// Before the first event of a stream.
-    /// Where batches are not in memory, so many bytes of one are read at a time.
+    /// Before the first event of a stream. Where batches are not in memory, so many bytes of one are
+    /// read at a time.
     pub(crate) fn new(stream: usize, part_bytes: usize) -> Decoder {
         let (part, part_at) = (Vec::new(), 0);
         Decoder { stream, batch: 0, base: 0, at: 0, end: 0, last: 0, part, part_at, part_bytes }
     }
 
-    /// Decodes the next events of a batch, `most` at most; `false` when there are none. Those before
-    /// one that is malformed: that is an error when it is its turn.
+    /// Decodes the next events of a batch, `most` at most; `false` when there are none. Of an event that
+    /// is malformed, those before it come first; it is an error when it is its turn.
     #[inline(never)]
     pub(crate) fn block(
         &mut self,
@@ -132,22 +132,20 @@ impl Decoder {
         if self.at == self.end && !self.next_batch(&streams.threads()[self.stream]) {
             return Ok(false);
         }
-        if self.last == 0 {
-            let stream = &streams.threads()[self.stream];
-            self.last = unit.ns(stream.batches[self.batch - 1].time);
-        }
+        let stream = &streams.threads()[self.stream];
+        let time = unit.ns(stream.batches[self.batch - 1].time);
         block.base = self.base;
         // An event takes two bytes at least.
         block.events.reserve(most.min((self.end - self.at) / 2 + 1));
         let why = match streams.held() {
             Held::Here(bytes) => {
                 let end = self.end;
-                self.some(block, most, unit, (bytes, 0), end)
+                self.some(block, most, (unit, time), (bytes, 0), end)
             }
             held => {
                 let until = self.read_part(held)?;
                 let part = std::mem::take(&mut self.part);
-                let why = self.some(block, most, unit, (&part, self.part_at), until);
+                let why = self.some(block, most, (unit, time), (&part, self.part_at), until);
                 self.part = part;
                 why
             }
@@ -175,12 +173,13 @@ impl Decoder {
         Ok(until(self.part_at, self.part.len()))
     }
 
-    /// Decodes events that begin before `until`, from bytes that begin at a place.
+    /// Decodes events that begin before `until`, from bytes that begin at a place, of a batch with
+    /// this time.
     fn some(
         &mut self,
         block: &mut Block,
         most: usize,
-        unit: Unit,
+        (unit, time): (Unit, i64),
         (bytes, begin): (&[u8], usize),
         until: usize,
     ) -> Result<(), NoEvent> {
@@ -194,6 +193,10 @@ impl Decoder {
                 };
                 if at + len > self.end {
                     return Err(NoEvent::End);
+                }
+                // To Go's reader 0 is no time, also where times become too large and come to it.
+                if last == 0 {
+                    last = time;
                 }
                 last = last.wrapping_add(unit.ns(since));
                 block.events.push(Timed {

@@ -110,6 +110,8 @@ fn a_task_that_waits_for_two() {
     let id = task["id"].to_string();
     let path = path(&file, &["--task", &id, "--steps", "100000"]);
     expect_whole(&path);
+    let before = self::path(&file, &["--task", &id, "--to=-1s"]);
+    assert_eq!((&before["from_ns"], &before["to_ns"]), (&Value::from(0), &Value::from(0)));
     assert_eq!((&path["from_ns"], &path["to_ns"]), (&task["begin_ns"], &task["end_ns"]));
     assert_eq!(path["goroutine"], task["goroutine"]);
     let main = &task["goroutine"];

@@ -274,6 +274,28 @@ fn other_formats() {
     }
 }
 
+/// No option writes over the trace, whichever of its names is used.
+#[test]
+fn the_trace_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let test = "waits::the_trace_is_not_written_over";
+    let Some(file) = of_waits(test, folder.path()) else { return };
+    let trace = fs::read(&file).unwrap();
+    let link = folder.path().join("link");
+    fs::hard_link(&file, &link).unwrap();
+    for option in ["--pprof", "--folded", "--svg"] {
+        for out in [&file, &link] {
+            let output = program::run(&[&"blocking", &option, out, &file]);
+            assert!(program::expect_failure(&output, 2).contains("is the trace itself"));
+            let mut piped = program::trace();
+            piped.args(["blocking", option]).arg(out).arg("-");
+            let output = piped.stdin(fs::File::open(&file).unwrap()).output().unwrap();
+            assert!(program::expect_failure(&output, 2).contains("is the trace itself"));
+            assert!(fs::read(&file).unwrap() == trace, "{option}");
+        }
+    }
+}
+
 /// A flame graph of nothing says so.
 #[test]
 fn a_picture_of_nothing() {

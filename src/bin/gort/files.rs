@@ -1,7 +1,8 @@
 //! The files of the command line.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, IsTerminal, Read, Seek};
+use std::os::fd::AsFd;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -87,6 +88,14 @@ pub(crate) fn open_whole(name: &str) -> Result<Box<dyn Whole>, Failure> {
     // A pipe by its name.
     file.read_to_end(&mut kept).map_err(unreadable)?;
     Ok(Box::new(io::Cursor::new(kept)))
+}
+
+/// What a file is; `-` is standard input.
+pub(crate) fn metadata(name: &str) -> io::Result<Metadata> {
+    if name == STANDARD {
+        return File::from(io::stdin().as_fd().try_clone_to_owned()?).metadata();
+    }
+    fs::metadata(name)
 }
 
 /// Of a terminal only, on standard error.

@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::Arg;
 use gort::render::Style;
 
 use crate::failure::Failure;
+use crate::files;
 
 /// Standard output, without a buffer that is searched for line ends: what is written here comes in
 /// large pieces.
@@ -24,25 +26,24 @@ pub(crate) fn style() -> Style {
     }
 }
 
-/// A file to write, by its name; `-` is standard output.
-pub(crate) fn create(name: &str) -> io::Result<File> {
-    if name == "-" { standard() } else { File::create(name) }
-}
-
 /// `-o OUT`
 pub(crate) fn argument() -> Arg {
     let arg = Arg::new("OUT").short('o').long("output").value_name("OUT").required(true);
     arg.help("The file to write; `-` is standard output")
 }
 
-/// The file of [`argument`], which must not be the trace that is read.
+/// A file to write, by its name, which must not be the trace that is read; `-` is standard output.
 pub(crate) fn create_beside(name: &str, input: &str) -> Result<File, Failure> {
+    if name == "-" {
+        return Ok(standard()?);
+    }
     // What is not there cannot be the same.
-    if let (Ok(output), Ok(input)) = (fs::canonicalize(name), fs::canonicalize(input))
-        && output == input
+    if let (Ok(output), Ok(input)) = (fs::metadata(name), files::metadata(input))
         && output.is_file()
+        // Links have many names.
+        && (output.dev(), output.ino()) == (input.dev(), input.ino())
     {
         return Err(Failure::Usage(format!("{name}: the output is the trace itself")));
     }
-    Ok(create(name)?)
+    Ok(File::create(name)?)
 }

@@ -49,6 +49,14 @@ impl Lane {
         self.0.last().copied()
     }
 
+    /// The goroutine that runs there.
+    pub(super) fn goroutine(&self) -> Option<GoID> {
+        self.0.iter().find_map(|lasting| match lasting {
+            Lasting::Goroutine(id) => Some(*id),
+            _ => None,
+        })
+    }
+
     /// Takes something off, wherever it is; `None` if it is not there. What begins again is on it.
     pub(super) fn end(&mut self, lasting: Lasting) -> Option<Ending> {
         let place = self.0.iter().rposition(|other| *other == lasting)?;
@@ -80,7 +88,9 @@ mod tests {
         for lasting in [one, Lasting::Range(GoID(1), assist), sweep, call] {
             lane.begin(lasting);
         }
+        assert_eq!(lane.goroutine(), Some(GoID(1)));
         assert_eq!(lane.end(one), Some(Ending { above: 3, again: vec![sweep] }));
+        assert_eq!(lane.goroutine(), None);
         assert_eq!((lane.end(one), lane.has(sweep), lane.last()), (None, true, Some(sweep)));
         lane.begin(one);
         assert_eq!(lane.end(sweep), Some(Ending { above: 1, again: vec![one] }));

@@ -183,6 +183,7 @@ impl<S: Stage> Scene<S> {
 
     fn starts(&mut self, at: &mut At<'_>, event: &Event, id: GoID, is_old: bool) {
         let Some(proc) = event.proc().get() else { return };
+        self.end_other(at, proc);
         let now = at.now;
         // It did so before anything was known.
         if is_old && self.generations <= 1 {
@@ -197,6 +198,13 @@ impl<S: Stage> Scene<S> {
             }
         }
         at.now = now;
+    }
+
+    /// On a processor one goroutine runs at a time: one that is not known to have left it does so now.
+    fn end_other(&mut self, at: &mut At<'_>, proc: i64) {
+        let Some(other) = self.procs.get(&proc).and_then(Lane::goroutine) else { return };
+        self.end(at, proc, Lasting::Goroutine(other), Mark::new("", StackId::NONE));
+        self.goroutines.get_mut(&other).into_iter().for_each(|goroutine| goroutine.proc = None);
     }
 
     /// Is off its processor, if it is on one.

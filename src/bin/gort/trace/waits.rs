@@ -87,11 +87,15 @@ where
         return Err(Failure::Usage("--pprof, --folded and --svg are about one file".into()));
     };
     let reader = files::events(file)?.map_err(|error| Failure::trace(file, error))?;
-    let (answer, damage) = analysis::run(reader, listener());
+    let mut outs = Vec::new();
     for (format, _) in FORMATS {
         if let Some(out) = arguments.get_one::<String>(format) {
-            write(&answer, format, output::create(out)?)?;
+            outs.push((format, output::create_beside(out, file)?));
         }
+    }
+    let (answer, damage) = analysis::run(reader, listener());
+    for (format, out) in outs {
+        write(&answer, format, out)?;
     }
     damage.map_or(Ok(()), |error| Err(Failure::trace(file, error)))
 }
