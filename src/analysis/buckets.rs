@@ -61,10 +61,8 @@ impl Buckets {
         self.steps[at].max_runnable
     }
 
-    /// Goes on to a moment. If steps become one for that, so many, it is to be called again.
+    /// Goes on to a moment that is not before the last one. If steps become one for that, so many, it is to be called again.
     pub(crate) fn advance(&mut self, now: i64) -> Option<usize> {
-        // A trace's clock may be wrong.
-        let now = now.clamp(self.now, i64::MAX / 4);
         if now / self.width >= self.max as i64 {
             return Some(self.coarsen());
         }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::Listener;
 use super::life::Life;
+use super::moments::Moments;
 use super::spent::Spent;
 use super::stacks::Site;
 use super::task_lives::{LogLife, TaskLives};
@@ -14,7 +15,7 @@ use super::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{
     Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, Range, Region, Resource,
-    StackId, TaskID, Time, Transition,
+    StackId, TaskID, Transition,
 };
 
 /// What Go's runtime calls a wait that nothing ends.
@@ -37,7 +38,7 @@ pub(crate) struct Lives {
     proc_ranges: HashMap<(ProcID, TextId), GoID>,
     /// When the generation began.
     sync: i64,
-    first: Option<Time>,
+    moments: Moments,
     empty: TextId,
     forever: TextId,
 }
@@ -89,18 +90,10 @@ impl Lives {
             syscall_of: Map::default(),
             proc_ranges: HashMap::new(),
             sync: 0,
-            first: None,
+            moments: Moments::default(),
             empty,
             forever,
         }
-    }
-
-    /// The time of an event. A trace's clock may be wrong, but here time goes on and is no number that
-    /// one cannot calculate with.
-    fn now(&mut self, event: &Event) -> i64 {
-        let first = *self.first.get_or_insert(event.time());
-        self.last = event.time().since(first).clamp(self.last, i64::MAX / 4);
-        self.last
     }
 
     /// A goroutine's function, or nothing.
@@ -309,7 +302,8 @@ impl Listener for Lives {
     }
 
     fn event(&mut self, generation: &Generation, event: &Event) {
-        let now = self.now(event);
+        let now = self.moments.of(event);
+        self.last = now;
         let context = Context { generation, event, now };
         match event.kind() {
             EventKind::Sync(_) => self.sync = now,

@@ -36,6 +36,7 @@ mod leaks;
 mod life;
 mod listener;
 mod lives;
+pub(crate) mod moments;
 mod mutator;
 mod mutator_function;
 mod path_end;

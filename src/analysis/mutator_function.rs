@@ -1,12 +1,13 @@
 //! The share of the processors that is left to the program, as a function of time.
 
 use super::Listener;
+use super::moments::Moments;
 use super::mutator::{MutatorOptions, MutatorUtilization};
 use super::utilization::MAX_PROCS;
 use crate::reader::hash::{Map, Set};
 use crate::reader::{
     Event, EventKind, Generation, GoID, GoState, MetricName, ProcID, Range, RangeName, Resource,
-    Time, Transition,
+    Transition,
 };
 
 /// A function of time that is constant between points. It ends with the last one.
@@ -112,7 +113,7 @@ pub(crate) struct MutatorListener {
     workers: Set<GoID>,
     states: Map<GoID, GoState>,
     syncs: u64,
-    first: Option<Time>,
+    moments: Moments,
     now: i64,
     /// The moment that was recorded last.
     recorded: i64,
@@ -143,7 +144,7 @@ impl MutatorListener {
             workers: Set::default(),
             states: Map::default(),
             syncs: 0,
-            first: None,
+            moments: Moments::default(),
             now: 0,
             recorded: 0,
         }
@@ -307,8 +308,7 @@ impl Listener for MutatorListener {
     type Answer = MutatorUtilization;
 
     fn event(&mut self, generation: &Generation, event: &Event) {
-        let first = *self.first.get_or_insert(event.time());
-        self.now = event.time().since(first).clamp(self.now, i64::MAX / 4);
+        self.now = self.moments.of(event);
         match event.kind() {
             EventKind::Sync(sync) => self.syncs = sync.number,
             EventKind::Metric(metric) if metric.name == MetricName::GoMaxProcs => {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::critical_path::PathQuery;
 use super::listener::Listener;
+use super::moments::Moments;
 use crate::reader::hash::Map;
 use crate::reader::{
     Error, Event, EventKind, Generation, GoID, GoState, Reader, StackId, Time, Transition, Version,
@@ -43,7 +44,7 @@ struct Finder {
     query: PathQuery,
     version: Version,
     generations: Vec<Place>,
-    first: Option<Time>,
+    moments: Moments,
     now: i64,
     /// Whether goroutines that live are the runtime's own, as far as that is known.
     own: Map<GoID, bool>,
@@ -61,7 +62,7 @@ impl Finder {
             query,
             version,
             generations: Vec::new(),
-            first: None,
+            moments: Moments::default(),
             now: 0,
             own: Map::default(),
             last: None,
@@ -98,13 +99,12 @@ impl Listener for Finder {
     type Answer = Option<End>;
 
     fn begin(&mut self, generation: &Generation) {
-        let begin = self.first.map_or(0, |first| generation.begin().since(first).max(self.now));
+        let begin = self.moments.at(generation.begin());
         self.generations.push(Place { bytes: generation.range(), begin });
     }
 
     fn event(&mut self, generation: &Generation, event: &Event) {
-        let first = *self.first.get_or_insert(event.time());
-        self.now = event.time().since(first).clamp(self.now, i64::MAX / 4);
+        self.now = self.moments.of(event);
         match event.kind() {
             EventKind::StateTransition(Transition::Goroutine { id, from, to, stack, .. }) => {
                 self.name(generation, id, stack);
@@ -139,7 +139,7 @@ impl Listener for Finder {
         let to = to_ns.map_or(last, |to| to.clamp(0, last));
         let begun = if task.is_some() { self.begun } else { self.made };
         let from = from_ns.or(begun).unwrap_or(0).clamp(0, to);
-        let (first, version) = (self.first?, self.version);
+        let (first, version) = (self.moments.first()?, self.version);
         Some(End { first, version, generations: self.generations, goroutine, from, to })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::io::{Read, Seek, SeekFrom};
 
 use super::critical_path::{CriticalPath, PathFunction, PathStep, PathTimes};
+use super::moments::Moments;
 use super::path_end::Place;
 use super::stacks::{StackNumber, Stacks};
 use super::texts::{TextId, Texts};
@@ -121,9 +122,10 @@ impl Walk {
         self.texts.begin();
         self.sites.begin();
         let mut records = Records::default();
+        let mut moments = Moments::since(first, place.begin);
         // What is wrong with it was told by who read it before.
         while let Some(Ok(event)) = reader.next() {
-            let now = event.time().since(first).max(0);
+            let now = moments.of(&event);
             if now > self.to {
                 break;
             }

@@ -2,13 +2,13 @@
 
 use super::Listener;
 use super::choice::Choice;
+use super::moments::Moments;
 use super::selection::{Selection, has_one};
 use super::stacks::{StackNumber, Stacks};
 use super::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{
-    Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, StackId, StringId, Time,
-    Transition,
+    Event, EventKind, Generation, GoID, GoState, ProcID, ProcState, StackId, StringId, Transition,
 };
 
 /// So many stays are kept until it is known which functions their goroutines began in: mostly a few, but
@@ -96,7 +96,7 @@ pub(crate) struct Stays<S> {
     regions: Option<Choice>,
     /// When the generation began.
     sync: i64,
-    first: Option<Time>,
+    moments: Moments,
 }
 
 /// A goroutine.
@@ -149,16 +149,8 @@ impl<S: Sink> Stays<S> {
             syscall_on: Map::default(),
             regions,
             sync: 0,
-            first: None,
+            moments: Moments::default(),
         }
-    }
-
-    /// The time of an event. A trace's clock may be wrong, but here time goes on and is no number that
-    /// one cannot calculate with.
-    fn now(&mut self, event: &Event) -> i64 {
-        let first = *self.first.get_or_insert(event.time());
-        self.known.last = event.time().since(first).clamp(self.known.last, i64::MAX / 4);
-        self.known.last
     }
 
     fn goroutine(&mut self, generation: &Generation, event: &Event, change: &Change) {
@@ -332,7 +324,8 @@ impl<S: Sink> Listener for Stays<S> {
     }
 
     fn event(&mut self, generation: &Generation, event: &Event) {
-        let now = self.now(event);
+        let now = self.moments.of(event);
+        self.known.last = now;
         match event.kind() {
             EventKind::Sync(_) => self.sync = now,
             EventKind::StateTransition(Transition::Goroutine { id, from, to, reason, stack }) => {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Listener;
+use super::moments::Moments;
 use crate::reader::hash::Set;
-use crate::reader::{Event, EventKind, Generation, GoState, ProcID, ThreadID, Time, Transition};
+use crate::reader::{Event, EventKind, Generation, GoState, ProcID, ThreadID, Transition};
 
 /// What there is in a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -68,7 +69,7 @@ impl Summary {
 #[derive(Default)]
 struct SummaryListener {
     summary: Summary,
-    first: Option<Time>,
+    moments: Moments,
     /// By the number that an event's name has; the names are few, and found by where they are.
     counts: Vec<(&'static str, u64)>,
     procs: Set<ProcID>,
@@ -124,8 +125,7 @@ impl Listener for SummaryListener {
 
     fn event(&mut self, _: &Generation, event: &Event) {
         self.summary.events += 1;
-        let first = *self.first.get_or_insert(event.time());
-        self.summary.duration_ns = event.time().since(first);
+        self.summary.duration_ns = self.moments.of(event);
         self.count(event.wire_name());
         self.thread(event.thread());
         let summary = &mut self.summary;

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::Listener;
 use super::buckets::{Buckets, Level};
+use super::moments::Moments;
 use super::spent;
 use crate::reader::hash::Map;
 use crate::reader::{
-    Event, EventKind, Generation, GoID, GoState, MetricName, ProcID, ProcState, Time, Transition,
+    Event, EventKind, Generation, GoID, GoState, MetricName, ProcID, ProcState, Transition,
 };
 
 /// More processors than there are anywhere.
@@ -89,7 +90,7 @@ struct UtilizationListener {
     max_procs: u64,
     procs: i64,
     sync: i64,
-    first: Option<Time>,
+    moments: Moments,
 }
 
 impl UtilizationListener {
@@ -102,7 +103,7 @@ impl UtilizationListener {
             max_procs: 0,
             procs: 0,
             sync: 0,
-            first: None,
+            moments: Moments::default(),
         }
     }
 
@@ -180,8 +181,8 @@ impl Listener for UtilizationListener {
     type Answer = Utilization;
 
     fn event(&mut self, _: &Generation, event: &Event) {
-        let first = *self.first.get_or_insert(event.time());
-        while let Some(factor) = self.buckets.advance(event.time().since(first)) {
+        let now = self.moments.of(event);
+        while let Some(factor) = self.buckets.advance(now) {
             self.coarsen(factor);
         }
         match event.kind() {

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::Listener;
+use super::moments::Moments;
 use super::regions::Place;
 use super::stacks::{StackNumber, Stacks};
 use super::texts::{TextId, Texts};
 use crate::reader::hash::Map;
-use crate::reader::{Event, EventKind, Generation, GoID, GoState, StackId, Time, Transition};
+use crate::reader::{Event, EventKind, Generation, GoID, GoState, StackId, Transition};
 
 /// Who woke whom, and how long it took until they ran: pairs of functions, and of stacks in those.
 ///
@@ -91,7 +92,7 @@ struct WakeupsListener {
     goroutines: Map<GoID, Goroutine>,
     times: HashMap<Pair, WakeupTimes>,
     empty: TextId,
-    first: Option<Time>,
+    moments: Moments,
     now: i64,
 }
 
@@ -133,7 +134,7 @@ impl WakeupsListener {
             goroutines: Map::default(),
             times: HashMap::new(),
             empty,
-            first: None,
+            moments: Moments::default(),
             now: 0,
         }
     }
@@ -202,8 +203,7 @@ impl Listener for WakeupsListener {
     }
 
     fn event(&mut self, generation: &Generation, event: &Event) {
-        let first = *self.first.get_or_insert(event.time());
-        self.now = event.time().since(first).clamp(self.now, i64::MAX / 4);
+        self.now = self.moments.of(event);
         let EventKind::StateTransition(Transition::Goroutine { id, from, to, reason, stack }) =
             event.kind()
         else {

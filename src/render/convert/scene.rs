@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use super::goroutine::Goroutine;
 use super::lane::{Lane, Lasting};
 use super::stage::{Arg, Arrow, At, Counter, Mark, Row, Stage};
+use crate::analysis::moments::Moments;
 use crate::analysis::texts::{TextId, Texts};
 use crate::reader::hash::Map;
 use crate::reader::{
     Event, EventKind, Generation, GoID, GoState, Label, Log, Metric, MetricName, ProcID, ProcState,
-    Range, Region, Resource, StackId, StringId, Task, TaskID, Time, Transition,
+    Range, Region, Resource, StackId, StringId, Task, TaskID, Transition,
 };
 
 /// From here on a heap's goal means that there is none.
@@ -32,8 +33,7 @@ pub(super) struct Scene<S> {
     threads: i64,
     arrows: u64,
     generations: u64,
-    first: Option<Time>,
-    last: i64,
+    moments: Moments,
     has_network: bool,
     has_runtime: bool,
     is_open: bool,
@@ -63,8 +63,7 @@ impl<S: Stage> Scene<S> {
             threads: 0,
             arrows: 0,
             generations: 0,
-            first: None,
-            last: 0,
+            moments: Moments::default(),
             has_network: false,
             has_runtime: false,
             is_open: false,
@@ -82,9 +81,7 @@ impl<S: Stage> Scene<S> {
     /// The next event.
     pub(super) fn event(&mut self, generation: &Generation, event: &Event, out: &mut Vec<u8>) {
         self.open(out);
-        let first = *self.first.get_or_insert(event.time());
-        self.last = event.time().since(first).clamp(self.last, i64::MAX / 4);
-        let at = &mut At { generation, now: self.last, out };
+        let at = &mut At { generation, now: self.moments.of(event), out };
         match event.kind() {
             EventKind::StateTransition(Transition::Goroutine { id, from, to, reason, stack }) => {
                 self.goroutine(at, event, &Change { id, from, to, reason, stack });
@@ -120,7 +117,7 @@ impl<S: Stage> Scene<S> {
     /// There is nothing more: what lasts ends.
     pub(super) fn finish(&mut self, generation: &Generation, out: &mut Vec<u8>) {
         self.open(out);
-        let at = &mut At { generation, now: self.last, out };
+        let at = &mut At { generation, now: self.moments.last(), out };
         let nothing = Mark::new("", StackId::NONE);
         while self.collector.pop().is_some() {
             self.stage.end(at, Row::Collector, nothing);
