@@ -1,6 +1,6 @@
 //! What is sound of a damaged trace.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::batch::{self, Content, HEAD_BYTES, Piece};
@@ -231,17 +231,50 @@ impl Salvage {
     /// Writes a part as a trace of its own.
     ///
     /// # Errors
-    /// When the input cannot be read, or the output not be written.
+    /// When the input cannot be read: then an [`Error`] is within. When the output cannot be written.
     pub fn copy(
         &self,
-        mut input: impl Read + Seek,
+        input: impl Read + Seek,
         part: &SoundPart,
         mut output: impl std::io::Write,
     ) -> std::io::Result<()> {
         output.write_all(&self.version.format().header())?;
-        input.seek(SeekFrom::Start(part.bytes.start))?;
-        std::io::copy(&mut input.take(part.bytes.end - part.bytes.start), &mut output)?;
+        let mut source = Source { input, part: part.bytes.clone() };
+        source
+            .input
+            .seek(SeekFrom::Start(part.bytes.start))
+            .map_err(|error| source.failed(error))?;
+        std::io::copy(&mut source, &mut output)?;
         output.flush()
+    }
+}
+
+/// What is left to copy of a part. What goes wrong as it is read is not taken for the output's fault.
+struct Source<R> {
+    input: R,
+    part: Range<u64>,
+}
+
+impl<R> Source<R> {
+    fn failed(&self, error: io::Error) -> io::Error {
+        io::Error::other(Error::io(error, self.part.start))
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.part.end - self.part.start;
+        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        match self.input.read(&mut buffer[..most]) {
+            // It was longer when it was looked through.
+            Ok(0) if most > 0 => Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
+            Ok(n) => {
+                self.part.start += n as u64;
+                Ok(n)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 }
 
@@ -269,4 +302,23 @@ fn read_at(input: &mut (impl Read + Seek), at: u64, bytes: usize) -> Result<Vec<
     input.seek(SeekFrom::Start(at)).map_err(io)?;
     input.take(bytes as u64).read_to_end(&mut held).map_err(io)?;
     Ok(held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_at_fault() {
+        let (parts, errors) = (Vec::new(), Vec::new());
+        let salvage = Salvage { version: Version::Go123, bytes: 40, parts, errors };
+        let part = SoundPart { bytes: 16..40, generations: (1, 1), count: 1, events: 0 };
+        let copy = |bytes: usize, mut output: &mut [u8]| {
+            salvage.copy(io::Cursor::new(vec![0; bytes]), &part, &mut output)
+        };
+        assert!(copy(40, &mut [0; 40]).is_ok());
+        let error = copy(39, &mut [0; 40]).unwrap_err().downcast::<Error>().unwrap();
+        assert_eq!(error.offset(), Some(39));
+        assert_eq!(copy(40, &mut [0; 39]).unwrap_err().kind(), io::ErrorKind::WriteZero);
+    }
 }

@@ -121,6 +121,9 @@ fn an_output_that_cannot_be_written() {
         let output = program::trace().arg(command).arg(&files[0]).stdout(full).output().unwrap();
         assert!(expect_failure(&output, 3).contains("cannot be written"), "{command}");
     }
+    let out = folder.path().join("nowhere").join("out");
+    let output = program::run(&[&"latency", &"--folded", &out, &files[0]]);
+    assert!(expect_failure(&output, 3).contains("nowhere/out: "));
 }
 
 /// Colours are for terminals, and for those who insist.

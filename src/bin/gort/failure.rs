@@ -9,7 +9,7 @@ use gort::render;
 /// Why a command did not do all it was asked to.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A trace is damaged, is none, or cannot be read: a line for each.
+    /// A trace is damaged, is none, cannot be read, or has not what was asked for: a line for each.
     Traces(Vec<String>),
     /// The command line makes no sense.
     Usage(String),

@@ -5,8 +5,8 @@
 //!
 //! # Exit status
 //! 0: all went well, also when whoever reads the output had enough of it. 1: a trace is damaged, is
-//! none, or cannot be read; what comes before the damage was shown. 2: the command line makes no
-//! sense. 3: the output cannot be written.
+//! none, or cannot be read, after what comes before the damage was shown; or it has not what was asked
+//! for, as a task with that number. 2: the command line makes no sense. 3: the output cannot be written.
 
 #![forbid(unsafe_code)]
 

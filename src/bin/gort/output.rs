@@ -45,5 +45,6 @@ pub(crate) fn create_beside(name: &str, input: &str) -> Result<File, Failure> {
     {
         return Err(Failure::Usage(format!("{name}: the output is the trace itself")));
     }
-    Ok(File::create(name)?)
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+    Ok(File::create(name).map_err(named)?)
 }

@@ -10,7 +10,7 @@ use crate::trace;
 
 const STATUS: &str = "\
 Exit status: 0 if all went well; 1 if a trace is damaged, is none or cannot be read, after what comes \
-before the damage was shown; 2 if the command line makes no sense; 3 if the output cannot be written.
+before the damage was shown, or if it has not what was asked for; 2 if the command line makes no sense; 3 if the output cannot be written.
 
 NO_COLOR in the environment switches colours off. The file `-` is standard input.";
 

@@ -1,13 +1,15 @@
 //! A flame graph as a picture that browsers show, with what makes it answer to clicks.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use gort::analysis::Sampled;
 use gort::render::folded;
 use inferno::flamegraph::{self, Options};
 
-/// Writes one.
-pub(crate) fn write(answer: &impl Sampled, mut out: impl Write) -> io::Result<()> {
+use crate::failure::Failure;
+
+/// Writes one of a file.
+pub(crate) fn write(answer: &impl Sampled, file: &str, mut out: impl Write) -> Result<(), Failure> {
     let mut lines = Vec::new();
     folded::write(answer, &mut lines)?;
     let mut options = Options::default();
@@ -19,7 +21,9 @@ pub(crate) fn write(answer: &impl Sampled, mut out: impl Write) -> io::Result<()
     match flamegraph::from_reader(&mut options, &*lines, &mut picture) {
         // The picture says that there is nothing.
         Err(_) if lines.is_empty() => {}
-        made => made?,
+        made => made.map_err(|error| {
+            Failure::trace(file, format!("no flame graph can be made of it: {error}"))
+        })?,
     }
-    out.write_all(&picture)
+    Ok(out.write_all(&picture)?)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::{Arg, ArgMatches, Command};
-use gort::reader::{Salvage, SoundPart};
+use gort::reader::{Error, Salvage, SoundPart};
 
 use crate::failure::{Failure, one_line};
 use crate::{arguments, files, output};
@@ -38,7 +38,10 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     };
     let name = arguments.get_one::<String>("OUT").expect("required");
     let out = output::create_beside(name, file)?;
-    salvage.copy(&mut input, part, out)?;
+    salvage.copy(&mut input, part, out).map_err(|error| match error.downcast::<Error>() {
+        Ok(error) => Failure::trace(file, error),
+        Err(error) => Failure::Output(error),
+    })?;
     let line = format!("{}: {}\n", one_line(file), told(&salvage, part));
     // Where the trace goes to standard output, the line must not.
     if name == "-" {

@@ -1,7 +1,6 @@
 //! `gort trace blocking|latency|leaks FILE…`: who waits, for what, and where.
 
 use std::fs::File;
-use std::io;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use gort::analysis::{self, Blocking, Latency, Leaks, Listener, Sampled};
@@ -24,9 +23,10 @@ fn command(name: &'static str, about: &'static str) -> Command {
         let arg = Arg::new(name).long(name).value_name("OUT").help(help);
         arg.conflicts_with("json")
     };
-    reports::command(name, about)
-        .args(FORMATS.map(format))
-        .after_help("OUT may be `-`, standard output. Of OUTs there are those of one FILE.")
+    reports::command(name, about).args(FORMATS.map(format)).after_help(
+        "With these options there is one FILE, and nothing else is printed; OUT may be `-`, \
+             standard output.",
+    )
 }
 
 /// `--top N`
@@ -95,15 +95,16 @@ where
     }
     let (answer, damage) = analysis::run(reader, listener());
     for (format, out) in outs {
-        write(&answer, format, out)?;
+        write(&answer, format, file, out)?;
     }
     damage.map_or(Ok(()), |error| Err(Failure::trace(file, error)))
 }
 
-fn write(answer: &impl Sampled, format: &str, out: File) -> io::Result<()> {
+fn write(answer: &impl Sampled, format: &str, file: &str, out: File) -> Result<(), Failure> {
     match format {
-        "pprof" => pprof::write(answer, out),
-        "folded" => folded::write(answer, out),
-        _ => flame_graph::write(answer, out),
+        "pprof" => pprof::write(answer, out)?,
+        "folded" => folded::write(answer, out)?,
+        _ => flame_graph::write(answer, file, out)?,
     }
+    Ok(())
 }
