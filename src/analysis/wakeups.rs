@@ -1,5 +1,6 @@
 //! Who woke whom.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -83,6 +84,29 @@ impl WakeupTimes {
         self.latency_ns = self.latency_ns.saturating_add(other.latency_ns);
         self.max_latency_ns = self.max_latency_ns.max(other.max_latency_ns);
         self.waited_ns = self.waited_ns.saturating_add(other.waited_ns);
+    }
+}
+
+/// The longest first.
+type TimesOrder = Reverse<(i64, u64)>;
+
+impl WakeupTimes {
+    fn order(&self) -> TimesOrder {
+        Reverse((self.latency_ns, self.count))
+    }
+}
+
+impl WakeupPair {
+    /// No two pairs of a trace are equal in this.
+    fn order(&self) -> (TimesOrder, &str, &str) {
+        (self.times.order(), &self.waker, &self.woken)
+    }
+}
+
+impl WakeupStacks {
+    /// No two of a pair are equal in this.
+    fn order(&self) -> (TimesOrder, &str, &[Place], &[Place]) {
+        (self.times.order(), &self.reason, &self.waker_stack, &self.woken_stack)
     }
 }
 
@@ -240,17 +264,28 @@ impl Listener for WakeupsListener {
         }
         let mut pairs: Vec<WakeupPair> = pairs.into_values().collect();
         for pair in &mut pairs {
-            pair.stacks.sort_by(|a, b| {
-                let key = |s: &WakeupStacks| (s.times.latency_ns, s.times.count);
-                let rest = |s: &WakeupStacks| (s.reason.clone(), s.waker_stack.clone());
-                key(b).cmp(&key(a)).then_with(|| rest(a).cmp(&rest(b)))
-            });
+            pair.stacks.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
         }
-        pairs.sort_by(|a, b| {
-            let names = |pair: &WakeupPair| (pair.waker.clone(), pair.woken.clone());
-            let key = |pair: &WakeupPair| (pair.times.latency_ns, pair.times.count);
-            key(b).cmp(&key(a)).then_with(|| names(a).cmp(&names(b)))
-        });
+        pairs.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
         Wakeups { total, pairs }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_that_of_all_fields() {
+        let times = |latency_ns, count| WakeupTimes { latency_ns, count, ..WakeupTimes::default() };
+        let stack = |line: u64| vec![Place { line, ..Place::default() }];
+        let of = |times, woken| WakeupStacks {
+            times,
+            woken_stack: stack(woken),
+            ..WakeupStacks::default()
+        };
+        let sorted =
+            [of(times(2, 1), 9), of(times(1, 2), 9), of(times(1, 1), 1), of(times(1, 1), 2)];
+        assert!(sorted.is_sorted_by(|a, b| a.order() < b.order()));
     }
 }
