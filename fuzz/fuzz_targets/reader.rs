@@ -1,10 +1,11 @@
-//! Any bytes: no way to read them panics, and a pipe and a file have the same events and errors.
+//! Any bytes: no way to read them panics, a pipe and a file have the same events and errors, and what is
+//! salvaged is sound.
 
 #![no_main]
 
 use std::io::Cursor;
 
-use gort::reader::{Error, Event, Index, RawReader, Reader};
+use gort::reader::{Error, Event, Index, RawReader, Reader, Salvage};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -17,6 +18,14 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(index) = Index::new(Cursor::new(bytes)) {
         for at in 0..index.generations().len() {
             index.reader(Cursor::new(bytes), at..at + 1).map(read).ok();
+        }
+    }
+    if let Ok(salvage) = Salvage::new(Cursor::new(bytes)) {
+        for part in salvage.parts() {
+            let mut sound = Vec::new();
+            salvage.copy(Cursor::new(bytes), part, &mut sound).expect("bytes in memory");
+            let (_, damage) = Reader::new(&sound[..]).map(read).expect("a header");
+            assert_eq!(damage, None, "of a part that is sound");
         }
     }
 });

@@ -107,11 +107,12 @@ pub struct PathStep {
 /// Finds a critical path; and the damage that the trace breaks off at, if there is any.
 ///
 /// The trace is read once to its end, and then once more from there backward, a generation at a time,
-/// as far as the path goes. Memory is taken by a generation's changes of state, 32 bytes each, not by
-/// the trace.
+/// as far as the path goes. No path is `None`: there is no such goroutine or task.
+///
+/// Memory is taken by a generation, not by the trace: its bytes, and 32 more for each change of state.
 ///
 /// # Errors
-/// When the input fails, or is no trace. No path is `None`: there is no such goroutine or task.
+/// When the input cannot be read, or is no trace. Damage is none: the path is then of what comes before.
 pub fn critical_path(
     mut input: impl Read + Seek + Send,
     query: &PathQuery,
