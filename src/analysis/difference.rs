@@ -108,13 +108,13 @@ impl Traits {
         let lives = Then(Lives::new(), Traits::of_lives);
         let wakeups = Then(Wakeups::listener(), Traits::of_wakeups);
         Then((Summary::listener(), (lives, wakeups)), |(summary, (lives, wakeups))| Traits {
-            summary: summary.clone(),
-            latencies: wakeups.clone(),
-            ..lives.clone()
+            summary,
+            latencies: wakeups,
+            ..lives
         })
     }
 
-    fn of_lives(lives: &Lives) -> Traits {
+    fn of_lives(lives: Lives) -> Traits {
         let mut traits = Traits::default();
         for life in &lives.all {
             let name = lives.name_of(life).to_owned();
@@ -125,11 +125,11 @@ impl Traits {
         let (mut tasks, mut regions) = (BTreeMap::new(), BTreeMap::new());
         let text = |name| lives.texts.text(name).to_owned();
         for task in &lives.tasks.all {
-            let lasts = task.end.zip(task.begin).map(|(end, begin)| end - begin);
-            tasks.entry(text(task.name)).or_insert_with(Vec::new).extend(lasts);
+            let Some(lasts) = task.duration_ns() else { continue };
+            tasks.entry(text(task.name)).or_insert_with(Vec::new).push(lasts);
         }
         for region in lives.regions.iter().filter(|region| region.counts) {
-            let lasts = region.end.unwrap_or(lives.last) - region.begin.unwrap_or(0);
+            let lasts = region.duration_ns(&lives);
             regions.entry(text(region.name)).or_insert_with(Vec::new).push(lasts);
         }
         let spread = |of: BTreeMap<String, Vec<i64>>| {
@@ -138,10 +138,10 @@ impl Traits {
         Traits { tasks: spread(tasks), regions: spread(regions), ..traits }
     }
 
-    fn of_wakeups(wakeups: &Wakeups) -> BTreeMap<String, WakeupTimes> {
+    fn of_wakeups(wakeups: Wakeups) -> BTreeMap<String, WakeupTimes> {
         let mut latencies = BTreeMap::<String, WakeupTimes>::new();
-        for pair in &wakeups.pairs {
-            latencies.entry(pair.woken.clone()).or_default().add_all(&pair.times);
+        for pair in wakeups.pairs {
+            latencies.entry(pair.woken).or_default().add_all(&pair.times);
         }
         latencies
     }
@@ -248,5 +248,40 @@ impl LatencyChange {
             mean_ns: Change::new(mean(old), mean(new)),
             max_ns: Change::new(old.max_latency_ns, new.max_latency_ns),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::Reader;
+
+    /// A trace in which a task begins, and ends if it is to.
+    fn traits(ends: bool) -> Traits {
+        let mut trace = b"go 1.23 trace\0\0\0".to_vec();
+        let mut events = vec![13, 1, 0, 1, 25, 1, 1, 5, 2, 40, 1, 7, 0, 1, 0];
+        events.extend(if ends { &[41, 3, 7, 0][..] } else { &[] });
+        for (thread, data) in [
+            (u64::MAX, &[8, 0x80, 0x94, 0xeb, 0xdc, 0x03][..]),
+            (u64::MAX, &[4, 5, 1, 1, b't']),
+            (5, &events),
+        ] {
+            crate::wire::encode::batch(&mut trace, 1, thread, 1, data);
+        }
+        let (traits, damage) =
+            crate::analysis::run(Reader::new(&trace[..]).unwrap(), Traits::listener());
+        assert!(damage.is_none(), "{damage:?}");
+        traits
+    }
+
+    #[test]
+    fn a_task_that_does_not_end_has_no_duration() {
+        let (ended, open) = (traits(true), traits(false));
+        assert!(Difference::new(&open, &open).tasks.is_empty());
+        let [task] = &Difference::new(&open, &ended).tasks[..] else { panic!("no task") };
+        assert_eq!(
+            (&*task.name, task.count, task.max_ns),
+            ("t", Change::new(0, 1), Change::new(0, 3))
+        );
     }
 }

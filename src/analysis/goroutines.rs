@@ -57,7 +57,7 @@ pub struct Goroutine {
 impl Goroutines {
     /// What to give to [`run`](super::run).
     pub fn listener() -> impl Listener<Answer = Goroutines> {
-        Then(Lives::new(), Goroutines::new)
+        Then(Lives::new(), |lives| Goroutines::new(&lives))
     }
 
     fn new(lives: &Lives) -> Goroutines {

@@ -87,8 +87,7 @@ struct LatencySink {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key {
-    /// Numbers of states hash better than states.
-    from: u32,
+    from: GoState,
     function: TextId,
     waker: TextId,
     stack: StackNumber,
@@ -96,7 +95,7 @@ struct Key {
 
 impl Key {
     fn cause(&self) -> &'static str {
-        match GoState::ALL[self.from as usize] {
+        match self.from {
             GoState::Waiting => WOKEN,
             GoState::Syscall => SYSCALL,
             GoState::Running => "stopped",
@@ -122,7 +121,7 @@ impl Sink for LatencySink {
         }
         let root = known.stacks.root(stay.stack).map(|site| site.function);
         let waker = root.or(stay.by).unwrap_or(known.empty);
-        let (from, function, stack) = (stay.from as u32, stay.function, stay.stack);
+        let (from, function, stack) = (stay.from, stay.function, stay.stack);
         let key = Key { from, function, waker, stack };
         self.delays.entry(key).or_default().add(stay.end - stay.begin);
     }

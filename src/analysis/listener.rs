@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 
-use crate::reader::{Error, Event, EventKind, Generation, Reader};
+use crate::reader::{Error, Event, Generation, Reader};
 
 /// Who is told the events of a trace, in their order, and then has an answer.
 pub trait Listener {
@@ -45,7 +45,7 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
 }
 
 /// One whose answer something else is made of.
-pub(crate) struct Then<L: Listener, A>(pub(crate) L, pub(crate) fn(&L::Answer) -> A);
+pub(crate) struct Then<L: Listener, A>(pub(crate) L, pub(crate) fn(L::Answer) -> A);
 
 impl<L: Listener, A> Listener for Then<L, A> {
     type Answer = A;
@@ -59,7 +59,7 @@ impl<L: Listener, A> Listener for Then<L, A> {
     }
 
     fn finish(self) -> A {
-        (self.1)(&self.0.finish())
+        (self.1)(self.0.finish())
     }
 }
 
@@ -111,7 +111,7 @@ fn read(
             Ok(next) => next,
             Err(error) => break Some(error),
         };
-        let is_new = begins(&next[0]);
+        let is_new = next[0].begins_generation();
         if is_new || events.len() >= CHUNK_EVENTS {
             let full = std::mem::replace(&mut events, spare.try_recv().unwrap_or_default());
             events.clear();
@@ -133,15 +133,11 @@ fn read(
 #[inline]
 fn tell<L: Listener>(listener: &mut L, Chunk { generation, events }: &Chunk) {
     for event in events {
-        if begins(event) {
+        if event.begins_generation() {
             listener.begin(generation);
         }
         listener.event(generation, event);
     }
-}
-
-fn begins(event: &Event) -> bool {
-    event.is_sync() && matches!(event.kind(), EventKind::Sync(sync) if !sync.is_end)
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub struct Region {
 impl Regions {
     /// What to give to [`run`](super::run).
     pub fn listener() -> impl Listener<Answer = Regions> {
-        Then(Lives::new(), Regions::new)
+        Then(Lives::new(), |lives| Regions::new(&lives))
     }
 
     fn new(lives: &Lives) -> Regions {
@@ -107,7 +107,7 @@ fn hexadecimal<S: Serializer>(pc: &u64, serializer: S) -> Result<S::Ok, S::Error
 }
 
 impl RegionLife {
-    fn duration_ns(&self, lives: &Lives) -> i64 {
+    pub(crate) fn duration_ns(&self, lives: &Lives) -> i64 {
         self.end.unwrap_or(lives.last) - self.begin.unwrap_or(0)
     }
 }

@@ -27,6 +27,13 @@ pub(crate) struct TaskLife {
     pub(crate) regions: Vec<usize>,
 }
 
+impl TaskLife {
+    /// Of one that begins and ends in the trace.
+    pub(crate) fn duration_ns(&self) -> Option<i64> {
+        Some(self.end? - self.begin?)
+    }
+}
+
 /// A message.
 #[derive(Debug)]
 pub(crate) struct LogLife {

@@ -84,7 +84,7 @@ pub struct Log {
 impl Tasks {
     /// What to give to [`run`](super::run).
     pub fn listener() -> impl Listener<Answer = Tasks> {
-        Then(Lives::new(), Tasks::new)
+        Then(Lives::new(), |lives| Tasks::new(&lives))
     }
 
     fn new(lives: &Lives) -> Tasks {
@@ -99,7 +99,7 @@ impl Tasks {
 
 impl TaskGroup {
     fn new(lives: &Lives, name: &str, all: &[&TaskLife]) -> TaskGroup {
-        let durations = all.iter().filter_map(|task| Some(task.end? - task.begin?)).collect();
+        let durations = all.iter().filter_map(|task| task.duration_ns()).collect();
         TaskGroup {
             name: name.to_owned(),
             count: all.len() as u64,

@@ -348,20 +348,14 @@ mod tests {
     /// Go's reader takes the batch's time again where times come to 0.
     #[test]
     fn a_time_that_wraps_to_zero() {
-        let batch = |thread: u64, time: u64, events: &[u8]| {
-            let mut bytes = vec![1];
-            for number in [1, thread, time, events.len() as u64] {
-                varint::push(&mut bytes, number);
-            }
-            [&bytes, events].concat()
-        };
         // A processor, long after a batch that is late itself, and soon after that a goroutine.
         let mut events = vec![13];
         varint::push(&mut events, u64::MAX);
         events.extend([0, 1, 25, 100, 1, 5, 2]);
         let mut trace = b"go 1.23 trace\0\0\0".to_vec();
-        trace.extend(batch(u64::MAX, 1, &[8, 0x80, 0x94, 0xeb, 0xdc, 0x03]));
-        trace.extend(batch(5, u64::MAX, &events));
+        let frequency = [8, 0x80, 0x94, 0xeb, 0xdc, 0x03];
+        crate::wire::encode::batch(&mut trace, 1, u64::MAX, 1, &frequency);
+        crate::wire::encode::batch(&mut trace, 1, 5, u64::MAX, &events);
         let times = |reader: crate::reader::Reader<'_>| -> Vec<i64> {
             reader.map(|event| event.unwrap().time().0).collect()
         };

@@ -84,9 +84,9 @@ impl Event {
         self.event.name()
     }
 
-    /// Whether a generation begins here, or the trace ends.
-    pub fn is_sync(&self) -> bool {
-        self.event == EventType::Sync
+    /// Whether a generation begins here.
+    pub fn begins_generation(&self) -> bool {
+        self.event == EventType::Sync && !self.sync_point().is_end
     }
 
     /// What happened.

@@ -29,6 +29,12 @@ impl Hasher for NumberHasher {
         self.write_u64(number as u64);
     }
 
+    /// As which enums hash.
+    #[inline(always)]
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
+
     #[inline(always)]
     fn write_u32(&mut self, number: u32) {
         self.write_u64(number.into());

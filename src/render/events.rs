@@ -7,7 +7,7 @@ use super::event_json::Objects;
 use super::event_text::Lines;
 use super::sink::Sink;
 use crate::analysis::Filter;
-use crate::reader::{EventKind, Reader};
+use crate::reader::Reader;
 
 /// How events are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn write(
             None => break Ok(()),
         };
         let generation = reader.generation();
-        if matches!(event.kind(), EventKind::Sync(_)) {
+        if event.begins_generation() {
             matcher.begin();
             objects.begin();
             lines.begin();

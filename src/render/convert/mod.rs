@@ -17,7 +17,7 @@ use std::io::{self, Write};
 
 use super::error::Error;
 use super::sink::Sink;
-use crate::reader::{Event, EventKind, Generation, Reader};
+use crate::reader::{Event, Generation, Reader};
 use chrome::Chrome;
 use perfetto::Perfetto;
 use scene::Scene;
@@ -69,7 +69,7 @@ fn step<W: Write>(
     generation: &Generation,
     event: &Event,
 ) -> io::Result<()> {
-    if matches!(event.kind(), EventKind::Sync(sync) if !sync.is_end) {
+    if event.begins_generation() {
         scene.begin_generation();
     }
     scene.event(generation, event, &mut sink.bytes);

@@ -10,7 +10,7 @@ use super::lane::{Lane, Lasting};
 use super::stage::{Arg, Arrow, At, Counter, Mark, Row, Stage};
 use crate::analysis::moments::Moments;
 use crate::analysis::texts::{TextId, Texts};
-use crate::reader::hash::Map;
+use crate::reader::hash::{Map, Set};
 use crate::reader::{
     Event, EventKind, Generation, GoID, GoState, Label, Log, Metric, MetricName, ProcID, ProcState,
     Range, Region, Resource, StackId, StringId, Task, TaskID, Transition,
@@ -27,7 +27,7 @@ pub(super) struct Scene<S> {
     /// In the order of their numbers, for the end.
     procs: BTreeMap<i64, Lane>,
     collector: Lane,
-    tasks: Map<TaskID, ()>,
+    tasks: Set<TaskID>,
     /// How many goroutines are in each state.
     states: [i64; 6],
     threads: i64,
@@ -58,7 +58,7 @@ impl<S: Stage> Scene<S> {
             goroutines: Map::default(),
             procs: BTreeMap::new(),
             collector: Lane::default(),
-            tasks: Map::default(),
+            tasks: Set::default(),
             states: [0; 6],
             threads: 0,
             arrows: 0,
@@ -132,7 +132,7 @@ impl<S: Stage> Scene<S> {
                 self.stage.end(at, Row::Regions(id.0), nothing);
             }
         }
-        for task in self.tasks.keys() {
+        for task in &self.tasks {
             self.stage.end(at, Row::Task(task.0), nothing);
         }
         self.stage.close(at.out);
@@ -487,7 +487,7 @@ impl<S: Stage> Scene<S> {
     }
 
     fn task_begin(&mut self, at: &mut At<'_>, event: &Event, task: Task) {
-        if self.tasks.insert(task.id, ()).is_some() {
+        if !self.tasks.insert(task.id) {
             return;
         }
         let name = self.task_row(at, task);
@@ -503,7 +503,7 @@ impl<S: Stage> Scene<S> {
     }
 
     fn task_end(&mut self, at: &mut At<'_>, event: &Event, task: Task) {
-        if self.tasks.remove(&task.id).is_none() {
+        if !self.tasks.remove(&task.id) {
             let name = self.task_row(at, task);
             let now = std::mem::take(&mut at.now);
             let args = [("task", Arg::Number(task.id.0 as i64))];
