@@ -313,8 +313,8 @@ mod tests {
         let (parts, errors) = (Vec::new(), Vec::new());
         let salvage = Salvage { version: Version::Go123, bytes: 40, parts, errors };
         let part = SoundPart { bytes: 16..40, generations: (1, 1), count: 1, events: 0 };
-        let copy = |bytes: usize, mut output: &mut [u8]| {
-            salvage.copy(io::Cursor::new(vec![0; bytes]), &part, &mut output)
+        let copy = |bytes: usize, output: &mut [u8]| {
+            salvage.copy(io::Cursor::new(vec![0; bytes]), &part, output)
         };
         assert!(copy(40, &mut [0; 40]).is_ok());
         let error = copy(39, &mut [0; 40]).unwrap_err().downcast::<Error>().unwrap();
