@@ -75,3 +75,50 @@ fn step<W: Write>(
     scene.event(generation, event, &mut sink.bytes);
     sink.flush_if_full()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{encode, varint};
+
+    fn numbers(out: &mut Vec<u8>, numbers: &[u64]) {
+        numbers.iter().for_each(|number| varint::push(out, *number));
+    }
+
+    /// So many goroutines, of each of which the only processor is taken away while it sweeps in a system
+    /// call.
+    fn trace(goroutines: u64) -> Vec<u8> {
+        let mut trace = b"go 1.23 trace\0\0\0".to_vec();
+        encode::batch(&mut trace, 1, u64::MAX, 1, &[8, 0x80, 0x94, 0xeb, 0xdc, 0x03]);
+        let (mut first, mut steals) = (vec![13, 1, 0, 2], Vec::new());
+        for number in 1..=goroutines {
+            numbers(&mut first, &[25, 0, number, u64::MAX, 1]);
+            let (thread, sequence) = (100 + number, 3 * number);
+            let mut events = Vec::new();
+            numbers(&mut events, &[10, 1, 0, sequence - 2]);
+            if number > 1 {
+                numbers(&mut events, &[33, 1, 0, 0]);
+            }
+            numbers(&mut events, &[16, 1, number, 1, 22, 1, sequence - 1, 0, 32, 1, 0]);
+            encode::batch(&mut trace, 1, thread, 10 * number, &events);
+            encode::batch(&mut trace, 1, thread, 10 * goroutines + 100 + number, &[24, 1]);
+            numbers(&mut steals, &[12, 10, 0, sequence, thread]);
+        }
+        encode::batch(&mut trace, 1, 5, 2, &first);
+        encode::batch(&mut trace, 1, 6, 9, &steals);
+        trace
+    }
+
+    #[test]
+    fn the_output_grows_as_the_trace_does() {
+        for to in [Target::Chrome, Target::Perfetto] {
+            let [one, two] = [200, 400].map(|goroutines| {
+                let trace = trace(goroutines);
+                let mut out = Vec::new();
+                write(Reader::new(&trace[..]).unwrap(), to, &mut out).unwrap();
+                out.len()
+            });
+            assert!(two < 3 * one, "{one} and {two} bytes");
+        }
+    }
+}
