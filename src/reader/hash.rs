@@ -29,10 +29,10 @@ impl Hasher for NumberHasher {
         self.write_u64(number as u64);
     }
 
-    /// As which enums hash.
+    /// As which the enums here hash.
     #[inline(always)]
-    fn write_isize(&mut self, number: isize) {
-        self.write_u64(number as u64);
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(number.into());
     }
 
     #[inline(always)]
