@@ -110,6 +110,6 @@ impl Report {
 }
 
 fn print_row(head: &str, columns: impl Iterator<Item = String>) {
-    let columns: String = columns.map(|column| format!("{column:>17}")).collect();
+    let columns: String = columns.map(|column| format!("{column:>23}")).collect();
     println!("{head:<12}{columns}");
 }
