@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
 
 use super::critical_path::{CriticalPath, PathFunction, PathStep, PathTimes};
 use super::moments::Moments;
@@ -114,11 +114,7 @@ impl Walk {
         place: &Place,
         first: Time,
     ) -> Result<bool, Error> {
-        let begin = place.bytes.start;
-        input.seek(SeekFrom::Start(begin)).map_err(|error| Error::io(error, begin))?;
-        let header = std::io::Cursor::new(version.format().header());
-        let bytes = input.take(place.bytes.end - begin);
-        let mut reader = Reader::new(header.chain(bytes))?;
+        let mut reader = Reader::of_part(version, place.bytes.clone(), input)?;
         self.texts.begin();
         self.sites.begin();
         let mut records = Records::default();

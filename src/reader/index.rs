@@ -139,14 +139,12 @@ impl Index {
     /// When there are no such generations.
     pub fn reader<'a>(
         &self,
-        mut input: impl Read + Seek + Send + 'a,
+        input: impl Read + Seek + Send + 'a,
         generations: Range<usize>,
     ) -> Result<Reader<'a>, Error> {
         let parts = &self.generations[generations];
         let begin = parts.first().map_or(0, |first| first.bytes.start);
         let end = parts.last().map_or(0, |last| last.bytes.end);
-        input.seek(SeekFrom::Start(begin)).map_err(|error| Error::io(error, begin))?;
-        let header = std::io::Cursor::new(self.version.format().header());
-        Reader::new(header.chain(input.take(end - begin)))
+        Reader::of_part(self.version, begin..end, input)
     }
 }

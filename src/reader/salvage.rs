@@ -95,9 +95,7 @@ impl Salvage {
         at: &mut u64,
     ) -> Result<Option<Error>, Error> {
         let begin = *at;
-        input.seek(SeekFrom::Start(begin)).map_err(|error| Error::io(error, begin))?;
-        let header = std::io::Cursor::new(self.version.format().header());
-        let mut reader = Reader::new(header.chain(input))?;
+        let mut reader = Reader::of_part(self.version, begin..u64::MAX, input)?;
         let place = |of_reader: u64| begin + of_reader - HEADER_BYTES as u64;
         let mut part = SoundPart { generations: (0, 0), count: 0, events: 0, bytes: begin..begin };
         let mut events = 0;

@@ -1,7 +1,8 @@
 //! The reader: a trace's events in order.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,6 +79,22 @@ impl<'a> Reader<'a> {
         let merge = Merge::new();
         let source = Source::placed(Arc::new(input), merge.names())?;
         Ok(Reader::of(source.ahead(), merge))
+    }
+
+    /// Begins to read whole generations, which stand at these bytes of a trace, as if they were all of
+    /// it.
+    ///
+    /// # Errors
+    /// When the input fails.
+    pub(crate) fn of_part(
+        version: Version,
+        bytes: Range<u64>,
+        mut input: impl Read + Seek + Send + 'a,
+    ) -> Result<Reader<'a>, Error> {
+        let begin = bytes.start;
+        input.seek(SeekFrom::Start(begin)).map_err(|error| Error::io(error, begin))?;
+        let header = Cursor::new(version.format().header());
+        Reader::new(header.chain(input.take(bytes.end - begin)))
     }
 
     /// Begins to read, with the header.

@@ -27,19 +27,25 @@ enum Opened {
     Other(Input<Box<dyn Read + Send>>),
 }
 
-/// Opens a file; `-` is standard input. The progress is shown unless the output goes to the terminal,
-/// too, where the two would mix.
-fn open(name: &str) -> Result<Opened, Failure> {
+/// What is there by this name, and what it is: no directory.
+fn named(name: &str) -> Result<(File, Metadata), Failure> {
     let unreadable = |error: io::Error| Failure::trace(name, error);
-    let hidden = ProgressBar::hidden();
-    if name == STANDARD {
-        return Ok(Opened::Other(Input { file: Box::new(io::stdin()), progress: hidden }));
-    }
     let file = File::open(name).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(Failure::trace(name, "is a directory"));
     }
+    Ok((file, metadata))
+}
+
+/// Opens a file; `-` is standard input. The progress is shown unless the output goes to the terminal,
+/// too, where the two would mix.
+fn open(name: &str) -> Result<Opened, Failure> {
+    let hidden = ProgressBar::hidden();
+    if name == STANDARD {
+        return Ok(Opened::Other(Input { file: Box::new(io::stdin()), progress: hidden }));
+    }
+    let (file, metadata) = named(name)?;
     if !metadata.is_file() {
         return Ok(Opened::Other(Input { file: Box::new(file), progress: hidden }));
     }
@@ -77,13 +83,9 @@ pub(crate) fn open_whole(name: &str) -> Result<Box<dyn Whole>, Failure> {
         io::stdin().read_to_end(&mut kept).map_err(unreadable)?;
         return Ok(Box::new(io::Cursor::new(kept)));
     }
-    let mut file = File::open(name).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    let (mut file, metadata) = named(name)?;
     if metadata.is_file() {
         return Ok(Box::new(file));
-    }
-    if metadata.is_dir() {
-        return Err(Failure::trace(name, "is a directory"));
     }
     // A pipe by its name.
     file.read_to_end(&mut kept).map_err(unreadable)?;
