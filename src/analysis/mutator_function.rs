@@ -111,6 +111,8 @@ pub(crate) struct MutatorListener {
     /// Who assists the collector, or is of it.
     assisting: Set<GoID>,
     workers: Set<GoID>,
+    /// The processors they were seen on last.
+    places: Map<GoID, ProcID>,
     states: Map<GoID, GoState>,
     syncs: u64,
     moments: Moments,
@@ -142,6 +144,7 @@ impl MutatorListener {
             was_stopped: false,
             assisting: Set::default(),
             workers: Set::default(),
+            places: Map::default(),
             states: Map::default(),
             syncs: 0,
             moments: Moments::default(),
@@ -201,6 +204,7 @@ impl MutatorListener {
                 let Resource::Goroutine(id) = range.scope else { return };
                 if by > 0 {
                     self.assisting.insert(id);
+                    self.places.insert(id, event.proc());
                 } else {
                     self.assisting.remove(&id);
                 }
@@ -245,11 +249,26 @@ impl MutatorListener {
     fn goroutine(&mut self, event: &Event, id: GoID, from: GoState, to: GoState) {
         if self.assisting.contains(&id) || self.workers.contains(&id) {
             let runs = |state: GoState| i64::from(state.is_executing());
-            self.collects(event.proc(), runs(to) - runs(from));
+            let proc = self.place(event, id);
+            self.collects(proc, runs(to) - runs(from));
         }
         if self.options.assist && self.syncs <= 1 {
             self.states.insert(id, to);
         }
+    }
+
+    /// The processor that a goroutine of the collector starts or stops to run on. Whose processor was
+    /// taken away in a system call stops without one: it takes none of that one any more.
+    ///
+    /// A worker is in no system call. But who runs after a worker that was preempted is labelled as
+    /// one, too: the label tells of the processor (Go 1.27.3, `traceLocker.GoStart`). There the page
+    /// of `go tool trace` fails: "index out of range [-1]" in `MutatorUtilizationV2`.
+    fn place(&mut self, event: &Event, id: GoID) -> ProcID {
+        if event.proc() != ProcID::NONE {
+            self.places.insert(id, event.proc());
+            return event.proc();
+        }
+        self.places.get(&id).copied().unwrap_or(ProcID::NONE)
     }
 
     /// The collector's workers tell by their labels what they are.
@@ -259,6 +278,7 @@ impl MutatorListener {
         let is_apart = self.options.per_proc && label == "GC (dedicated)";
         if self.options.background && label.starts_with("GC ") && !is_idle && !is_apart {
             self.workers.insert(event.goroutine());
+            self.places.insert(event.goroutine(), event.proc());
             self.collects(event.proc(), 1);
         }
     }
@@ -349,6 +369,9 @@ impl Listener for MutatorListener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reader::event::Context;
+    use crate::reader::{ThreadID, Time};
+    use crate::wire::event::EventType;
 
     #[test]
     fn the_smallest_mean() {
@@ -357,5 +380,20 @@ mod tests {
         assert_eq!(function.minimum(4), (0.25, 10));
         assert_eq!(function.minimum(100), ((10.0 + 4.0) / 20.0, 0));
         assert_eq!(Function { points: vec![(3, 1.0)] }.minimum(5), (1.0, 3));
+    }
+
+    #[test]
+    fn a_system_call_that_ends_without_its_processor() {
+        let mut listener = MutatorListener::new(MutatorOptions::default());
+        listener.max_procs(2);
+        let id = GoID(7);
+        let on = |proc| Context { goroutine: id, proc, thread: ThreadID(1) };
+        let event = |time, proc| Event::new(EventType::GoLabel, Time(time), on(proc));
+        listener.label(&event(1, ProcID(1)), "GC (dedicated)");
+        assert_eq!(listener.taken, 1);
+        listener.goroutine(&event(2, ProcID(1)), id, GoState::Running, GoState::Syscall);
+        assert_eq!(listener.taken, 1);
+        listener.goroutine(&event(3, ProcID::NONE), id, GoState::Syscall, GoState::Runnable);
+        assert_eq!(listener.taken, 0);
     }
 }

@@ -40,7 +40,7 @@ mod clock;
 mod cursor;
 mod decoders;
 mod error;
-mod event;
+pub(crate) mod event;
 mod follow;
 mod framer;
 mod frontier;

@@ -43,15 +43,25 @@ fn expect_the_sums_of_goroutines(file: &Path) {
     assert!(utilization["total"]["procs_ns"].as_i64().unwrap() <= count * duration);
 }
 
-/// The curve of Go's page, point by point.
+/// Of one trace in twenty of Go's `stress` Go 1.27.3 fails to make the page: a goroutine that it
+/// takes for a worker of the collector leaves a system call without a processor.
+fn is_a_fault_of_go(error: &str) -> bool {
+    let is_known = |line: &str| line.starts_with("internal/trace.MutatorUtilizationV2(");
+    error.contains("index out of range [-1]") && error.lines().any(is_known)
+}
+
+/// The curve of Go's page, point by point. Returns whether the collector was at work.
 fn expect_the_curve_of_go(viewer: &Viewer, file: &Path, flags: &str, arguments: &[&str]) -> bool {
-    let page = viewer.get(&format!("/mmu?mode=plot&flags={flags}")).unwrap();
-    let theirs: Value = serde_json::from_slice(&page.body).unwrap();
     let mut all: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![&"mmu", &"--json", &file];
     all.extend(arguments.iter().map(|argument| argument as &dyn AsRef<std::ffi::OsStr>));
     let output = run(&all);
     expect_success(&output);
     let ours: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let theirs: Value = match viewer.get(&format!("/mmu?mode=plot&flags={flags}")) {
+        Ok(page) => serde_json::from_slice(&page.body).unwrap(),
+        Err(error) if is_a_fault_of_go(&error) => return false,
+        Err(error) => panic!("{}: {error}", file.display()),
+    };
     let (ours, theirs) = (ours["curve"].as_array().unwrap(), theirs["curve"].as_array().unwrap());
     assert_eq!(ours.len(), theirs.len());
     for (ours, theirs) in ours.iter().zip(theirs) {

@@ -12,6 +12,8 @@ use super::{http, tools};
 
 /// How long the tool may take to read a trace.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// After so long without a word it has said all.
+const SILENCE: Duration = Duration::from_millis(300);
 /// Of pages that differ in nothing but the values of their parameters, so many are fetched.
 const ALIKE: usize = 2;
 /// Pages that no link leads to: scripts of other pages ask for them.
@@ -86,7 +88,7 @@ impl Viewer {
     pub(crate) fn get(&self, path: &str) -> Result<Page, String> {
         match http::get(self.address, path) {
             Ok((status, body)) => Ok(Page { status, body }),
-            Err(error) => Err(format!("{path}: {error}\n{}", self.new_log())),
+            Err(error) => Err(format!("{path}: {error}\n{}", self.last_words())),
         }
     }
 
@@ -114,6 +116,12 @@ impl Viewer {
         }
         let log = self.new_log();
         if log.is_empty() { Ok(found) } else { Err(log) }
+    }
+
+    /// What the tool says of a failure, which comes to its end a moment after it.
+    fn last_words(&self) -> String {
+        let next = || self.log.recv_timeout(SILENCE).ok();
+        std::iter::from_fn(next).map(|line| line + "\n").collect()
     }
 
     /// What the tool said since it was last asked: it has reason to only where something fails.
