@@ -34,6 +34,7 @@ const COMMANDS: [(&str, &[&str]); 7] = [
             "blocking",
             "leaks",
             "utilization",
+            "timelines",
             "mmu",
             "wakeups",
             "critical-path",

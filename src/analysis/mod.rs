@@ -53,6 +53,8 @@ mod summary;
 mod task_lives;
 mod tasks;
 pub(crate) mod texts;
+mod timeline_row;
+mod timelines;
 mod utilization;
 mod wakeups;
 
@@ -77,5 +79,6 @@ pub use selection::Selection;
 pub use spent::Times;
 pub use summary::{Count, Summary};
 pub use tasks::{Log, Task, TaskGroup, TaskRegion, Tasks};
+pub use timelines::{Timeline, TimelineGoroutine, TimelineStay, Timelines, TimelinesQuery};
 pub use utilization::{ProcUtilization, Utilization, UtilizationStep};
 pub use wakeups::{WakeupPair, WakeupStacks, WakeupTimes, Wakeups};

@@ -34,6 +34,7 @@ mod stack_text;
 mod summary_text;
 mod table;
 mod tasks_text;
+mod timelines_text;
 mod utilization_text;
 mod wakeups_text;
 pub mod wire_text;

@@ -14,7 +14,7 @@ use crate::support::Go;
 
 /// What lasts on a row: where, from when on, how long, and what. Goroutines only by their number: Go's
 /// tool knows what they are called a little later.
-type Slice = (u64, i64, i64, String);
+pub(crate) type Slice = (u64, i64, i64, String);
 
 /// So many of Go's traces are compared: it takes a while for a large one.
 const COMPARED: usize = 3;
@@ -48,7 +48,7 @@ fn phase<'a>(trace: &'a Value, phase: &'a str) -> impl Iterator<Item = &'a Value
 }
 
 /// What lasts in a section.
-fn slices(trace: &Value, section: u64) -> Vec<Slice> {
+pub(crate) fn slices(trace: &Value, section: u64) -> Vec<Slice> {
     let of_section = |event: &&Value| event["pid"].as_u64() == Some(section);
     let slice = |event: &Value| {
         let name = name(event["name"].as_str().unwrap_or_default());
@@ -65,7 +65,7 @@ fn slices(trace: &Value, section: u64) -> Vec<Slice> {
 }
 
 #[track_caller]
-fn expect_equal(what: &str, ours: &[Slice], theirs: &[Slice]) {
+pub(crate) fn expect_equal(what: &str, ours: &[Slice], theirs: &[Slice]) {
     let without = |some: &[Slice], others: &[Slice]| -> Vec<Slice> {
         let others: HashSet<&Slice> = others.iter().collect();
         some.iter().filter(|slice| !others.contains(slice)).take(5).cloned().collect()

@@ -12,6 +12,7 @@ mod protobuf;
 mod raw;
 mod repair;
 mod time;
+mod timelines;
 mod usage;
 mod waits;
 

@@ -8,7 +8,7 @@ use crate::program::{self, expect_failure, expect_success, text};
 use crate::programs;
 
 /// Those that need nothing but a file.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "summary",
     "goroutines",
     "tasks",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 12] = [
     "latency",
     "leaks",
     "utilization",
+    "timelines",
     "wakeups",
     "critical-path",
     "events",
@@ -55,6 +56,7 @@ fn command_lines_that_make_no_sense() {
         &["trace", "diff", "x"],
         &["trace", "mmu", "--without", "x", "y"],
         &["trace", "utilization", "--steps", "1", "y"],
+        &["trace", "timelines", "--stays", "0", "y"],
     ] {
         let output = program::gort().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -23,7 +23,7 @@ struct Entry {
     run: fn(&ArgMatches) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Entry; 16] = [
+const COMMANDS: [Entry; 17] = [
     Entry { command: reports::summary, run: reports::run_summary },
     Entry { command: reports::goroutines, run: reports::run_goroutines },
     Entry { command: reports::tasks, run: reports::run_tasks },
@@ -32,6 +32,7 @@ const COMMANDS: [Entry; 16] = [
     Entry { command: waits::latency, run: waits::run_latency },
     Entry { command: waits::leaks, run: waits::run_leaks },
     Entry { command: time::utilization, run: time::run_utilization },
+    Entry { command: time::timelines, run: time::run_timelines },
     Entry { command: time::mmu, run: time::run_mmu },
     Entry { command: paths::wakeups, run: paths::run_wakeups },
     Entry { command: paths::critical_path, run: paths::run_critical_path },

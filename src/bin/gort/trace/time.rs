@@ -1,8 +1,8 @@
-//! `gort trace utilization|mmu FILE…`: what processors did over time.
+//! `gort trace utilization|timelines|mmu FILE…`: what processors did over time.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use gort::analysis::{MutatorOptions, MutatorUtilization, Utilization};
+use gort::analysis::{MutatorOptions, MutatorUtilization, Timelines, TimelinesQuery, Utilization};
 
 use super::reports;
 use crate::arguments;
@@ -10,6 +10,8 @@ use crate::failure::Failure;
 
 /// As many steps fit on a screen.
 const STEPS: &str = "40";
+/// Of a row, so many stays are more than a screen shows.
+const STAYS: &str = "1000";
 
 pub(crate) fn utilization() -> Command {
     let steps = Arg::new("steps").long("steps").value_name("N").default_value(STEPS);
@@ -26,6 +28,32 @@ pub(crate) fn utilization() -> Command {
 pub(crate) fn run_utilization(arguments: &ArgMatches) -> Result<(), Failure> {
     let steps = *arguments.get_one::<u16>("steps").expect("has a default");
     reports::run(arguments, || Utilization::listener(steps.into()))
+}
+
+pub(crate) fn timelines() -> Command {
+    let stays = Arg::new("stays").long("stays").value_name("N").default_value(STAYS);
+    let stays = stays.value_parser(clap::value_parser!(u32).range(1..));
+    reports::command("timelines", "Show which goroutine ran where, from when to when")
+        .long_about(
+            "Show which goroutine ran where, from when to when: how busy each processor and each \
+             thread was over time, and the longest stays. JSON has the stays of each.",
+        )
+        .args([
+            arguments::time("from", "From then on: a time since the trace's begin, as `1.5s`"),
+            arguments::time("to", "Before then"),
+            stays.help("Put short stays together, so that no row has more than so many"),
+        ])
+}
+
+pub(crate) fn run_timelines(arguments: &ArgMatches) -> Result<(), Failure> {
+    let everything = TimelinesQuery::default();
+    let stays = *arguments.get_one::<u32>("stays").expect("has a default");
+    let query = TimelinesQuery {
+        from_ns: arguments::time_of(arguments, "from").unwrap_or(everything.from_ns),
+        to_ns: arguments::time_of(arguments, "to").unwrap_or(everything.to_ns),
+        stays: usize::try_from(stays).unwrap_or(everything.stays),
+    };
+    reports::run(arguments, || Timelines::listener(query))
 }
 
 pub(crate) fn mmu() -> Command {
