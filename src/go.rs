@@ -303,8 +303,8 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if !self.g.join.detach() {
             spawn::drop_result(self.g);
+            spawn::release(&Inside::enter(), self.g);
         }
-        spawn::release(&Inside::enter(), self.g);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! line 0   state word | id | coro | next | entry | parked stack, last event | join
-//!          | refs, reason, flags, since
+//!          | holders, reason, flags, since
 //! line 1   location | extras | creator's id | storage: the closure before it runs, its result after
 //! ```
 //! Slots come from slabs and return to free lists, so a pointer to a slot stays readable for ever;
@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use super::annotations::Annotations;
 use super::bubble::Bubble;
 use super::coro::Coro;
-use super::join::JoinSlot;
+use super::join::{Holders, JoinSlot};
 use super::locals::Locals;
 use super::scope::ScopeState;
 use super::unseen::RunPanics;
@@ -133,7 +133,7 @@ pub(crate) struct G {
     parked_stack: AtomicU32,
     last_event: AtomicU32,
     pub(crate) join: JoinSlot,
-    refs: AtomicU8,
+    pub(crate) holders: Holders,
     /// Why it waits, and since when by the coarse clock; set as it parks.
     reason: AtomicU8,
     flags: AtomicU16,
@@ -152,7 +152,7 @@ const _: () = assert!(size_of::<G>() == 128);
 unsafe impl Sync for G {}
 
 impl G {
-    /// Sets the slot up for a new life with two references: the scheduler's and the handle's.
+    /// Sets the slot up for a new life which the scheduler and the handle hold.
     ///
     /// # Safety
     /// The caller took `self` from a free list.
@@ -171,20 +171,12 @@ impl G {
         self.entry.store(std::ptr::from_ref(entry).cast_mut(), Ordering::Relaxed);
         self.location.store(std::ptr::from_ref(location).cast_mut(), Ordering::Relaxed);
         self.join.reset();
-        self.refs.store(2, Ordering::Relaxed);
+        self.holders.reset();
         let inherited = creator.map_or(0, |c| c.flags.load(Ordering::Relaxed) & FLAGS_INHERITED);
         self.flags.store(inherited, Ordering::Relaxed);
         self.parked_stack.store(0, Ordering::Relaxed);
         let extras = extras.map_or(std::ptr::null_mut(), Box::into_raw);
         self.extras.store(extras, Ordering::Relaxed);
-    }
-
-    /// Gives one reference back. True: it was the last, and the slot is the caller's to free.
-    #[must_use]
-    #[inline]
-    pub(crate) fn release(&self) -> bool {
-        // ORDERING: AcqRel, pairs with itself: the last one sees what the others did.
-        self.refs.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     #[inline]

@@ -1,7 +1,8 @@
 //! The slot for what a processor runs next: filled and emptied by its owner, and robbed by thieves.
 //!
 //! ```text
-//! SET    swap in the new one; what was there is displaced, and the owner's to queue
+//! SET    null ? store the new one: only the owner makes it something else
+//!        : swap it in; what was there is displaced, and the owner's to queue
 //! TAKE   null ? nothing : swap in null
 //! STEAL  look; later, compare-and-swap what was seen for null
 //! ```
@@ -22,6 +23,11 @@ impl<T> RunNext<T> {
     #[inline]
     pub(crate) fn set(&self, item: &'static T) -> Option<&'static T> {
         let new = std::ptr::from_ref(item).cast_mut();
+        if self.0.load(Ordering::Relaxed).is_null() {
+            // ORDERING: Release, pairs with `take` and `steal`: the item's fields.
+            self.0.store(new, Ordering::Release);
+            return None;
+        }
         // ORDERING: AcqRel, pairs with `take` and `steal`: the item's fields.
         let old = self.0.swap(new, Ordering::AcqRel);
         // SAFETY: null or made from a 'static reference, here.

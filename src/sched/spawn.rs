@@ -151,8 +151,7 @@ pub(crate) unsafe fn spawn_detached_with<F, N>(
 {
     // SAFETY: by the caller's promise.
     let g = unsafe { make::<F, (), N>(rt, f, location, extras) };
-    let (running, last) = (g.join.detach(), g.release());
-    debug_assert!(running && !last);
+    g.join.detach_unborn();
     start(rt, g);
 }
 
@@ -315,6 +314,7 @@ pub(super) fn finish(g: &'static G) {
             }
         }
         Finished::Detached => {
+            g.holders.alone();
             drop(rt);
             drop_result(g);
         }
@@ -343,11 +343,16 @@ fn unseen(g: &'static G, payload: Payload) {
     }
 }
 
-/// Gives a reference back, and frees the slot with the last one.
+/// Lets go of the slot, and frees it if nobody else holds it.
+#[inline]
 pub(crate) fn release(rt: &Inside, g: &'static G) {
-    if !g.release() {
-        return;
+    if g.holders.let_go() {
+        free(rt, g);
     }
+}
+
+/// Frees a slot that nobody holds any more.
+fn free(rt: &Inside, g: &'static G) {
     drop(g.take_extras());
     match rt.m().and_then(|m| m.p()) {
         Some(p) => p.keep_slot(g),

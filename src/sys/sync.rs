@@ -1,7 +1,9 @@
 //! The words and barriers that the lock-free protocols are built from, in one place, so that the
 //! models in `tests/models` can include the very same source files over loom's versions.
 
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{
+    AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 pub(crate) use super::barrier::{heavy as heavy_barrier, light as light_barrier};
 

@@ -15,7 +15,7 @@ use loom::thread;
 
 use crate::explore::check_pair;
 use crate::sys::sync::{AtomicU32, Ordering, wait_while, wake_all};
-use source::{Finished, JoinSlot};
+use source::{Finished, Holders, JoinSlot};
 use ticket_source::Ticket;
 
 const VALUE: u32 = 42;
@@ -26,6 +26,9 @@ struct Goroutine {
     result: UnsafeCell<Option<u32>>,
     /// How often the result was taken or dropped. Not loom's, so that counting orders nothing.
     taken: PlainU32,
+    holders: Holders,
+    /// The slot itself: looked at by who holds it, changed by who frees it.
+    slot: UnsafeCell<u32>,
 }
 
 // SAFETY: that the join slot guards the result is what the models check.
@@ -35,7 +38,28 @@ impl Goroutine {
     fn new() -> Goroutine {
         let join = JoinSlot::new();
         join.reset();
-        Goroutine { join, result: UnsafeCell::new(None), taken: PlainU32::new(0) }
+        let (result, slot) = (UnsafeCell::new(None), UnsafeCell::new(0));
+        Goroutine { join, result, taken: PlainU32::new(0), holders: Holders::new(), slot }
+    }
+
+    /// Whoever holds the slot looks at it.
+    fn look(&self) {
+        // SAFETY: as for the type.
+        self.slot.with(|slot| assert_eq!(unsafe { *slot }, 0, "it is freed"));
+    }
+
+    /// `spawn::release`.
+    fn release(&self) {
+        if self.holders.let_go() {
+            // SAFETY: as for the type.
+            self.slot.with_mut(|slot| unsafe { *slot += 1 });
+        }
+    }
+
+    fn assert_freed_once(&self) {
+        self.assert_taken_once();
+        // SAFETY: as for the type.
+        self.slot.with(|slot| assert_eq!(unsafe { *slot }, 1));
     }
 
     /// The goroutine's last words: `spawn::finish`.
@@ -44,7 +68,10 @@ impl Goroutine {
         self.result.with_mut(|result| unsafe { *result = Some(VALUE) });
         match self.join.finish() {
             Finished::Unwatched => {}
-            Finished::Detached => self.take_result(),
+            Finished::Detached => {
+                self.holders.alone();
+                self.take_result();
+            }
             Finished::Awaited(waiter) if waiter % 8 == TIMED => {
                 // SAFETY: the word's share is ours now.
                 let timed = unsafe { Arc::from_raw((waiter - TIMED) as *const Timed) };
@@ -131,6 +158,24 @@ fn a_detached_result_is_dropped_once() {
         }
     };
     check_pair(Goroutine::new, Goroutine::run, detach, Goroutine::assert_taken_once);
+}
+
+#[test]
+fn the_last_who_holds_the_slot_frees_it() {
+    let run = |g: &Goroutine| {
+        g.run();
+        g.look();
+        g.release();
+    };
+    let detach = |g: &Goroutine| {
+        g.look();
+        if !g.join.detach() {
+            g.take_result();
+            g.look();
+            g.release();
+        }
+    };
+    check_pair(Goroutine::new, run, detach, Goroutine::assert_freed_once);
 }
 
 /// The kind of waiter that a share of the word's tells of.

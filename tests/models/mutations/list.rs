@@ -27,6 +27,7 @@ const CALL: (&str, &str) = ("hand_off", "a_call_gives_the_processor_and_gets_it_
 const CUT_AND_CALL: (&str, &str) = ("hand_off", "a_cut_beside_a_call");
 const JOINED: (&str, &str) = ("join", "the_result_is_seen_and_taken_once");
 const DETACHED: (&str, &str) = ("join", "a_detached_result_is_dropped_once");
+const FREED: (&str, &str) = ("join", "the_last_who_holds_the_slot_frees_it");
 const DEADLINE: (&str, &str) = ("join", "a_deadline_and_the_end");
 const POLLED: (&str, &str) = ("join", "a_future_that_is_polled_with_another_waker");
 const ONE_WAKE: (&str, &str) = ("signal_word", "a_wake_before_during_and_after_the_park");
@@ -315,6 +316,25 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "Relaxed",
         DETACHED,
     ),
+    // Who frees the slot sees that the other has let go.
+    instead(
+        JOIN,
+        "finish(",
+        "if self.0.load(Ordering::Acquire) == DETACHED {",
+        "Acquire",
+        "Relaxed",
+        FREED,
+    ),
+    instead(JOIN, "let_go(", "self.0.load(Ordering::Acquire) == 1", "Acquire", "Relaxed", FREED),
+    instead(
+        JOIN,
+        "let_go(",
+        "|| self.0.fetch_sub(1, Ordering::AcqRel) == 1",
+        "self.0.fetch_sub(1, Ordering::AcqRel) == 1",
+        "{ let old = self.0.load(Ordering::Acquire); self.0.store(old - 1, Ordering::Release); old == 1 }",
+        FREED,
+    ),
+    without(JOIN_MODEL, "run(", "self.holders.alone();", FREED),
     // One of the two is first.
     instead(
         JOIN,
@@ -494,6 +514,22 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "let old = self.0.swap(new, Ordering::AcqRel);",
         "self.0.swap(new, Ordering::AcqRel)",
         "self.0.load(Ordering::Acquire); self.0.store(new, Ordering::Release)",
+        GIVEN_ONCE,
+    ),
+    instead(
+        RUNNEXT,
+        "set(",
+        "self.0.store(new, Ordering::Release);",
+        "Release",
+        "Relaxed",
+        GIVEN_ONCE,
+    ),
+    instead(
+        RUNNEXT,
+        "set(",
+        "if self.0.load(Ordering::Relaxed).is_null() {",
+        "self.0.load(Ordering::Relaxed).is_null()",
+        "true",
         GIVEN_ONCE,
     ),
     instead(
