@@ -20,6 +20,11 @@ const SPIN_NS: u64 = 20_000;
 /// How long a goroutine lies in another processor's `runnext` before a thief takes it: its owner
 /// is about to run it, with the data in its cache, unless it computes on.
 pub(super) const RUNNEXT_PATIENCE_NS: u64 = 5_000;
+/// And so long a processor's owner runs one goroutine before a thief takes others from its short
+/// queue.
+const SHORT_PATIENCE_NS: u64 = 500;
+/// On so many short queues a thief has an eye.
+const SHORT_EYES: usize = 16;
 /// Timers are looked at every so many picks while there is other work.
 const TIMER_TURN: u32 = 16;
 
@@ -174,7 +179,7 @@ fn fire_all_timers(m: &'static M, p: &'static P, now_ns: u64) -> Option<&'static
 #[cold]
 fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
     let begin = clock::monotonic_ns();
-    let mut eyed = None;
+    let mut eyes = Eyes::default();
     loop {
         m.door.step_aside();
         if let Some(g) = p.queue.refill(&SCHED.injector) {
@@ -186,16 +191,30 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
             return Some(g);
         }
         let now = clock::monotonic_ns();
-        if let Some(g) = steal(m, p, now, &mut eyed) {
+        if let Some(g) = steal(m, p, now, &mut eyes) {
             PShared::count(&p.shared.stolen, 1);
             p.begin_slice();
             return Some(g);
         }
         if now - begin > SPIN_NS {
+            if eyes.spared {
+                let left = |p: &&P| p.shared.queue.is_short() && !p.shared.queue.is_empty();
+                p::all().filter(left).for_each(|p| p.shared.set_keeps_short(true));
+            }
             return None;
         }
         (0..32).for_each(|_| std::hint::spin_loop());
     }
+}
+
+/// What a thief has its eyes on while it spins.
+#[derive(Default)]
+struct Eyes {
+    next: Option<Eyed>,
+    /// By the processor's number, of which several may share a place.
+    short: [Option<Still>; SHORT_EYES],
+    /// It has left a short queue alone.
+    spared: bool,
 }
 
 /// The `runnext` that a thief has its eye on: whose, what, at which tick, since when. One at a
@@ -213,8 +232,17 @@ impl Eyed {
     }
 }
 
+/// The processor with a short queue that a thief has its eye on: since when, and with how many picks
+/// and yields.
+struct Still {
+    victim: u32,
+    tick: u32,
+    yields: u32,
+    since_ns: u64,
+}
+
 /// One round over the other processors, from a random one on.
-fn steal(m: &'static M, p: &'static P, now_ns: u64, eyed: &mut Option<Eyed>) -> Option<&'static G> {
+fn steal(m: &'static M, p: &'static P, now_ns: u64, eyes: &mut Eyes) -> Option<&'static G> {
     let count = p::count();
     // Chance enough, and no number is drawn that a seed decides: looks depend on time.
     let first = now_ns as usize / 64;
@@ -223,14 +251,57 @@ fn steal(m: &'static M, p: &'static P, now_ns: u64, eyed: &mut Option<Eyed>) -> 
         if std::ptr::eq(victim, p) {
             continue;
         }
-        if let Some(g) = p.queue.steal(&victim.shared.queue) {
+        if let Some(g) = steal_queued(p, victim, now_ns, eyes) {
             return Some(g);
         }
-        if let Some(g) = steal_next(victim, now_ns, eyed) {
+        if let Some(g) = steal_next(victim, now_ns, &mut eyes.next) {
             return Some(g);
         }
     }
     fire_all_timers(m, p, now_ns)
+}
+
+/// Takes from another processor's deques, from a short one only where it is worth while.
+fn steal_queued(
+    p: &'static P,
+    victim: &'static P,
+    now_ns: u64,
+    eyes: &mut Eyes,
+) -> Option<&'static G> {
+    let queue = &victim.shared.queue;
+    let eye = &mut eyes.short[victim.id as usize % SHORT_EYES];
+    if queue.is_empty() {
+        eye.take_if(|still| still.victim == victim.id);
+        return None;
+    }
+    if queue.is_short() {
+        if !is_left_lying(victim, now_ns, eye) {
+            eyes.spared = true;
+            return None;
+        }
+        victim.shared.set_keeps_short(false);
+    }
+    p.queue.steal_woken(queue).or_else(|| p.queue.steal_fresh(queue))
+}
+
+/// Whether the owner of a short queue has not picked a goroutine for as long as a thief must wait; or
+/// those who run there yield to those in the queue, and so are no partners of theirs.
+fn is_left_lying(victim: &P, now_ns: u64, eye: &mut Option<Still>) -> bool {
+    let (tick, yields) = (victim.shared.tick(), victim.shared.yields());
+    match eye {
+        Some(other) if other.victim != victim.id => false,
+        Some(same) if same.yields != yields => true,
+        Some(same) if same.tick == tick => now_ns - same.since_ns >= SHORT_PATIENCE_NS,
+        // It moves on: the next round may have an eye on another.
+        Some(_) => {
+            *eye = None;
+            false
+        }
+        None => {
+            *eye = Some(Still { victim: victim.id, tick, yields, since_ns: now_ns });
+            false
+        }
+    }
 }
 
 /// Takes another processor's `runnext` once it has been there for a while.
@@ -293,11 +364,7 @@ fn sleep(m: &'static M) {
     std::mem::forget(rt);
 }
 
-/// Whether any queue has work; `runnext` slots count where nobody watches them.
+/// Whether any queue has work; what its owner is about to run counts where nobody watches it.
 pub(super) fn is_work_anywhere(and_next: bool) -> bool {
-    !SCHED.injector.is_empty()
-        || p::all().any(|p| {
-            let queue = &p.shared.queue;
-            !queue.is_empty() || and_next && !queue.peek_next().is_null()
-        })
+    !SCHED.injector.is_empty() || p::all().any(|p| p.shared.has_loot(!and_next))
 }

@@ -5,7 +5,8 @@
 //! A goroutine that is readied into an empty `runnext` mostly runs there a moment later, when its
 //! waker blocks. A thread woken for it would cost some microseconds and find nothing. So where the
 //! waker's processor has a record of running what it readies, nobody is woken, and an idle worker
-//! that *watches* looks after a while whether the goroutine got stuck behind one that computes.
+//! that *watches* looks after a while whether the goroutine got stuck behind one that computes. The
+//! same holds for short queues that their processor keeps (`find.rs`).
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -346,7 +347,7 @@ impl Idle {
         // Pairs with the light barrier before `is_watched`: what was readied before is seen here,
         // or its waker sees that nobody watches.
         barrier::heavy();
-        if p::all().any(|p| !p.shared.queue.peek_next().is_null()) {
+        if find::is_work_anywhere(true) {
             self.watching.store(true, Ordering::Relaxed);
         }
     }
@@ -473,10 +474,16 @@ fn is_work_stuck() -> bool {
     p::all().any(|p| {
         let before = p.shared.next_and_tick();
         let has_work = !before.0.is_null() || !p.shared.queue.is_empty();
-        has_work && {
+        let is_stuck = has_work && {
             clock::spin_ns(RUNNEXT_PATIENCE_NS);
-            p.shared.next_and_tick() == before
+            let after = p.shared.next_and_tick();
+            // What it runs may ready one after the other.
+            after.1 == before.1 && (after.0 == before.0 || !p.shared.queue.is_empty())
+        };
+        if is_stuck {
+            p.shared.set_keeps_short(false);
         }
+        is_stuck
     })
 }
 

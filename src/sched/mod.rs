@@ -182,13 +182,21 @@ impl Sched {
     /// it if that seems vain and it is watched (see `idle.rs`).
     #[inline]
     pub(crate) fn run_woken(&self, p: &'static P, g: &'static G) {
-        if p.put_next(g) && p.shared.runs_what_it_readies() {
-            barrier::light();
-            if self.spinners.idle() == 0 || self.idle.is_watched() {
-                return;
-            }
+        let is_next = p.put_next(g);
+        barrier::light();
+        if self.spinners.idle() != 0 {
+            self.wake_for(p, is_next);
         }
-        self.wake_one();
+    }
+
+    /// A goroutine was readied on `p` while a processor is idle.
+    #[inline(never)]
+    fn wake_for(&self, p: &P, is_next: bool) {
+        let is_kept =
+            if is_next { p.shared.runs_what_it_readies() } else { p.shared.keeps_short() };
+        if !(is_kept && self.idle.is_watched()) {
+            self.wake_one();
+        }
     }
 
     /// Lets a number decide what is left to chance. Before there are processors.

@@ -36,6 +36,10 @@ pub(crate) struct PShared {
     tick: AtomicU32,
     /// How many times in a row the owner ran its `runnext` itself, up to [`RECORD`].
     ran_next: AtomicU32,
+    /// Counts yields that were switches. Only the owner writes it.
+    yields: AtomicU32,
+    /// A thief saw, for as long as it spins, that the owner moves on with its short queue.
+    keeps_short: AtomicBool,
     /// The running goroutines have used up their slice: `runnext` gets no further turns.
     pub(crate) slice_over: AtomicBool,
     /// Counts slices; sysmon sees by it that one lasts.
@@ -101,6 +105,40 @@ impl PShared {
         let stolen = self.queue.steal_next(expected)?;
         self.ran_next.store(0, Ordering::Relaxed);
         Some(stolen)
+    }
+
+    /// A goroutine lets others run, and waits for none of them.
+    #[inline]
+    pub(super) fn count_yield(&self) {
+        self.yields.store(self.yields().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// A number by which one sees whether a goroutine has yielded since.
+    #[inline]
+    pub(super) fn yields(&self) -> u32 {
+        self.yields.load(Ordering::Relaxed)
+    }
+
+    /// A thief has found out whether the owner moves on with its short queue, or is stuck beside it.
+    pub(super) fn set_keeps_short(&self, keeps: bool) {
+        if self.keeps_short.load(Ordering::Relaxed) != keeps {
+            self.keeps_short.store(keeps, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the queue is short and its owner is known to move on with it.
+    #[inline]
+    pub(crate) fn keeps_short(&self) -> bool {
+        self.keeps_short.load(Ordering::Relaxed) && self.queue.is_short()
+    }
+
+    /// Whether there is something for a thief. What its owner is about to run counts only if nobody
+    /// `watches`.
+    pub(super) fn has_loot(&self, watches: bool) -> bool {
+        if watches {
+            return !self.queue.is_empty() && !self.keeps_short();
+        }
+        !self.queue.is_empty() || !self.queue.peek_next().is_null()
     }
 
     /// Whether the owner has a record of running what it readies.
@@ -177,6 +215,8 @@ impl P {
                 runner: AtomicPtr::new(std::ptr::null_mut()),
                 tick: AtomicU32::new(0),
                 ran_next: AtomicU32::new(0),
+                yields: AtomicU32::new(0),
+                keeps_short: AtomicBool::new(false),
                 slice_over: AtomicBool::new(false),
                 slice: AtomicU32::new(0),
                 born: AtomicU64::new(0),

@@ -30,6 +30,8 @@ use super::{SCHED, coarse, seed};
 const LOCAL_MAX: usize = 1024;
 /// How many go to the common queue at a time, or come from it, or are stolen.
 const BATCH: usize = 128;
+/// So many woken goroutines, or fewer, are left to an owner that moves on.
+const SHORT: usize = 8;
 /// Every so many picks, fresh goroutines go before woken ones.
 const FRESH_TURN: u32 = 8;
 /// Every so many picks, the common queue goes first: Go's number.
@@ -140,12 +142,15 @@ impl LocalQueue {
         Some(first)
     }
 
-    /// Takes about half of another processor's deques: one to run, the rest into our own.
-    pub(crate) fn steal(&self, victim: &SharedQueue) -> Option<&'static G> {
-        let from = |victim: &Stealer<_>, own| {
-            until_known(|| victim.steal_batch_with_limit_and_pop(own, BATCH))
-        };
-        from(&victim.woken, &self.woken).or_else(|| from(&victim.fresh, &self.fresh))
+    /// Takes about half of another processor's woken goroutines: one to run, the rest into our own
+    /// deque.
+    pub(crate) fn steal_woken(&self, victim: &SharedQueue) -> Option<&'static G> {
+        until_known(|| victim.woken.steal_batch_with_limit_and_pop(&self.woken, BATCH))
+    }
+
+    /// As [`LocalQueue::steal_woken`], of the fresh ones.
+    pub(crate) fn steal_fresh(&self, victim: &SharedQueue) -> Option<&'static G> {
+        until_known(|| victim.fresh.steal_batch_with_limit_and_pop(&self.fresh, BATCH))
     }
 
     /// Gives everything to the common queue: the processor retires.
@@ -201,6 +206,13 @@ impl SharedQueue {
     /// Whether there is nothing to take but, perhaps, `runnext`.
     pub(crate) fn is_empty(&self) -> bool {
         self.woken.is_empty() && self.fresh.is_empty()
+    }
+
+    /// Whether there are no fresh goroutines, and so few woken ones that their owner, as long as it
+    /// moves on, is through with them before a thief has fetched what they use into its cache.
+    #[inline]
+    pub(crate) fn is_short(&self) -> bool {
+        self.woken.len() <= SHORT && self.fresh.is_empty()
     }
 }
 

@@ -165,6 +165,7 @@ fn suspended(m: &'static M) -> Option<&'static G> {
             }
             m.set_g(None);
             p.begin_slice();
+            p.shared.count_yield();
             p.queue.push(g, &SCHED.injector);
             None
         }
