@@ -23,6 +23,11 @@ pub(super) const RUNNEXT_PATIENCE_NS: u64 = 5_000;
 /// And so long a processor's owner runs one goroutine before a thief takes others from its short
 /// queue.
 const SHORT_PATIENCE_NS: u64 = 500;
+/// Fresh goroutines that start no others and end within this time are not worth a theft: two
+/// processors then share what they use with whoever started them, which takes as long.
+const TRIFLE_NS: u64 = 1_000;
+/// So many of them in a row are left to their processor from then on.
+const TRIFLES: u32 = 64;
 /// On so many short queues a thief has an eye.
 const SHORT_EYES: usize = 16;
 /// Timers are looked at every so many picks while there is other work.
@@ -179,6 +184,9 @@ fn fire_all_timers(m: &'static M, p: &'static P, now_ns: u64) -> Option<&'static
 #[cold]
 fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
     let begin = clock::monotonic_ns();
+    if let Some(loot) = m.loot.take() {
+        loot.judge(m, begin, p.shared.tick());
+    }
     let mut eyes = Eyes::default();
     loop {
         m.door.step_aside();
@@ -198,7 +206,7 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
         }
         if now - begin > SPIN_NS {
             if eyes.spared {
-                let left = |p: &&P| p.shared.queue.is_short() && !p.shared.queue.is_empty();
+                let left = |p: &&P| p.shared.is_short() && !p.shared.queue.is_empty();
                 p::all().filter(left).for_each(|p| p.shared.set_keeps_short(true));
             }
             return None;
@@ -237,7 +245,7 @@ impl Eyed {
 struct Still {
     victim: u32,
     tick: u32,
-    yields: u32,
+    yields: u16,
     since_ns: u64,
 }
 
@@ -251,7 +259,7 @@ fn steal(m: &'static M, p: &'static P, now_ns: u64, eyes: &mut Eyes) -> Option<&
         if std::ptr::eq(victim, p) {
             continue;
         }
-        if let Some(g) = steal_queued(p, victim, now_ns, eyes) {
+        if let Some(g) = steal_queued(m, p, victim, now_ns, eyes) {
             return Some(g);
         }
         if let Some(g) = steal_next(victim, now_ns, &mut eyes.next) {
@@ -263,6 +271,7 @@ fn steal(m: &'static M, p: &'static P, now_ns: u64, eyes: &mut Eyes) -> Option<&
 
 /// Takes from another processor's deques, from a short one only where it is worth while.
 fn steal_queued(
+    m: &'static M,
     p: &'static P,
     victim: &'static P,
     now_ns: u64,
@@ -274,14 +283,47 @@ fn steal_queued(
         eye.take_if(|still| still.victim == victim.id);
         return None;
     }
-    if queue.is_short() {
+    if victim.shared.is_short() {
         if !is_left_lying(victim, now_ns, eye) {
             eyes.spared = true;
             return None;
         }
         victim.shared.set_keeps_short(false);
     }
-    p.queue.steal_woken(queue).or_else(|| p.queue.steal_fresh(queue))
+    p.queue.steal_woken(queue).or_else(|| {
+        let first = p.queue.steal_fresh(queue)?;
+        let count = 1 + p.queue.fresh_len() as u32;
+        m.loot.set(Some(Loot { victim, count, since_ns: now_ns, tick: p.shared.tick() }));
+        Some(first)
+    })
+}
+
+/// Fresh goroutines that a thief took: judged when it looks for work again.
+#[derive(Clone, Copy)]
+pub(super) struct Loot {
+    victim: &'static P,
+    count: u32,
+    since_ns: u64,
+    /// The thief's count of picks.
+    tick: u32,
+}
+
+impl Loot {
+    /// Whether it was worth the theft. One goroutine says little, many in a row that were not do.
+    fn judge(self, m: &'static M, now_ns: u64, tick: u32) {
+        // The pick that found nothing more counts, too.
+        let are_leaves = tick.wrapping_sub(self.tick) <= self.count + 1;
+        let are_short = now_ns.saturating_sub(self.since_ns) < u64::from(self.count) * TRIFLE_NS;
+        if !(are_leaves && are_short) {
+            m.trifles.set(0);
+            return;
+        }
+        m.trifles.set(m.trifles.get() + self.count);
+        if m.trifles.get() >= TRIFLES {
+            m.trifles.set(0);
+            self.victim.shared.set_has_trifles(true);
+        }
+    }
 }
 
 /// Whether the owner of a short queue has not picked a goroutine for as long as a thief must wait; or

@@ -482,6 +482,7 @@ fn is_work_stuck() -> bool {
         };
         if is_stuck {
             p.shared.set_keeps_short(false);
+            p.shared.set_has_trifles(false);
         }
         is_stuck
     })

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::bed::Bed;
 use super::coro::Coro;
 use super::door::Door;
+use super::find::Loot;
 use super::g::G;
 use super::hand_off::Why;
 use super::p::P;
@@ -47,6 +48,10 @@ pub(crate) struct M {
     /// Nobody keeps time, or nobody polls, since this worker got up or a goroutine of its went to
     /// sleep: it keeps time itself if it is idle next, and wakes another one if it is not.
     pub(super) owes_keeper: Cell<bool>,
+    /// The fresh goroutines that it stole last, until it is seen what became of them.
+    pub(super) loot: Cell<Option<Loot>>,
+    /// How many it stole in a row that were not worth it.
+    pub(super) trifles: Cell<u32>,
     /// Looking for work, and counted as such.
     pub(crate) spinning: Cell<bool>,
     stream: UnsafeCell<Stream>,
@@ -125,6 +130,8 @@ impl M {
             away_ns: AtomicU64::new(0),
             away_why: AtomicU8::new(0),
             owes_keeper: Cell::new(false),
+            loot: Cell::new(None),
+            trifles: Cell::new(0),
             spinning: Cell::new(false),
             stream: UnsafeCell::new(Stream::new(tid)),
             given: AtomicPtr::new(std::ptr::null_mut()),

@@ -171,11 +171,15 @@ impl Sched {
         }
     }
 
-    /// Makes a new goroutine the next to run on `p`, the caller's processor.
+    /// Makes a new goroutine the next to run on `p`, the caller's processor. Wakes nobody for it if
+    /// that seems vain and it is watched (see `idle.rs`).
     #[inline]
     pub(crate) fn run_fresh(&self, p: &'static P, g: &'static G) {
         p.put_next(g);
-        self.wake_one();
+        barrier::light();
+        if self.spinners.idle() != 0 {
+            self.wake_for(p, false);
+        }
     }
 
     /// Makes a readied goroutine the next to run on `p`, the caller's processor. Wakes nobody for
@@ -189,7 +193,7 @@ impl Sched {
         }
     }
 
-    /// A goroutine was readied on `p` while a processor is idle.
+    /// A goroutine was readied, or born, on `p` while a processor is idle.
     #[inline(never)]
     fn wake_for(&self, p: &P, is_next: bool) {
         let is_kept =

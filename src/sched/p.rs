@@ -4,9 +4,12 @@
 //! (`stop.rs`, `hand_off.rs`). What others may touch at any time is in [`PShared`]; the rest is the owner's.
 
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 use super::SCHED;
+use super::coarse;
 use super::coro::Coro;
 use super::g::{self, G};
 use super::m::M;
@@ -37,9 +40,11 @@ pub(crate) struct PShared {
     /// How many times in a row the owner ran its `runnext` itself, up to [`RECORD`].
     ran_next: AtomicU32,
     /// Counts yields that were switches. Only the owner writes it.
-    yields: AtomicU32,
+    yields: AtomicU16,
     /// A thief saw, for as long as it spins, that the owner moves on with its short queue.
     keeps_short: AtomicBool,
+    /// The turn of the coarse clock in which its fresh goroutines are not worth a theft; 0: none.
+    trifles: AtomicU32,
     /// The running goroutines have used up their slice: `runnext` gets no further turns.
     pub(crate) slice_over: AtomicBool,
     /// Counts slices; sysmon sees by it that one lasts.
@@ -115,7 +120,7 @@ impl PShared {
 
     /// A number by which one sees whether a goroutine has yielded since.
     #[inline]
-    pub(super) fn yields(&self) -> u32 {
+    pub(super) fn yields(&self) -> u16 {
         self.yields.load(Ordering::Relaxed)
     }
 
@@ -126,10 +131,32 @@ impl PShared {
         }
     }
 
+    /// A thief has found out that the fresh goroutines here start no others and end at once, which
+    /// holds for a turn of the coarse clock at most; or that they do not, or are left lying.
+    pub(super) fn set_has_trifles(&self, has: bool) {
+        let turn = if has { coarse::now() } else { 0 };
+        if self.trifles.load(Ordering::Relaxed) != turn {
+            self.trifles.store(turn, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the fresh goroutines, if there are any, are not worth a theft.
+    #[inline]
+    fn has_trifles(&self) -> bool {
+        let turn = self.trifles.load(Ordering::Relaxed);
+        self.queue.has_no_fresh() || turn != 0 && turn == coarse::now()
+    }
+
+    /// Whether the queue is short: a thief leaves it to an owner that moves on.
+    #[inline]
+    pub(super) fn is_short(&self) -> bool {
+        self.queue.has_few_woken() && self.has_trifles()
+    }
+
     /// Whether the queue is short and its owner is known to move on with it.
     #[inline]
     pub(crate) fn keeps_short(&self) -> bool {
-        self.keeps_short.load(Ordering::Relaxed) && self.queue.is_short()
+        self.keeps_short.load(Ordering::Relaxed) && self.is_short()
     }
 
     /// Whether there is something for a thief. What its owner is about to run counts only if nobody
@@ -215,8 +242,9 @@ impl P {
                 runner: AtomicPtr::new(std::ptr::null_mut()),
                 tick: AtomicU32::new(0),
                 ran_next: AtomicU32::new(0),
-                yields: AtomicU32::new(0),
+                yields: AtomicU16::new(0),
                 keeps_short: AtomicBool::new(false),
+                trifles: AtomicU32::new(0),
                 slice_over: AtomicBool::new(false),
                 slice: AtomicU32::new(0),
                 born: AtomicU64::new(0),

@@ -153,6 +153,11 @@ impl LocalQueue {
         until_known(|| victim.fresh.steal_batch_with_limit_and_pop(&self.fresh, BATCH))
     }
 
+    /// How many of its own have not run yet.
+    pub(crate) fn fresh_len(&self) -> usize {
+        self.fresh.len()
+    }
+
     /// Gives everything to the common queue: the processor retires.
     pub(crate) fn drain(&self, injector: &Injector) {
         while !self.woken.is_empty() {
@@ -208,11 +213,17 @@ impl SharedQueue {
         self.woken.is_empty() && self.fresh.is_empty()
     }
 
-    /// Whether there are no fresh goroutines, and so few woken ones that their owner, as long as it
-    /// moves on, is through with them before a thief has fetched what they use into its cache.
+    /// Whether there are so few woken goroutines that their owner, as long as it moves on, is through
+    /// with them before a thief has fetched what they use into its cache.
     #[inline]
-    pub(crate) fn is_short(&self) -> bool {
-        self.woken.len() <= SHORT && self.fresh.is_empty()
+    pub(crate) fn has_few_woken(&self) -> bool {
+        self.woken.len() <= SHORT
+    }
+
+    /// Whether there are no fresh goroutines.
+    #[inline]
+    pub(crate) fn has_no_fresh(&self) -> bool {
+        self.fresh.is_empty()
     }
 }
 
