@@ -1,63 +1,43 @@
 //! A thread's events, one after the other.
 
-use super::clock::Unit;
+use super::decode::{self, MAX_EVENT_BYTES, NoEvent, Progress, Timed, Times};
 use super::error::{Error, ErrorKind};
 use super::held::Held;
 use super::streams::{Stream, Streams};
-use crate::wire::event::{EventType, SPECS};
-use crate::wire::varint;
+use crate::wire::encode::MAX_BATCH_BYTES;
+use crate::wire::event::EventType;
 
-/// The most arguments after the time.
-const MAX_ARGS: usize = 4;
+/// As many events of a thread are decoded at a time.
+const AT_A_TIME: usize = 64;
 
-/// More than any event takes, which is a byte and five numbers: so many that a number may be looked
-/// for at each place of [`PLACES`].
-const WINDOW_BYTES: usize = PLACES + 8;
-
-/// A power of two, beyond all places at which a number of an event begins.
-const PLACES: usize = 64;
-
-/// An event of a thread as it is in the file, but for its time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timed {
-    pub(crate) event: EventType,
-    /// Where it begins, from the begin of its batch's data.
-    begin: u32,
-    /// In nanoseconds.
-    pub(crate) time: i64,
-    pub(crate) args: [u64; MAX_ARGS],
-}
-
-/// Some events of a batch, one after the other.
-#[derive(Debug, Default)]
-pub(crate) struct Block {
-    /// Where the batch's data begins.
-    base: usize,
-    events: Vec<Timed>,
-}
+/// So many bytes of batches are in memory at a time, if all are as long as they can be.
+const PARTS_BYTES: usize = 1 << 20;
+/// The least of a batch.
+const LEAST_PART_BYTES: usize = 4 << 10;
 
 /// Where in a thread's events one is.
 #[derive(Debug)]
 pub(crate) struct ThreadCursor {
-    /// The thread, as a place in the generation's streams, and in the order's threads.
-    pub(crate) stream: usize,
+    /// The thread, as a place in the order's threads.
     pub(crate) thread: u32,
-    /// Which event of the block is next.
-    pub(crate) next: usize,
-    pub(crate) block: Block,
+    /// The next event, among those that were decoded, and how many these are.
+    next: usize,
+    decoded: usize,
+    events: Vec<Timed>,
+    /// Where the first of them begins.
+    first: usize,
+    rest: Rest,
 }
 
-/// What comes after the events that were decoded of a thread.
+/// What comes after the events that were decoded.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+struct Rest {
+    /// The thread, as a place in the generation's streams.
     stream: usize,
     batch: usize,
-    /// Where the batch's data begins, what comes next of it, and where it ends.
-    base: usize,
-    at: usize,
+    /// In the batch, which ends there.
+    progress: Progress,
     end: usize,
-    /// The time of the event before; 0 is none.
-    last: i64,
     /// A part of the batch that was read, and where that begins.
     part: Vec<u8>,
     part_at: usize,
@@ -65,175 +45,70 @@ pub(crate) struct Decoder {
     part_bytes: usize,
 }
 
-/// How a type of event is decoded: the number of arguments after the time, for what is timed.
-const ARGS: [Option<(EventType, u8)>; 256] = {
-    let mut table = [None; 256];
-    let mut at = 0;
-    while at < SPECS.len() {
-        let spec = &SPECS[at];
-        if is_timed(spec.args) {
-            table[spec.event as usize] = Some((spec.event, spec.args.len() as u8 - 1));
-        }
-        at += 1;
-    }
-    table
-};
-
-const fn is_timed(args: &[&str]) -> bool {
-    matches!(args, [first, ..] if matches!(first.as_bytes(), b"dt"))
-}
-
 impl ThreadCursor {
-    /// Before the first event of a stream.
-    pub(crate) fn new(stream: usize, thread: u32) -> ThreadCursor {
-        ThreadCursor { stream, thread, next: 0, block: Block::default() }
+    /// Before the first event of a stream, of so many.
+    pub(crate) fn new(stream: usize, streams: usize, thread: u32) -> ThreadCursor {
+        let part_bytes = (PARTS_BYTES / streams.max(1)).clamp(LEAST_PART_BYTES, MAX_BATCH_BYTES);
+        let progress = Progress { at: 0, last: 0 };
+        let (part, part_at) = (Vec::new(), 0);
+        let rest = Rest { stream, batch: 0, progress, end: 0, part, part_at, part_bytes };
+        ThreadCursor { thread, next: 0, decoded: 0, events: Vec::new(), first: 0, rest }
     }
 
     /// The next event; there must be one.
     #[inline(always)]
     pub(crate) fn event(&self) -> &Timed {
-        &self.block.events[self.next]
+        &self.events[self.next]
     }
 
-    /// Goes to the next event of the block; `false` at its end.
+    /// Goes to the next event of those that were decoded; `false` when it has to be decoded.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> bool {
         self.next += 1;
-        self.next < self.block.events.len()
+        self.next < self.decoded
+    }
+
+    /// Decodes the next events of a batch, in the place of those before; `false` when there are none.
+    /// Of an event that is malformed, those before it come first; it is an error when it is its turn.
+    #[inline(never)]
+    pub(crate) fn decode(&mut self, streams: &Streams, times: &Times) -> Result<bool, Error> {
+        (self.next, self.decoded) = (0, 0);
+        let rest = &mut self.rest;
+        let stream = &streams.threads()[rest.stream];
+        if rest.progress.at == rest.end && !rest.next_batch(stream) {
+            return Ok(false);
+        }
+        self.first = rest.progress.at;
+        // An event takes two bytes at least.
+        let most = AT_A_TIME.min((rest.end - rest.progress.at) / 2 + 1);
+        if self.events.len() < most {
+            self.events.resize(most, Timed::NONE);
+        }
+        let begin = times.ns(stream.batches[rest.batch - 1].time);
+        let (decoded, done) = rest.events(&mut self.events, streams.held(), (times, begin))?;
+        self.decoded = decoded;
+        match done {
+            Err(why) if decoded == 0 => Err(self.malformed(streams, why)),
+            _ => Ok(true),
+        }
     }
 
     /// Adds the place of the next event to an error.
     #[cold]
     pub(crate) fn place(&self, error: Error, streams: &Streams) -> Error {
-        let begin = self.block.base + self.event().begin as usize;
-        error.of_thread(streams.threads()[self.stream].thread).at(streams.offset(begin))
-    }
-}
-
-impl Decoder {
-    /// Before the first event of a stream. Where batches are not in memory, so many bytes of one are
-    /// read at a time.
-    pub(crate) fn new(stream: usize, part_bytes: usize) -> Decoder {
-        let (part, part_at) = (Vec::new(), 0);
-        Decoder { stream, batch: 0, base: 0, at: 0, end: 0, last: 0, part, part_at, part_bytes }
-    }
-
-    /// Decodes the next events of a batch, `most` at most; `false` when there are none. Of an event that
-    /// is malformed, those before it come first; it is an error when it is its turn.
-    #[inline(never)]
-    pub(crate) fn block(
-        &mut self,
-        block: &mut Block,
-        most: usize,
-        streams: &Streams,
-        unit: Unit,
-    ) -> Result<bool, Error> {
-        block.events.clear();
-        if self.at == self.end && !self.next_batch(&streams.threads()[self.stream]) {
-            return Ok(false);
-        }
-        let stream = &streams.threads()[self.stream];
-        let time = unit.ns(stream.batches[self.batch - 1].time);
-        block.base = self.base;
-        // An event takes two bytes at least.
-        block.events.reserve(most.min((self.end - self.at) / 2 + 1));
-        let why = match streams.held() {
-            Held::Here(bytes) => {
-                let end = self.end;
-                self.some(block, most, (unit, time), (bytes, 0), end)
-            }
-            held => {
-                let until = self.read_part(held)?;
-                let part = std::mem::take(&mut self.part);
-                let why = self.some(block, most, (unit, time), (&part, self.part_at), until);
-                self.part = part;
-                why
-            }
-        };
-        match why {
-            Err(why) if block.events.is_empty() => Err(self.malformed(streams, &why)),
-            _ => Ok(true),
-        }
-    }
-
-    /// Makes sure that a part of the batch is there which begins with the next event or before; where
-    /// in it the last one begins that is there for sure.
-    fn read_part(&mut self, held: &Held) -> Result<usize, Error> {
-        let until = |part_at: usize, len: usize| {
-            let end = part_at + len;
-            if end == self.end { end } else { end.saturating_sub(WINDOW_BYTES) }
-        };
-        let at = until(self.part_at, self.part.len());
-        if (self.part_at..at).contains(&self.at) {
-            return Ok(at);
-        }
-        self.part_at = self.at;
-        let place = self.at..self.end.min(self.at + self.part_bytes);
-        held.bytes(place, &mut self.part)?;
-        Ok(until(self.part_at, self.part.len()))
-    }
-
-    /// Decodes events that begin before `until`, from bytes that begin at a place, of a batch with
-    /// this time.
-    fn some(
-        &mut self,
-        block: &mut Block,
-        most: usize,
-        (unit, time): (Unit, i64),
-        (bytes, begin): (&[u8], usize),
-        until: usize,
-    ) -> Result<(), NoEvent> {
-        let (mut at, mut last) = (self.at, self.last);
-        let mut decode_all = || {
-            while at < until && block.events.len() < most {
-                let rest = &bytes[at - begin..];
-                let (event, args, since, len) = match rest.first_chunk() {
-                    Some(window) => decode(window)?,
-                    None => decode(&last_window(rest))?,
-                };
-                if at + len > self.end {
-                    return Err(NoEvent::End);
-                }
-                // To Go's reader 0 is no time, also where times become too large and come to it.
-                if last == 0 {
-                    last = time;
-                }
-                last = last.wrapping_add(unit.ns(since));
-                block.events.push(Timed {
-                    event,
-                    begin: (at - self.base) as u32,
-                    time: last,
-                    args,
-                });
-                at += len;
-            }
-            Ok(())
-        };
-        let done = decode_all();
-        (self.at, self.last) = (at, last);
-        done
-    }
-
-    #[cold]
-    fn next_batch(&mut self, stream: &Stream) -> bool {
-        while let Some(part) = stream.batches.get(self.batch) {
-            self.batch += 1;
-            (self.at, self.end) = (part.data.start, part.data.end);
-            self.base = self.at;
-            self.last = 0;
-            if self.at < self.end {
-                return true;
-            }
-        }
-        false
+        let mut buffer = Vec::new();
+        let bytes = streams.held().bytes(self.first..self.rest.end, &mut buffer);
+        let before = bytes.map_or(0, |bytes| decode::len_of(self.next, bytes));
+        let thread = streams.threads()[self.rest.stream].thread;
+        error.of_thread(thread).at(streams.offset(self.first + before))
     }
 
     /// Why there is no event, and where.
     #[cold]
     #[inline(never)]
-    fn malformed(&self, streams: &Streams, why: &NoEvent) -> Error {
+    fn malformed(&self, streams: &Streams, why: NoEvent) -> Error {
         let mut buffer = Vec::new();
-        let type_number = match streams.held().bytes(self.at..self.at + 1, &mut buffer) {
+        let type_number = match streams.held().bytes(self.first..self.first + 1, &mut buffer) {
             Ok(bytes) => bytes[0],
             Err(error) => return error,
         };
@@ -248,109 +123,70 @@ impl Decoder {
             }
             (NoEvent::End, name) => format!("the batch ends within {}", name.unwrap_or("an event")),
         };
-        let error = Error::new(ErrorKind::Encoding, what);
-        error.of_thread(streams.threads()[self.stream].thread).at(streams.offset(self.at))
+        self.place(Error::new(ErrorKind::Encoding, what), streams)
     }
 }
 
-/// Why bytes are no event.
-enum NoEvent {
-    Type,
-    Number,
-    /// The batch ends within it.
-    End,
-}
-
-/// The event at the front of the bytes: its type, its arguments, the time since the one before, and
-/// how many bytes it takes.
-#[inline(always)]
-fn decode(
-    window: &[u8; WINDOW_BYTES],
-) -> Result<(EventType, [u64; MAX_ARGS], u64, usize), NoEvent> {
-    let (event, count) = ARGS[usize::from(window[0])].ok_or(NoEvent::Type)?;
-    let mut at = 1;
-    let mut next = || number(window, &mut at).ok_or(NoEvent::Number);
-    let since = next()?;
-    let mut args = [0; MAX_ARGS];
-    for arg in args.iter_mut().take(usize::from(count)) {
-        *arg = next()?;
+impl Rest {
+    /// Decodes events; see [`decode::events`].
+    #[inline(always)]
+    fn events(
+        &mut self,
+        to: &mut [Timed],
+        held: &Held,
+        times: (&Times, i64),
+    ) -> Result<(usize, Result<(), NoEvent>), Error> {
+        if let Held::Here(bytes) = held {
+            let bytes = &bytes[..self.end];
+            return Ok(decode::events(to, bytes, self.end, &mut self.progress, times));
+        }
+        let until = self.read_part(held)? - self.part_at;
+        let Progress { at, last } = self.progress;
+        let mut progress = Progress { at: at - self.part_at, last };
+        let decoded = decode::events(to, &self.part, until, &mut progress, times);
+        self.progress = Progress { at: progress.at + self.part_at, last: progress.last };
+        Ok(decoded)
     }
-    Ok((event, args, since, at))
-}
 
-/// The last bytes there are, and zeros, which end every number.
-#[cold]
-fn last_window(bytes: &[u8]) -> [u8; WINDOW_BYTES] {
-    let mut window = [0; WINDOW_BYTES];
-    let there = bytes.len().min(WINDOW_BYTES);
-    window[..there].copy_from_slice(&bytes[..there]);
-    window
-}
-
-/// The number at `at`, which goes past it.
-#[inline(always)]
-fn number(window: &[u8; WINDOW_BYTES], at: &mut usize) -> Option<u64> {
-    let begin = *at % PLACES;
-    let bytes: [u8; 8] = window[begin..begin + 8].try_into().ok()?;
-    let word = u64::from_le_bytes(bytes);
-    if word & 0x80 == 0 {
-        *at += 1;
-        return Some(word & 0x7f);
+    /// Makes sure that a part of the batch is there which begins with the next event or before; where
+    /// in it the last one begins that is there for sure.
+    fn read_part(&mut self, held: &Held) -> Result<usize, Error> {
+        let until = |part_at: usize, len: usize| {
+            let end = part_at + len;
+            if end == self.end { end } else { end.saturating_sub(MAX_EVENT_BYTES) }
+        };
+        let at = until(self.part_at, self.part.len());
+        if (self.part_at..at).contains(&self.progress.at) {
+            return Ok(at);
+        }
+        self.part_at = self.progress.at;
+        let place = self.part_at..self.end.min(self.part_at + self.part_bytes);
+        held.bytes(place, &mut self.part)?;
+        Ok(until(self.part_at, self.part.len()))
     }
-    if word & 0x8000 == 0 {
-        *at += 2;
-        return Some((word & 0x7f) | (word >> 1 & 0x3f80));
-    }
-    let ends = !word & 0x8080_8080_8080_8080;
-    if ends == 0 {
-        return long_number(window, at);
-    }
-    *at += ends.trailing_zeros() as usize / 8 + 1;
-    Some(joined(word & (ends ^ (ends - 1))))
-}
 
-/// Joins the seven low bits of each byte.
-#[inline(always)]
-fn joined(word: u64) -> u64 {
-    let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
-    let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
-    (word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4)
-}
-
-#[cold]
-fn long_number(window: &[u8; WINDOW_BYTES], at: &mut usize) -> Option<u64> {
-    let (value, len) = varint::read(&window[*at..])?;
-    *at += len;
-    Some(value)
+    #[cold]
+    fn next_batch(&mut self, stream: &Stream) -> bool {
+        while let Some(part) = stream.batches.get(self.batch) {
+            self.batch += 1;
+            self.progress = Progress { at: part.data.start, last: 0 };
+            self.end = part.data.end;
+            if !part.data.is_empty() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_all_lengths() {
-        for bit in 0..64 {
-            for value in
-                [1_u64 << bit, (1 << bit) - 1, u64::MAX >> bit, 0x5a5a_5a5a_5a5a_5a5a >> bit]
-            {
-                let mut bytes = vec![7];
-                varint::push(&mut bytes, value);
-                let (len, mut at) = (bytes.len(), 1);
-                bytes.resize(WINDOW_BYTES, 0xff);
-                assert_eq!(number(bytes[..].try_into().unwrap(), &mut at), Some(value));
-                assert_eq!(at, len);
-            }
-        }
-        assert_eq!(number(&[0xff; WINDOW_BYTES], &mut 0), None);
-    }
-
     /// Go's reader takes the batch's time again where times come to 0.
     #[test]
     fn a_time_that_wraps_to_zero() {
         // A processor, long after a batch that is late itself, and soon after that a goroutine.
         let mut events = vec![13];
-        varint::push(&mut events, u64::MAX);
+        crate::wire::varint::push(&mut events, u64::MAX);
         events.extend([0, 1, 25, 100, 1, 5, 2]);
         let mut trace = b"go 1.23 trace\0\0\0".to_vec();
         let frequency = [8, 0x80, 0x94, 0xeb, 0xdc, 0x03];
@@ -363,16 +199,5 @@ mod tests {
         let piped = times(crate::reader::Reader::new(&trace[..]).unwrap());
         assert_eq!(piped, [1, 2, 3, 4]);
         assert_eq!(times(crate::reader::Reader::at(trace).unwrap()), piped);
-    }
-
-    #[test]
-    fn what_is_decoded() {
-        let decoded = ARGS.iter().flatten().count();
-        // The stream's events, and the snapshot of clocks, which has a time too.
-        assert_eq!(decoded, SPECS.iter().filter(|spec| spec.timed()).count());
-        assert_eq!(ARGS[EventType::GoDestroy as usize], Some((EventType::GoDestroy, 0)));
-        assert_eq!(ARGS[EventType::UserLog as usize], Some((EventType::UserLog, 4)));
-        assert_eq!(ARGS[EventType::EventBatch as usize], None);
-        assert_eq!(ARGS[0], None);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::clock::Unit;
 use super::cursor::ThreadCursor;
-use super::decoders::Decoders;
+use super::decode::Times;
 use super::error::{Error, ErrorKind};
 use super::event::Event;
 use super::frontier::{Entry, Frontier};
@@ -12,12 +13,14 @@ use super::ids::Time;
 use super::names::Names;
 use super::order::Order;
 use super::samples::Sample;
+use super::streams::Streams;
 
 /// The threads of a generation, and how far each has come.
 pub(crate) struct Merge {
     order: Order,
     generation: Option<Arc<Generation>>,
-    decoders: Decoders,
+    streams: Streams,
+    times: Times,
     cursors: Vec<ThreadCursor>,
     frontier: Frontier,
     /// Samples, the next one last.
@@ -32,7 +35,8 @@ impl Merge {
         Merge {
             order: Order::new(),
             generation: None,
-            decoders: Decoders::default(),
+            streams: Streams::default(),
+            times: Times::new(Unit::default()),
             cursors: Vec::new(),
             frontier: Frontier::default(),
             samples: Vec::new(),
@@ -56,11 +60,12 @@ impl Merge {
         self.order.begin(generation.number(), has_events, self.generation.as_deref());
         samples.reverse();
         self.samples = samples;
-        let spare = self.decoders.begin(streams, unit);
+        self.times = Times::new(unit);
+        let before = std::mem::replace(&mut self.streams, streams);
         let number = generation.number();
         self.generation = Some(Arc::new(generation));
         self.begin_threads().map_err(|error| error.in_generation(number))?;
-        Ok(spare)
+        Ok(before.into_bytes())
     }
 
     /// Has no more events.
@@ -101,10 +106,11 @@ impl Merge {
     fn begin_threads(&mut self) -> Result<(), Error> {
         self.cursors.clear();
         self.frontier.clear();
-        for at in 0..self.decoders.streams().threads().len() {
-            let thread = self.order.thread(self.decoders.streams().threads()[at].thread);
-            let mut cursor = ThreadCursor::new(at, thread);
-            if self.decoders.next(at, &mut cursor.block)? {
+        let streams = self.streams.threads();
+        for (at, stream) in streams.iter().enumerate() {
+            let thread = self.order.thread(stream.thread);
+            let mut cursor = ThreadCursor::new(at, streams.len(), thread);
+            if cursor.decode(&self.streams, &self.times)? {
                 let entry = Entry { time: cursor.event().time, cursor: self.cursors.len() as u32 };
                 self.frontier.insert(entry);
                 self.cursors.push(cursor);
@@ -115,12 +121,11 @@ impl Merge {
 
     /// Goes to the next event of a thread; `false` when there is none.
     #[inline(always)]
-    fn next(cursor: &mut ThreadCursor, decoders: &mut Decoders) -> Result<bool, Error> {
+    fn next(cursor: &mut ThreadCursor, streams: &Streams, times: &Times) -> Result<bool, Error> {
         if cursor.next() {
             return Ok(true);
         }
-        cursor.next = 0;
-        decoders.next(cursor.stream, &mut cursor.block)
+        cursor.decode(streams, times)
     }
 
     /// Makes the next events of the generation: one at least, and those that come of it; `false` at
@@ -159,7 +164,7 @@ impl Merge {
                 }
                 Err(error) => return Err(self.failed(before, error, first)),
             }
-            match Self::next(cursor, &mut self.decoders) {
+            match Self::next(cursor, &self.streams, &self.times) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.frontier.remove(0);
@@ -201,7 +206,7 @@ impl Merge {
             Ok(false) => return Ok(false),
             Err(error) => return Err(self.failed(before, error, entry)),
         }
-        match Self::next(cursor, &mut self.decoders) {
+        match Self::next(cursor, &self.streams, &self.times) {
             Ok(true) => self.frontier.update(at, cursor.event().time),
             Ok(false) => self.frontier.remove(at),
             Err(error) => return Err(self.malformed(before, error)),
@@ -230,7 +235,7 @@ impl Merge {
     #[cold]
     fn place(&self, error: Error, entry: Entry) -> Error {
         let cursor = &self.cursors[entry.cursor as usize];
-        let error = cursor.place(error, self.decoders.streams());
+        let error = cursor.place(error, &self.streams);
         match &self.generation {
             Some(generation) => error.in_generation(generation.number()),
             None => error,
@@ -246,7 +251,7 @@ impl Merge {
         let event = self.cursors[entry.cursor as usize].event();
         let spec = event.event.spec();
         let mut what = format!("no thread can go on: {} waits for another event", spec.name);
-        for (name, arg) in spec.args.iter().skip(1).zip(event.args) {
+        for (name, arg) in spec.args.iter().skip(1).zip(event.own_args()) {
             what += &format!(" {name}={arg}");
         }
         let others = self.frontier.len() - 1;

@@ -59,11 +59,6 @@ impl Streams {
         }
     }
 
-    /// How many bytes of events there are.
-    pub(crate) fn bytes(&self) -> usize {
-        self.threads.iter().flat_map(|stream| &stream.batches).map(|batch| batch.data.len()).sum()
-    }
-
     /// Where in the file a byte is.
     pub(crate) fn offset(&self, at: usize) -> u64 {
         self.offset + at as u64

@@ -16,10 +16,11 @@ mod proc;
 mod range;
 mod state;
 mod syscall;
+mod table;
 
 use std::sync::Arc;
 
-use super::cursor::Timed;
+use super::decode::Timed;
 use super::error::{Error, ErrorKind};
 use super::event::{Context, Event};
 use super::generation::Generation;
@@ -29,7 +30,8 @@ use crate::wire::event::EventType;
 use annotation::{Regions, Tasks};
 use carried::Carried;
 use range::{Collector, Stops};
-use state::{Goroutines, NO_THREAD, Procs, Sequence, Threads};
+use state::{NO_THREAD, Procs, Sequence, Threads};
+use table::Goroutines;
 
 /// Whether the event happened, or has to wait for another thread's.
 type Step = Result<bool, Error>;
@@ -78,7 +80,7 @@ impl Order {
             number: 0,
             first: None,
             is_first: true,
-            goroutines: Goroutines::default(),
+            goroutines: Goroutines::new(),
             procs: Procs::default(),
             threads: Threads::new(),
             collector: Collector::default(),
@@ -335,7 +337,9 @@ impl Order {
 
     fn experiment(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::May, Need::May)?;
-        let [first, second, third, _] = ev.args;
-        self.emit(Event { args: [first, second, third], ..place.event(ev) })
+        let mut args = [0; 3];
+        let own = ev.own_args();
+        args[..own.len()].copy_from_slice(own);
+        self.emit(Event { args, ..place.event(ev) })
     }
 }

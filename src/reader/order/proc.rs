@@ -2,7 +2,7 @@
 
 use super::state::ProcStatus;
 use super::{Need, Order, Place, Step, wrong};
-use crate::reader::cursor::Timed;
+use crate::reader::decode::Timed;
 use crate::reader::error::Error;
 use crate::reader::event::{Context, Event};
 use crate::reader::ids::{ProcID, ProcState, ThreadID, Time};

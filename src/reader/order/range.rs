@@ -2,7 +2,7 @@
 
 use super::carried::Carried;
 use super::{Need, Order, Place, Step, stack, string, wrong};
-use crate::reader::cursor::Timed;
+use crate::reader::decode::Timed;
 use crate::reader::error::Error;
 use crate::reader::event::Event;
 use crate::reader::generation::Generation;

@@ -2,7 +2,7 @@
 
 use super::state::{GoStatus, ProcStatus};
 use super::{Need, Order, Place, Step, stack, wrong};
-use crate::reader::cursor::Timed;
+use crate::reader::decode::Timed;
 use crate::reader::error::Error;
 use crate::reader::event::Event;
 use crate::reader::generation::Generation;
