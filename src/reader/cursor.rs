@@ -61,11 +61,17 @@ impl ThreadCursor {
         &self.events[self.next]
     }
 
-    /// Goes to the next event of those that were decoded; `false` when it has to be decoded.
+    /// The next events, as far as they were decoded; there must be one.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> bool {
-        self.next += 1;
-        self.next < self.decoded
+    pub(crate) fn decoded(&self) -> &[Timed] {
+        &self.events[self.next..self.decoded]
+    }
+
+    /// Goes past events that were decoded; `true` when the next one has to be decoded.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, events: usize) -> bool {
+        self.next += events;
+        self.next == self.decoded
     }
 
     /// Decodes the next events of a batch, in the place of those before; `false` when there are none.

@@ -11,7 +11,7 @@ use super::frontier::{Entry, Frontier};
 use super::generation::{Decoded, Generation};
 use super::ids::Time;
 use super::names::Names;
-use super::order::Order;
+use super::order::{AT_A_TIME, Order};
 use super::samples::Sample;
 use super::streams::Streams;
 
@@ -26,9 +26,6 @@ pub(crate) struct Merge {
     /// Samples, the next one last.
     samples: Vec<Sample>,
 }
-
-/// As many events are made at a time.
-const AT_A_TIME: usize = 256;
 
 impl Merge {
     pub(crate) fn new() -> Merge {
@@ -119,15 +116,6 @@ impl Merge {
         Ok(())
     }
 
-    /// Goes to the next event of a thread; `false` when there is none.
-    #[inline(always)]
-    fn next(cursor: &mut ThreadCursor, streams: &Streams, times: &Times) -> Result<bool, Error> {
-        if cursor.next() {
-            return Ok(true);
-        }
-        cursor.decode(streams, times)
-    }
-
     /// Makes the next events of the generation: one at least, and those that come of it; `false` at
     /// its end.
     #[inline(always)]
@@ -153,24 +141,27 @@ impl Merge {
         let sample = self.samples.last().map_or(i64::MAX, |sample| sample.time.0);
         let until = self.frontier.second().min(sample);
         let cursor = &mut self.cursors[first.cursor as usize];
-        self.order.look_at(cursor.thread);
         loop {
-            let before = self.order.out.len();
-            match self.order.advance(cursor.event(), cursor.thread, generation) {
+            let (happened, step) =
+                self.order.run(cursor.decoded(), cursor.thread, until, generation);
+            let is_over = cursor.skip(happened);
+            match step {
                 Ok(true) => {}
                 Ok(false) => {
                     self.frontier.update(0, cursor.event().time);
                     return self.advance_other();
                 }
-                Err(error) => return Err(self.failed(before, error, first)),
+                Err(error) => return Err(self.failed(error, first)),
             }
-            match Self::next(cursor, &self.streams, &self.times) {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.frontier.remove(0);
-                    return Ok(true);
+            if is_over {
+                match cursor.decode(&self.streams, &self.times) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.frontier.remove(0);
+                        return Ok(true);
+                    }
+                    Err(error) => return Err(self.malformed(error)),
                 }
-                Err(error) => return Err(self.malformed(before, error)),
             }
             let time = cursor.event().time;
             if time > until || self.order.out.len() >= AT_A_TIME {
@@ -198,18 +189,18 @@ impl Merge {
         let (Some(entry), Some(generation)) = (self.frontier.get(at), &self.generation) else {
             return Ok(false);
         };
-        let before = self.order.out.len();
         let cursor = &mut self.cursors[entry.cursor as usize];
-        self.order.look_at(cursor.thread);
-        match self.order.advance(cursor.event(), cursor.thread, generation) {
+        let next = std::slice::from_ref(cursor.event());
+        match self.order.run(next, cursor.thread, i64::MAX, generation).1 {
             Ok(true) => {}
             Ok(false) => return Ok(false),
-            Err(error) => return Err(self.failed(before, error, entry)),
+            Err(error) => return Err(self.failed(error, entry)),
         }
-        match Self::next(cursor, &self.streams, &self.times) {
+        let is_over = cursor.skip(1);
+        match if is_over { cursor.decode(&self.streams, &self.times) } else { Ok(true) } {
             Ok(true) => self.frontier.update(at, cursor.event().time),
             Ok(false) => self.frontier.remove(at),
-            Err(error) => return Err(self.malformed(before, error)),
+            Err(error) => return Err(self.malformed(error)),
         }
         Ok(true)
     }
@@ -217,16 +208,16 @@ impl Merge {
     /// An event that is refused: a part of what would have come of it may be there.
     #[cold]
     #[inline(never)]
-    fn failed(&mut self, before: usize, error: Error, entry: Entry) -> Error {
-        self.order.out.truncate(before);
+    fn failed(&mut self, error: Error, entry: Entry) -> Error {
+        self.order.out.truncate(self.order.before);
         self.place(error, entry)
     }
 
     /// The event after one is malformed; then that one is not given either, as Go does not.
     #[cold]
     #[inline(never)]
-    fn malformed(&mut self, before: usize, error: Error) -> Error {
-        self.order.out.truncate(before);
+    fn malformed(&mut self, error: Error) -> Error {
+        self.order.out.truncate(self.order.before);
         let number = self.generation.as_ref().map_or(0, |generation| generation.number());
         error.in_generation(number)
     }

@@ -11,7 +11,7 @@ use crate::wire::event::EventType;
 
 impl Order {
     #[inline(always)]
-    pub(super) fn go_start(&mut self, ev: &Timed, place: Place) -> Step {
+    pub(super) fn go_start(&mut self, ev: &Timed, here: &mut Place) -> Step {
         let id = GoID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
         let Some(slot) = self.goroutines.find(id) else { return Ok(false) };
@@ -19,16 +19,17 @@ impl Order {
         if goroutine.status != GoStatus::Runnable || !goroutine.sequence.is_next(sequence) {
             return Ok(false);
         }
-        place.check(ev, Need::Must, Need::MustNot)?;
+        here.check(ev, Need::Must, Need::MustNot)?;
         goroutine.status = GoStatus::Running;
         goroutine.sequence = sequence;
-        self.set_goroutine(place, id, slot);
-        self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) })
+        let event = here.event(ev);
+        here.set_goroutine(id, slot);
+        self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..event })
     }
 
     /// Anybody can wake a goroutine, also who is no thread.
     #[inline(always)]
-    pub(super) fn go_unblock(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
+    pub(super) fn go_unblock(&mut self, ev: &Timed, here: &mut Place, of: &Generation) -> Step {
         let sequence = self.sequence(ev.args[1]);
         let Some(slot) = self.goroutines.find(GoID(ev.args[0] as i64)) else { return Ok(false) };
         let goroutine = self.goroutines.at(slot);
@@ -38,12 +39,12 @@ impl Order {
         goroutine.status = GoStatus::Runnable;
         goroutine.sequence = sequence;
         let stack = stack(ev, 2, of)?;
-        self.emit(Event { args: [ev.args[0], ev.args[1], 0], stack, ..place.event(ev) })
+        self.emit(Event { args: [ev.args[0], ev.args[1], 0], stack, ..here.event(ev) })
     }
 
     /// The slot of the goroutine that runs here; it must be running.
     #[inline(always)]
-    pub(super) fn running(&mut self, ev: &Timed, place: Place) -> Result<u32, Error> {
+    pub(super) fn running(&mut self, ev: &Timed, place: &Place) -> Result<u32, Error> {
         place.check_user(ev)?;
         let slot = self.current(ev, place)?;
         if self.goroutines.at(slot).status != GoStatus::Running {
@@ -62,23 +63,29 @@ impl Order {
 
     /// The running goroutine waits, or gives way.
     #[inline(always)]
-    pub(super) fn go_stop(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
-        let slot = self.running(ev, place)?;
-        let is_block = ev.event == EventType::GoBlock;
-        let status = if is_block { GoStatus::Waiting } else { GoStatus::Runnable };
-        self.goroutines.at(slot).status = status;
-        self.threads.at(place.thread).leave_goroutine();
+    pub(super) fn go_stop(
+        &mut self,
+        ev: &Timed,
+        here: &mut Place,
+        to: GoStatus,
+        of: &Generation,
+    ) -> Step {
+        let slot = self.running(ev, here)?;
+        self.goroutines.at(slot).status = to;
         let stack = stack(ev, 1, of)?;
         let reason = string(ev, 0, of)?;
-        self.emit(Event { args: [reason.0.into(), 0, 0], stack, ..place.event(ev) })
+        let event = here.event(ev);
+        here.leave_goroutine();
+        self.emit(Event { args: [reason.0.into(), 0, 0], stack, ..event })
     }
 
     #[inline(always)]
-    pub(super) fn go_destroy(&mut self, ev: &Timed, place: Place) -> Step {
-        let slot = self.running(ev, place)?;
-        self.destroy(slot, place.context.goroutine);
-        self.threads.at(place.thread).leave_goroutine();
-        self.emit(place.event(ev))
+    pub(super) fn go_destroy(&mut self, ev: &Timed, here: &mut Place) -> Step {
+        let slot = self.running(ev, here)?;
+        let event = here.event(ev);
+        self.destroy(slot, here.context.goroutine);
+        here.leave_goroutine();
+        self.emit(event)
     }
 
     /// Forgets a goroutine and all that is its.
@@ -89,21 +96,25 @@ impl Order {
     }
 
     #[inline(always)]
-    pub(super) fn go_create(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
-        place.check(ev, Need::Must, Need::May)?;
-        let creator = self.goroutines.find_at(place.goroutine_slot, place.context.goroutine);
+    pub(super) fn go_create(
+        &mut self,
+        ev: &Timed,
+        here: &mut Place,
+        status: GoStatus,
+        of: &Generation,
+    ) -> Step {
+        here.check(ev, Need::Must, Need::May)?;
+        let creator = self.goroutines.find_at(here.goroutine_slot, here.context.goroutine);
         if let Some(slot) = creator
             && self.goroutines.at(slot).status != GoStatus::Running
         {
             return Err(self.not_in_state(ev, slot, GoStatus::Running));
         }
-        let is_blocked = ev.event == EventType::GoCreateBlocked;
-        let status = if is_blocked { GoStatus::Waiting } else { GoStatus::Runnable };
         self.create(ev, status)?;
         let stack_of_creator = stack(ev, 2, of)?;
         let stack_of_new = stack(ev, 1, of)?;
         let args = [ev.args[0], stack_of_new.0.into(), 0];
-        self.emit(Event { args, stack: stack_of_creator, ..place.event(ev) })
+        self.emit(Event { args, stack: stack_of_creator, ..here.event(ev) })
     }
 
     /// A goroutine that must not exist yet; its slot.
@@ -118,7 +129,7 @@ impl Order {
 
     /// Wakes a goroutine, runs it in the place of the one that runs, which waits or ends: three events.
     pub(super) fn go_switch(&mut self, ev: &Timed, place: Place) -> Step {
-        let slot = self.running(ev, place)?;
+        let slot = self.running(ev, &place)?;
         let next = GoID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
         let Some(next_slot) = self.goroutines.find(next) else { return Ok(false) };

@@ -30,7 +30,7 @@ use crate::wire::event::EventType;
 use annotation::{Regions, Tasks};
 use carried::Carried;
 use range::{Collector, Stops};
-use state::{NO_THREAD, Procs, Sequence, Threads};
+use state::{GoStatus, NO_THREAD, NOWHERE, Procs, Sequence, Threads};
 use table::Goroutines;
 
 /// Whether the event happened, or has to wait for another thread's.
@@ -53,6 +53,8 @@ pub(crate) struct Order {
     carried: Carried,
     /// What happened, for whoever takes it away.
     pub(crate) out: Vec<Event>,
+    /// How much of it there was before the last event of a thread.
+    pub(crate) before: usize,
     /// The time of the last of it.
     pub(crate) last: Time,
 }
@@ -62,9 +64,14 @@ pub(crate) struct Order {
 struct Place {
     thread: u32,
     context: Context,
+    /// Where the goroutine was when it came to the thread.
     goroutine_slot: u32,
+    /// Where the processor is.
     proc_slot: u32,
 }
+
+/// As many events are made at a time.
+pub(crate) const AT_A_TIME: usize = 256;
 
 /// Whether a thread has to have something for an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,6 +96,7 @@ impl Order {
             regions: Regions::default(),
             carried: Carried::new(),
             out: Vec::new(),
+            before: 0,
             last: Time(0),
         }
     }
@@ -117,39 +125,68 @@ impl Order {
         self.threads.place(id)
     }
 
-    /// An event of this thread is looked at, for [`advance`](Self::advance).
+    /// Lets events of a thread happen, one after the other, up to a time and as long as there are few in
+    /// `out`. How many did; and whether the next one can happen or has to wait for another thread's.
+    ///
+    /// After an error `out` may have a part of what came of the event; `before` says what not.
     #[inline(always)]
-    pub(crate) fn look_at(&mut self, thread: u32) {
+    pub(crate) fn run(
+        &mut self,
+        events: &[Timed],
+        thread: u32,
+        until: i64,
+        of: &Generation,
+    ) -> (usize, Step) {
         self.threads.at(thread).is_known = true;
+        let mut here = self.place(thread);
+        let mut happened = 0;
+        let mut step = Ok(true);
+        for ev in events {
+            if ev.time > until || self.out.len() >= AT_A_TIME {
+                break;
+            }
+            self.before = self.out.len();
+            step = self.advance(ev, &mut here, of);
+            if !matches!(step, Ok(true)) {
+                break;
+            }
+            happened += 1;
+        }
+        self.threads.at(thread).come_to(&here);
+        (happened, step)
     }
 
     /// Lets a thread's next event happen, if it can; more than one event may come of it.
-    ///
-    /// After an error `out` may have a part of what came of the event.
     #[inline(always)]
-    pub(crate) fn advance(&mut self, ev: &Timed, thread: u32, of: &Generation) -> Step {
+    fn advance(&mut self, ev: &Timed, here: &mut Place, of: &Generation) -> Step {
         use EventType as E;
         match ev.event {
-            E::GoStart => self.go_start(ev, self.place(thread)),
-            E::GoUnblock => self.go_unblock(ev, self.place(thread), of),
-            E::GoBlock | E::GoStop => self.go_stop(ev, self.place(thread), of),
-            E::GoDestroy => self.go_destroy(ev, self.place(thread)),
-            E::GoCreate | E::GoCreateBlocked => self.go_create(ev, self.place(thread), of),
-            E::GoSyscallBegin => self.go_syscall_begin(ev, self.place(thread), of),
-            E::GoSyscallEnd => self.go_syscall_end(ev, self.place(thread)),
-            E::ProcStart => self.proc_start(ev, self.place(thread)),
-            E::ProcStop => self.proc_stop(ev, self.place(thread)),
-            _ => self.advance_rare(ev, thread, of),
+            E::GoStart => self.go_start(ev, here),
+            E::GoUnblock => self.go_unblock(ev, here, of),
+            E::GoBlock => self.go_stop(ev, here, GoStatus::Waiting, of),
+            E::GoStop => self.go_stop(ev, here, GoStatus::Runnable, of),
+            E::GoDestroy => self.go_destroy(ev, here),
+            E::GoCreate => self.go_create(ev, here, GoStatus::Runnable, of),
+            E::GoSyscallBegin => self.go_syscall_begin(ev, here, of),
+            E::GoSyscallEnd => self.go_syscall_end(ev, here),
+            _ => {
+                self.threads.at(here.thread).come_to(here);
+                let step = self.advance_rare(ev, here.thread, of);
+                *here = self.place(here.thread);
+                step
+            }
         }
     }
 
-    /// A function apart, so that the places of frequent events are in registers: in memory, what was
-    /// just written in parts and is read as a whole has to be waited for.
+    /// As [`advance`](Self::advance), of a thread whose place is in the table.
     #[inline(never)]
     fn advance_rare(&mut self, ev: &Timed, thread: u32, of: &Generation) -> Step {
         use EventType as E;
-        let place = self.place(thread);
+        let mut place = self.place(thread);
         match ev.event {
+            E::GoCreateBlocked => self.go_create(ev, &mut place, GoStatus::Waiting, of),
+            E::ProcStart => self.proc_start(ev, place),
+            E::ProcStop => self.proc_stop(ev, place),
             E::GoStatus | E::GoStatusStack => self.go_status(ev, place, of),
             E::GoSwitch | E::GoSwitchDestroy => self.go_switch(ev, place),
             E::GoSyscallEndBlocked => self.go_syscall_end_blocked(ev, place),
@@ -197,7 +234,6 @@ impl Order {
         self.out.push(Event { time, ..event });
     }
 
-    #[inline(always)]
     fn place(&self, thread: u32) -> Place {
         let known = self.threads.get(thread);
         let context = Context { goroutine: known.goroutine, proc: known.proc, thread: known.id };
@@ -212,7 +248,7 @@ impl Order {
 
     /// Where the goroutine that the thread runs is.
     #[inline(always)]
-    fn current(&mut self, ev: &Timed, place: Place) -> Result<u32, Error> {
+    fn current(&self, ev: &Timed, place: &Place) -> Result<u32, Error> {
         let id = place.context.goroutine;
         let slot = self.goroutines.find_at(place.goroutine_slot, id);
         slot.ok_or_else(|| {
@@ -241,7 +277,7 @@ impl Order {
 impl Place {
     /// Whether the thread has what it must have, and nothing that it must not.
     #[inline(always)]
-    fn check(self, ev: &Timed, proc: Need, goroutine: Need) -> Result<(), Error> {
+    fn check(&self, ev: &Timed, proc: Need, goroutine: Need) -> Result<(), Error> {
         let Context { goroutine: g, proc: p, thread: m } = self.context;
         let is_wrong = |need, is_there: bool| match need {
             Need::Must => !is_there,
@@ -259,13 +295,13 @@ impl Place {
 
     /// Whether a goroutine runs here.
     #[inline(always)]
-    fn check_user(self, ev: &Timed) -> Result<(), Error> {
+    fn check_user(&self, ev: &Timed) -> Result<(), Error> {
         self.check(ev, Need::Must, Need::Must)
     }
 
     #[cold]
     #[inline(never)]
-    fn complaint(self, ev: &Timed, proc: Need, goroutine: Need) -> Error {
+    fn complaint(&self, ev: &Timed, proc: Need, goroutine: Need) -> Error {
         let Context { goroutine: g, proc: p, thread } = self.context;
         if thread == ThreadID::NONE {
             return wrong(ev, "expected a thread, found none");
@@ -283,9 +319,19 @@ impl Place {
         }
     }
 
+    #[inline(always)]
+    fn set_goroutine(&mut self, id: GoID, slot: u32) {
+        (self.context.goroutine, self.goroutine_slot) = (id, slot);
+    }
+
+    #[inline(always)]
+    fn leave_goroutine(&mut self) {
+        self.set_goroutine(GoID::NONE, NOWHERE);
+    }
+
     /// The event, in this place.
     #[inline(always)]
-    fn event(self, ev: &Timed) -> Event {
+    fn event(&self, ev: &Timed) -> Event {
         Event::new(ev.event, Time(ev.time), self.context)
     }
 }

@@ -1,5 +1,6 @@
 //! What goroutines, processors and threads are doing at a point of the trace.
 
+use super::Place;
 use crate::reader::hash::Map;
 use crate::reader::ids::{GoID, GoState, ProcID, ProcState, ThreadID};
 
@@ -16,6 +17,8 @@ pub(crate) enum GoStatus {
     Running,
     Syscall,
     Waiting,
+    /// No state that the format knows: it does not exist.
+    Gone,
 }
 
 impl GoStatus {
@@ -31,6 +34,7 @@ impl GoStatus {
             GoStatus::Running => GoState::Running,
             GoStatus::Syscall => GoState::Syscall,
             GoStatus::Waiting => GoState::Waiting,
+            GoStatus::Gone => GoState::NotExist,
         }
     }
 }
@@ -209,6 +213,13 @@ impl Thread {
         let (goroutine, proc) = (GoID::NONE, ProcID::NONE);
         let [goroutine_slot, proc_slot] = [NOWHERE; 2];
         Thread { id, goroutine, proc, goroutine_slot, proc_slot, is_known: false }
+    }
+
+    /// It has what it has in this place.
+    #[inline(always)]
+    pub(super) fn come_to(&mut self, place: &Place) {
+        self.set_goroutine(place.context.goroutine, place.goroutine_slot);
+        self.set_proc(place.context.proc, place.proc_slot);
     }
 
     #[inline(always)]

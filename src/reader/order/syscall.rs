@@ -11,40 +11,40 @@ use crate::wire::event::EventType;
 
 impl Order {
     #[inline(always)]
-    pub(super) fn go_syscall_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
-        let slot = self.running(ev, place)?;
+    pub(super) fn go_syscall_begin(&mut self, ev: &Timed, here: &mut Place, of: &Generation) -> Step {
+        let slot = self.running(ev, here)?;
         self.goroutines.at(slot).status = GoStatus::Syscall;
         let next = self.sequence(ev.args[0]);
-        let proc = self.procs.at(place.proc_slot);
+        let proc = self.procs.at(here.proc_slot);
         proc.status = ProcStatus::Syscall;
         // The thread has the processor, so nobody else's event can come between.
         if !proc.sequence.is_next(next) {
             let why = format!(
                 "expected number {} of processor {}, found {}",
                 proc.sequence.number.wrapping_add(1),
-                place.context.proc,
+                here.context.proc,
                 next.number,
             );
             return Err(wrong(ev, why));
         }
         proc.sequence = next;
         let stack = stack(ev, 1, of)?;
-        self.emit(Event { stack, ..place.event(ev) })
+        self.emit(Event { stack, ..here.event(ev) })
     }
 
     #[inline(always)]
-    pub(super) fn go_syscall_end(&mut self, ev: &Timed, place: Place) -> Step {
-        place.check_user(ev)?;
-        let slot = self.in_syscall(ev, place)?;
+    pub(super) fn go_syscall_end(&mut self, ev: &Timed, here: &mut Place) -> Step {
+        here.check_user(ev)?;
+        let slot = self.in_syscall(ev, here)?;
         self.goroutines.at(slot).status = GoStatus::Running;
-        self.expect_proc_in_syscall(ev, place)?;
-        self.procs.at(place.proc_slot).status = ProcStatus::Running;
-        self.emit(place.event(ev))
+        self.expect_proc_in_syscall(ev, here)?;
+        self.procs.at(here.proc_slot).status = ProcStatus::Running;
+        self.emit(here.event(ev))
     }
 
     /// The slot of the thread's goroutine, which must be in a system call.
     #[inline(always)]
-    fn in_syscall(&mut self, ev: &Timed, place: Place) -> Result<u32, Error> {
+    fn in_syscall(&mut self, ev: &Timed, place: &Place) -> Result<u32, Error> {
         let slot = self.current(ev, place)?;
         if self.goroutines.at(slot).status != GoStatus::Syscall {
             return Err(self.not_in_state(ev, slot, GoStatus::Syscall));
@@ -53,7 +53,7 @@ impl Order {
     }
 
     #[inline(always)]
-    fn expect_proc_in_syscall(&mut self, ev: &Timed, place: Place) -> Result<(), Error> {
+    fn expect_proc_in_syscall(&mut self, ev: &Timed, place: &Place) -> Result<(), Error> {
         let found = self.procs.at(place.proc_slot).status;
         if found == ProcStatus::Syscall {
             return Ok(());
@@ -71,7 +71,7 @@ impl Order {
             return Ok(false);
         }
         place.check(ev, Need::May, Need::Must)?;
-        let slot = self.in_syscall(ev, place)?;
+        let slot = self.in_syscall(ev, &place)?;
         self.goroutines.at(slot).status = GoStatus::Runnable;
         self.threads.at(place.thread).leave_goroutine();
         self.emit(place.event(ev))
@@ -88,14 +88,14 @@ impl Order {
     /// system may soon give the thread's number to another.
     pub(super) fn go_destroy_syscall(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::May, Need::Must)?;
-        let slot = self.in_syscall(ev, place)?;
+        let slot = self.in_syscall(ev, &place)?;
         self.destroy(slot, place.context.goroutine);
         self.threads.at(place.thread).leave_goroutine();
         let event = place.event(ev);
         if !place.has_proc() {
             return self.emit(event);
         }
-        self.expect_proc_in_syscall(ev, place)?;
+        self.expect_proc_in_syscall(ev, &place)?;
         self.procs.at(place.proc_slot).status = ProcStatus::Abandoned;
         self.threads.at(place.thread).leave_proc();
         let lost = Event::new(EventType::ProcSteal, Time(ev.time), place.context);

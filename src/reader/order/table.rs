@@ -15,21 +15,24 @@ pub(crate) struct Goroutine {
     pub(crate) status: GoStatus,
     /// Whether it assists the garbage collector.
     pub(crate) assists: bool,
-    exists: bool,
 }
 
 impl Goroutine {
     const NONE: Goroutine = Goroutine {
         id: GoID::NONE,
         sequence: Sequence { generation: 0, number: 0 },
-        status: GoStatus::Bad,
+        status: GoStatus::Gone,
         assists: false,
-        exists: false,
     };
 
     #[inline(always)]
+    fn exists(&self) -> bool {
+        self.status != GoStatus::Gone
+    }
+
+    #[inline(always)]
     fn is(&self, id: GoID) -> bool {
-        self.id == id && self.exists
+        self.id == id && self.exists()
     }
 }
 
@@ -70,7 +73,13 @@ impl Goroutines {
 
     #[inline(always)]
     pub(crate) fn find(&self, id: GoID) -> Option<u32> {
-        self.find_at((id.0 as usize & self.mask) as u32, id)
+        self.find_at(self.home(id), id)
+    }
+
+    /// Where a goroutine is, unless another one was there before it.
+    #[inline(always)]
+    pub(crate) fn home(&self, id: GoID) -> u32 {
+        (id.0 as usize & self.mask) as u32
     }
 
     /// Where the goroutine is, which should be at `slot`.
@@ -105,12 +114,12 @@ impl Goroutines {
         if 2 * self.living > self.mask {
             self.grow();
         }
-        self.put(Goroutine { id, sequence, status, assists: false, exists: true })
+        self.put(Goroutine { id, sequence, status, assists: false })
     }
 
     fn put(&mut self, goroutine: Goroutine) -> u32 {
         self.living += 1;
-        let is_free = |slot: &u32| !self.slots[*slot as usize].exists;
+        let is_free = |slot: &u32| !self.slots[*slot as usize].exists();
         let slot = self.near(goroutine.id).find(is_free).unwrap_or_else(|| self.outside(goroutine.id));
         self.slots[slot as usize] = goroutine;
         slot
@@ -131,7 +140,7 @@ impl Goroutines {
     fn grow(&mut self) {
         let larger = Goroutines::with_places(2 * (self.mask + 1));
         let before = std::mem::replace(self, larger);
-        for goroutine in before.slots.into_iter().filter(|goroutine| goroutine.exists) {
+        for goroutine in before.slots.into_iter().filter(|goroutine| goroutine.exists()) {
             self.put(goroutine);
         }
     }
@@ -139,7 +148,7 @@ impl Goroutines {
     pub(crate) fn remove(&mut self, slot: u32) {
         self.living -= 1;
         let goroutine = &mut self.slots[slot as usize];
-        goroutine.exists = false;
+        goroutine.status = GoStatus::Gone;
         if slot as usize > self.mask {
             self.outside.remove(&goroutine.id.0);
             self.free.push(slot);
