@@ -40,8 +40,14 @@ impl Ids {
     pub(crate) fn place(&self, id: u64) -> Option<u32> {
         match self.dense.get(id as usize) {
             Some(&place) => (place != ABSENT).then_some(place),
-            None => self.sparse.get(&id).copied(),
+            None => self.place_of_sparse(id),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn place_of_sparse(&self, id: u64) -> Option<u32> {
+        self.sparse.get(&id).copied()
     }
 }
 

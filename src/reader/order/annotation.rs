@@ -112,7 +112,7 @@ impl Order {
         let task = TaskID(ev.args[0]);
         let name = string(ev, 1, of)?;
         self.current(ev, &place)?;
-        self.regions.enter(place.context.goroutine, Region { task, name });
+        self.regions.enter(place.on.goroutine, Region { task, name });
         self.region(ev, place, name, of)
     }
 
@@ -122,7 +122,7 @@ impl Order {
         let task = TaskID(ev.args[0]);
         let name = string(ev, 1, of)?;
         self.current(ev, &place)?;
-        let open = self.regions.open.get_mut(&place.context.goroutine.0);
+        let open = self.regions.open.get_mut(&place.on.goroutine.0);
         if let Some(innermost) = open.and_then(Vec::pop) {
             let is_named = innermost.name == name || of.bytes(innermost.name) == of.bytes(name);
             if innermost.task != task || !is_named {

@@ -1,6 +1,7 @@
 //! Goroutines: what makes, runs, stops and wakes them.
 
 use super::state::{GoStatus, NO_THREAD, NOWHERE};
+use super::table::Goroutine;
 use super::{Need, Order, Place, Step, stack, string, wrong};
 use crate::reader::decode::Timed;
 use crate::reader::error::Error;
@@ -14,43 +15,44 @@ impl Order {
     pub(super) fn go_start(&mut self, ev: &Timed, here: &mut Place) -> Step {
         let id = GoID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
-        let Some(slot) = self.goroutines.find(id) else { return Ok(false) };
+        let home = self.goroutines.home(id);
+        let slot = self.goroutines.slot_of(home, id, GoStatus::Runnable);
+        let Some(slot) = slot else { return Ok(false) };
         let goroutine = self.goroutines.at(slot);
-        if goroutine.status != GoStatus::Runnable || !goroutine.sequence.is_next(sequence) {
+        if !goroutine.sequence.is_next(sequence) {
             return Ok(false);
         }
         here.check(ev, Need::Must, Need::MustNot)?;
         goroutine.status = GoStatus::Running;
-        goroutine.sequence = sequence;
+        goroutine.sequence.number = sequence.number;
         let event = here.event(ev);
-        here.set_goroutine(id, slot);
+        here.on.set_goroutine(id, slot);
         self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..event })
     }
 
     /// Anybody can wake a goroutine, also who is no thread.
     #[inline(always)]
     pub(super) fn go_unblock(&mut self, ev: &Timed, here: &mut Place, of: &Generation) -> Step {
+        let id = GoID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
-        let Some(slot) = self.goroutines.find(GoID(ev.args[0] as i64)) else { return Ok(false) };
+        let home = self.goroutines.home(id);
+        let slot = self.goroutines.slot_of(home, id, GoStatus::Waiting);
+        let Some(slot) = slot else { return Ok(false) };
         let goroutine = self.goroutines.at(slot);
-        if goroutine.status != GoStatus::Waiting || !goroutine.sequence.is_next(sequence) {
+        if !goroutine.sequence.is_next(sequence) {
             return Ok(false);
         }
         goroutine.status = GoStatus::Runnable;
-        goroutine.sequence = sequence;
+        goroutine.sequence.number = sequence.number;
         let stack = stack(ev, 2, of)?;
         self.emit(Event { args: [ev.args[0], ev.args[1], 0], stack, ..here.event(ev) })
     }
 
-    /// The slot of the goroutine that runs here; it must be running.
+    /// The goroutine that runs here; it must be running.
     #[inline(always)]
-    pub(super) fn running(&mut self, ev: &Timed, place: &Place) -> Result<u32, Error> {
+    pub(super) fn running(&mut self, ev: &Timed, place: &Place) -> Result<&mut Goroutine, Error> {
         place.check_user(ev)?;
-        let slot = self.current(ev, place)?;
-        if self.goroutines.at(slot).status != GoStatus::Running {
-            return Err(self.not_in_state(ev, slot, GoStatus::Running));
-        }
-        Ok(slot)
+        self.current_in(ev, place, GoStatus::Running)
     }
 
     #[cold]
@@ -70,27 +72,30 @@ impl Order {
         to: GoStatus,
         of: &Generation,
     ) -> Step {
-        let slot = self.running(ev, here)?;
-        self.goroutines.at(slot).status = to;
+        self.running(ev, here)?.status = to;
         let stack = stack(ev, 1, of)?;
         let reason = string(ev, 0, of)?;
         let event = here.event(ev);
-        here.leave_goroutine();
+        here.on.leave_goroutine();
         self.emit(Event { args: [reason.0.into(), 0, 0], stack, ..event })
     }
 
     #[inline(always)]
     pub(super) fn go_destroy(&mut self, ev: &Timed, here: &mut Place) -> Step {
-        let slot = self.running(ev, here)?;
+        self.running(ev, here)?;
         let event = here.event(ev);
-        self.destroy(slot, here.context.goroutine);
-        here.leave_goroutine();
+        self.destroy(here);
+        here.on.leave_goroutine();
         self.emit(event)
     }
 
-    /// Forgets a goroutine and all that is its.
-    pub(super) fn destroy(&mut self, slot: u32, id: GoID) {
-        self.goroutines.remove(slot);
+    /// Forgets the goroutine that runs here, and all that is its.
+    #[inline(always)]
+    pub(super) fn destroy(&mut self, place: &Place) {
+        let id = place.on.goroutine;
+        if let Some(slot) = self.goroutines.find_at(place.on.goroutine_slot, id) {
+            self.goroutines.remove(slot);
+        }
         self.regions.forget(id);
         self.stops.forget(id);
     }
@@ -104,7 +109,7 @@ impl Order {
         of: &Generation,
     ) -> Step {
         here.check(ev, Need::Must, Need::May)?;
-        let creator = self.goroutines.find_at(here.goroutine_slot, here.context.goroutine);
+        let creator = self.goroutines.find_at(here.on.goroutine_slot, here.on.goroutine);
         if let Some(slot) = creator
             && self.goroutines.at(slot).status != GoStatus::Running
         {
@@ -129,7 +134,7 @@ impl Order {
 
     /// Wakes a goroutine, runs it in the place of the one that runs, which waits or ends: three events.
     pub(super) fn go_switch(&mut self, ev: &Timed, place: Place) -> Step {
-        let slot = self.running(ev, &place)?;
+        self.running(ev, &place)?;
         let next = GoID(ev.args[0] as i64);
         let sequence = self.sequence(ev.args[1]);
         let Some(next_slot) = self.goroutines.find(next) else { return Ok(false) };
@@ -141,17 +146,17 @@ impl Order {
         goroutine.sequence = sequence;
         let time = Time(ev.time);
         let left = if ev.event == EventType::GoSwitch {
-            self.goroutines.at(slot).status = GoStatus::Waiting;
+            self.running(ev, &place)?.status = GoStatus::Waiting;
             EventType::GoBlock
         } else {
-            self.destroy(slot, place.context.goroutine);
+            self.destroy(&place);
             EventType::GoDestroy
         };
         self.set_goroutine(place, next, next_slot);
         let args = [ev.args[0], ev.args[1], 0];
-        let nobody = Context { goroutine: GoID::NONE, ..place.context };
+        let nobody = Context { goroutine: GoID::NONE, ..place.context() };
         self.push(Event { args, ..place.event(ev) });
-        self.push(Event::new(left, time, place.context));
+        self.push(Event::new(left, time, place.context()));
         self.emit(Event { args, ..Event::new(EventType::GoStart, time, nobody) })
     }
 
@@ -165,7 +170,7 @@ impl Order {
             ));
         };
         let (slot, from) = self.go_status_of(ev, id, status)?;
-        let mut context = place.context;
+        let mut context = place.context();
         match status {
             GoStatus::Running => self.set_goroutine(place, id, slot),
             GoStatus::Syscall => {

@@ -30,8 +30,8 @@ use crate::wire::event::EventType;
 use annotation::{Regions, Tasks};
 use carried::Carried;
 use range::{Collector, Stops};
-use state::{GoStatus, NO_THREAD, NOWHERE, Procs, Sequence, Threads};
-use table::Goroutines;
+use state::{GoStatus, NO_THREAD, Procs, Sequence, Thread, Threads};
+use table::{Goroutine, Goroutines};
 
 /// Whether the event happened, or has to wait for another thread's.
 type Step = Result<bool, Error>;
@@ -63,11 +63,7 @@ pub(crate) struct Order {
 #[derive(Clone, Copy)]
 struct Place {
     thread: u32,
-    context: Context,
-    /// Where the goroutine was when it came to the thread.
-    goroutine_slot: u32,
-    /// Where the processor is.
-    proc_slot: u32,
+    on: Thread,
 }
 
 /// As many events are made at a time.
@@ -139,20 +135,22 @@ impl Order {
     ) -> (usize, Step) {
         self.threads.at(thread).is_known = true;
         let mut here = self.place(thread);
-        let mut happened = 0;
+        let (mut happened, mut before) = (0, self.out.len());
         let mut step = Ok(true);
         for ev in events {
-            if ev.time > until || self.out.len() >= AT_A_TIME {
+            let made = self.out.len();
+            if ev.time > until || made >= AT_A_TIME {
                 break;
             }
-            self.before = self.out.len();
+            before = made;
             step = self.advance(ev, &mut here, of);
             if !matches!(step, Ok(true)) {
                 break;
             }
             happened += 1;
         }
-        self.threads.at(thread).come_to(&here);
+        self.before = before;
+        self.put(&here);
         (happened, step)
     }
 
@@ -170,7 +168,7 @@ impl Order {
             E::GoSyscallBegin => self.go_syscall_begin(ev, here, of),
             E::GoSyscallEnd => self.go_syscall_end(ev, here),
             _ => {
-                self.threads.at(here.thread).come_to(here);
+                self.put(here);
                 let step = self.advance_rare(ev, here.thread, of);
                 *here = self.place(here.thread);
                 step
@@ -235,10 +233,15 @@ impl Order {
     }
 
     fn place(&self, thread: u32) -> Place {
-        let known = self.threads.get(thread);
-        let context = Context { goroutine: known.goroutine, proc: known.proc, thread: known.id };
-        let (goroutine_slot, proc_slot) = (known.goroutine_slot, known.proc_slot);
-        Place { thread, context, goroutine_slot, proc_slot }
+        Place { thread, on: *self.threads.get(thread) }
+    }
+
+    /// Puts what a thread has into the table.
+    #[inline(always)]
+    fn put(&mut self, place: &Place) {
+        let thread = self.threads.at(place.thread);
+        thread.set_goroutine(place.on.goroutine, place.on.goroutine_slot);
+        thread.set_proc(place.on.proc, place.on.proc_slot);
     }
 
     #[inline(always)]
@@ -246,14 +249,38 @@ impl Order {
         Sequence { generation: self.number, number }
     }
 
-    /// Where the goroutine that the thread runs is.
+    /// The goroutine that the thread runs.
     #[inline(always)]
     fn current(&self, ev: &Timed, place: &Place) -> Result<u32, Error> {
-        let id = place.context.goroutine;
-        let slot = self.goroutines.find_at(place.goroutine_slot, id);
+        let id = place.on.goroutine;
+        let slot = self.goroutines.find_at(place.on.goroutine_slot, id);
         slot.ok_or_else(|| {
             wrong(ev, format!("goroutine {id}, which the thread runs, does not exist"))
         })
+    }
+
+    /// The goroutine that the thread runs, which has to be in this state.
+    #[inline(always)]
+    fn current_in(
+        &mut self,
+        ev: &Timed,
+        place: &Place,
+        status: GoStatus,
+    ) -> Result<&mut Goroutine, Error> {
+        let (id, slot) = (place.on.goroutine, place.on.goroutine_slot);
+        match self.goroutines.slot_of(slot, id, status) {
+            Some(slot) => Ok(self.goroutines.at(slot)),
+            None => Err(self.not_current(ev, place, status)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn not_current(&mut self, ev: &Timed, place: &Place, expected: GoStatus) -> Error {
+        match self.current(ev, place) {
+            Ok(slot) => self.not_in_state(ev, slot, expected),
+            Err(error) => error,
+        }
     }
 
     /// The thread has another goroutine.
@@ -278,15 +305,15 @@ impl Place {
     /// Whether the thread has what it must have, and nothing that it must not.
     #[inline(always)]
     fn check(&self, ev: &Timed, proc: Need, goroutine: Need) -> Result<(), Error> {
-        let Context { goroutine: g, proc: p, thread: m } = self.context;
         let is_wrong = |need, is_there: bool| match need {
             Need::Must => !is_there,
             Need::May => false,
             Need::MustNot => is_there,
         };
-        if m == ThreadID::NONE
-            || is_wrong(proc, p != ProcID::NONE)
-            || is_wrong(goroutine, g != GoID::NONE)
+        // Only threads have processors.
+        if (proc != Need::Must && self.on.id == ThreadID::NONE)
+            || is_wrong(proc, self.on.proc != ProcID::NONE)
+            || is_wrong(goroutine, self.on.goroutine != GoID::NONE)
         {
             return Err(self.complaint(ev, proc, goroutine));
         }
@@ -302,7 +329,7 @@ impl Place {
     #[cold]
     #[inline(never)]
     fn complaint(&self, ev: &Timed, proc: Need, goroutine: Need) -> Error {
-        let Context { goroutine: g, proc: p, thread } = self.context;
+        let Context { goroutine: g, proc: p, thread } = self.context();
         if thread == ThreadID::NONE {
             return wrong(ev, "expected a thread, found none");
         }
@@ -320,19 +347,15 @@ impl Place {
     }
 
     #[inline(always)]
-    fn set_goroutine(&mut self, id: GoID, slot: u32) {
-        (self.context.goroutine, self.goroutine_slot) = (id, slot);
-    }
-
-    #[inline(always)]
-    fn leave_goroutine(&mut self) {
-        self.set_goroutine(GoID::NONE, NOWHERE);
+    fn context(&self) -> Context {
+        let Thread { goroutine, proc, id: thread, .. } = self.on;
+        Context { goroutine, proc, thread }
     }
 
     /// The event, in this place.
     #[inline(always)]
     fn event(&self, ev: &Timed) -> Event {
-        Event::new(ev.event, Time(ev.time), self.context)
+        Event::new(ev.event, Time(ev.time), self.context())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::reader::ids::{ProcID, ProcState, ThreadID, Time};
 impl Place {
     #[inline(always)]
     pub(super) fn has_proc(self) -> bool {
-        self.context.proc != ProcID::NONE
+        self.on.proc != ProcID::NONE
     }
 }
 
@@ -36,8 +36,8 @@ impl Order {
     #[inline(always)]
     pub(super) fn proc_stop(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::Must, Need::May)?;
-        let id = place.context.proc;
-        let proc = self.procs.at(place.proc_slot);
+        let id = place.on.proc;
+        let proc = self.procs.at(place.on.proc_slot);
         if !matches!(proc.status, ProcStatus::Running | ProcStatus::Syscall) {
             let found = proc.status;
             return Err(wrong(
@@ -80,7 +80,7 @@ impl Order {
         id: ProcID,
         from: ThreadID,
     ) -> Result<(), Error> {
-        let slot = if from == place.context.thread {
+        let slot = if from == place.on.id {
             place.thread
         } else {
             let slot = self.threads.find(from);
@@ -104,7 +104,7 @@ impl Order {
             return Err(wrong(ev, why));
         };
         let (slot, from) = self.proc_status_of(ev, id, &mut status)?;
-        let mut context = place.context;
+        let mut context = place.context();
         let was_written_as = ProcStatus::from_number(number as u8);
         match was_written_as {
             Some(ProcStatus::Running | ProcStatus::Syscall) => self.set_proc(place, id, slot),

@@ -101,7 +101,7 @@ impl Order {
 
     pub(super) fn gc_sweep_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
         place.check(ev, Need::Must, Need::May)?;
-        let proc = self.procs.at(place.proc_slot);
+        let proc = self.procs.at(place.on.proc_slot);
         begins(ev, &mut proc.sweeps, "the processor sweeps")?;
         let stack = stack(ev, 0, of)?;
         self.emit(Event { stack, ..place.event(ev) })
@@ -118,7 +118,7 @@ impl Order {
 
     pub(super) fn gc_sweep_end(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::Must, Need::May)?;
-        ends(ev, &mut self.procs.at(place.proc_slot).sweeps)?;
+        ends(ev, &mut self.procs.at(place.on.proc_slot).sweeps)?;
         self.emit(Event { args: [ev.args[0], ev.args[1], 0], ..place.event(ev) })
     }
 
@@ -155,7 +155,7 @@ impl Order {
         place.check_user(ev)?;
         self.current(ev, &place)?;
         let reason = string(ev, 0, of)?;
-        let id = place.context.goroutine.0;
+        let id = place.on.goroutine.0;
         let stops = self.stops.open.entry(id).or_default();
         if stops.contains(&reason) || stops.len() == MAX_STOPS {
             return Err(wrong(ev, "the goroutine has stopped the world for this already"));
@@ -169,7 +169,7 @@ impl Order {
     pub(super) fn stw_end(&mut self, ev: &Timed, place: Place) -> Step {
         place.check_user(ev)?;
         self.current(ev, &place)?;
-        let id = place.context.goroutine.0;
+        let id = place.on.goroutine.0;
         let stops = self.stops.open.get_mut(&id).filter(|stops| !stops.is_empty());
         let stops = stops.ok_or_else(|| wrong(ev, "the goroutine has not stopped the world"))?;
         let reason = stops.swap_remove(0);

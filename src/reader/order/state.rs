@@ -1,6 +1,5 @@
 //! What goroutines, processors and threads are doing at a point of the trace.
 
-use super::Place;
 use crate::reader::hash::Map;
 use crate::reader::ids::{GoID, GoState, ProcID, ProcState, ThreadID};
 
@@ -141,7 +140,7 @@ impl Procs {
 /// A thread.
 ///
 /// What changes stands apart: two fields side by side are read as one, for which the processor waits
-/// where one of them was just written.
+/// where one of them was just written. For the same reason nobody copies it as a whole who need not.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Thread {
@@ -213,13 +212,6 @@ impl Thread {
         let (goroutine, proc) = (GoID::NONE, ProcID::NONE);
         let [goroutine_slot, proc_slot] = [NOWHERE; 2];
         Thread { id, goroutine, proc, goroutine_slot, proc_slot, is_known: false }
-    }
-
-    /// It has what it has in this place.
-    #[inline(always)]
-    pub(super) fn come_to(&mut self, place: &Place) {
-        self.set_goroutine(place.context.goroutine, place.goroutine_slot);
-        self.set_proc(place.context.proc, place.proc_slot);
     }
 
     #[inline(always)]

@@ -12,17 +12,16 @@ use crate::wire::event::EventType;
 impl Order {
     #[inline(always)]
     pub(super) fn go_syscall_begin(&mut self, ev: &Timed, here: &mut Place, of: &Generation) -> Step {
-        let slot = self.running(ev, here)?;
-        self.goroutines.at(slot).status = GoStatus::Syscall;
+        self.running(ev, here)?.status = GoStatus::Syscall;
         let next = self.sequence(ev.args[0]);
-        let proc = self.procs.at(here.proc_slot);
+        let proc = self.procs.at(here.on.proc_slot);
         proc.status = ProcStatus::Syscall;
         // The thread has the processor, so nobody else's event can come between.
         if !proc.sequence.is_next(next) {
             let why = format!(
                 "expected number {} of processor {}, found {}",
                 proc.sequence.number.wrapping_add(1),
-                here.context.proc,
+                here.on.proc,
                 next.number,
             );
             return Err(wrong(ev, why));
@@ -35,30 +34,19 @@ impl Order {
     #[inline(always)]
     pub(super) fn go_syscall_end(&mut self, ev: &Timed, here: &mut Place) -> Step {
         here.check_user(ev)?;
-        let slot = self.in_syscall(ev, here)?;
-        self.goroutines.at(slot).status = GoStatus::Running;
+        self.current_in(ev, here, GoStatus::Syscall)?.status = GoStatus::Running;
         self.expect_proc_in_syscall(ev, here)?;
-        self.procs.at(here.proc_slot).status = ProcStatus::Running;
+        self.procs.at(here.on.proc_slot).status = ProcStatus::Running;
         self.emit(here.event(ev))
-    }
-
-    /// The slot of the thread's goroutine, which must be in a system call.
-    #[inline(always)]
-    fn in_syscall(&mut self, ev: &Timed, place: &Place) -> Result<u32, Error> {
-        let slot = self.current(ev, place)?;
-        if self.goroutines.at(slot).status != GoStatus::Syscall {
-            return Err(self.not_in_state(ev, slot, GoStatus::Syscall));
-        }
-        Ok(slot)
     }
 
     #[inline(always)]
     fn expect_proc_in_syscall(&mut self, ev: &Timed, place: &Place) -> Result<(), Error> {
-        let found = self.procs.at(place.proc_slot).status;
+        let found = self.procs.at(place.on.proc_slot).status;
         if found == ProcStatus::Syscall {
             return Ok(());
         }
-        let id = place.context.proc;
+        let id = place.on.proc;
         Err(wrong(
             ev,
             format!("expected processor {id} to be in a system call, but it is {found:?}"),
@@ -67,12 +55,11 @@ impl Order {
 
     /// It lost its processor, so it waits for the event that tells of that; by now it may have another.
     pub(super) fn go_syscall_end_blocked(&mut self, ev: &Timed, place: Place) -> Step {
-        if place.has_proc() && self.procs.at(place.proc_slot).status == ProcStatus::Syscall {
+        if place.has_proc() && self.procs.at(place.on.proc_slot).status == ProcStatus::Syscall {
             return Ok(false);
         }
         place.check(ev, Need::May, Need::Must)?;
-        let slot = self.in_syscall(ev, &place)?;
-        self.goroutines.at(slot).status = GoStatus::Runnable;
+        self.current_in(ev, &place, GoStatus::Syscall)?.status = GoStatus::Runnable;
         self.threads.at(place.thread).leave_goroutine();
         self.emit(place.event(ev))
     }
@@ -88,18 +75,18 @@ impl Order {
     /// system may soon give the thread's number to another.
     pub(super) fn go_destroy_syscall(&mut self, ev: &Timed, place: Place) -> Step {
         place.check(ev, Need::May, Need::Must)?;
-        let slot = self.in_syscall(ev, &place)?;
-        self.destroy(slot, place.context.goroutine);
+        self.current_in(ev, &place, GoStatus::Syscall)?;
+        self.destroy(&place);
         self.threads.at(place.thread).leave_goroutine();
         let event = place.event(ev);
         if !place.has_proc() {
             return self.emit(event);
         }
         self.expect_proc_in_syscall(ev, &place)?;
-        self.procs.at(place.proc_slot).status = ProcStatus::Abandoned;
+        self.procs.at(place.on.proc_slot).status = ProcStatus::Abandoned;
         self.threads.at(place.thread).leave_proc();
-        let lost = Event::new(EventType::ProcSteal, Time(ev.time), place.context);
-        let args = [place.context.proc.0 as u64, 0, 0];
+        let lost = Event::new(EventType::ProcSteal, Time(ev.time), place.context());
+        let args = [place.on.proc.0 as u64, 0, 0];
         self.push(Event { args, from: ProcStatus::Syscall.state() as u8, ..lost });
         self.emit(event)
     }

@@ -91,6 +91,21 @@ impl Goroutines {
         }
     }
 
+    /// Where the goroutine is, which should be at `slot`, if it is in this state.
+    #[inline(always)]
+    pub(crate) fn slot_of(&self, slot: u32, id: GoID, status: GoStatus) -> Option<u32> {
+        match self.slots.get(slot as usize) {
+            Some(goroutine) if goroutine.id == id && goroutine.status == status => Some(slot),
+            _ => self.slot_elsewhere(id, status),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slot_elsewhere(&self, id: GoID, status: GoStatus) -> Option<u32> {
+        self.find(id).filter(|&slot| self.slots[slot as usize].status == status)
+    }
+
     #[inline(never)]
     fn find_elsewhere(&self, id: GoID) -> Option<u32> {
         let found = self.near(id).find(|&slot| self.slots[slot as usize].is(id));
