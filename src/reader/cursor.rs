@@ -8,7 +8,7 @@ use crate::wire::encode::MAX_BATCH_BYTES;
 use crate::wire::event::EventType;
 
 /// As many events of a thread are decoded at a time.
-const AT_A_TIME: usize = 64;
+const AT_A_TIME: usize = 128;
 
 /// So many bytes of batches are in memory at a time, if all are as long as they can be.
 const PARTS_BYTES: usize = 1 << 20;

@@ -156,8 +156,19 @@ fn short_event(window: &[u8; 1 + WORD_BYTES], to: &mut Timed) -> Option<(u64, us
     to.event = event;
     let mut numbers = Numbers { word: u64::from_le_bytes(word), used: 0 };
     let since = numbers.next();
-    for arg in &mut to.args[..usize::from(args)] {
-        *arg = numbers.next();
+    // Not a loop: the number of turns would be guessed wrong more often.
+    let [first, second, third, fourth] = &mut to.args;
+    if args > 0 {
+        *first = numbers.next();
+        if args > 1 {
+            *second = numbers.next();
+            if args > 2 {
+                *third = numbers.next();
+                if args > 3 {
+                    *fourth = numbers.next();
+                }
+            }
+        }
     }
     Some((since, 1 + numbers.bytes()?))
 }

@@ -41,7 +41,8 @@ impl Goroutine {
 pub(crate) struct Goroutines {
     /// The table, and after it those for whom there is no place in it.
     slots: Vec<Goroutine>,
-    /// As many places the table has, less one: they are a power of two.
+    /// The last place of the table that is somebody's own. So many are a power of two, and those after
+    /// them near the last ones.
     mask: usize,
     /// How many there are.
     living: usize,
@@ -51,7 +52,7 @@ pub(crate) struct Goroutines {
 }
 
 /// The places of the least table.
-const LEAST: usize = 1024;
+const LEAST: usize = 4096;
 
 /// A goroutine may be so many places after its own.
 const NEAR: usize = 4;
@@ -63,7 +64,7 @@ impl Goroutines {
 
     fn with_places(places: usize) -> Goroutines {
         Goroutines {
-            slots: vec![Goroutine::NONE; places],
+            slots: vec![Goroutine::NONE; places + NEAR - 1],
             mask: places - 1,
             living: 0,
             outside: Map::default(),
@@ -108,14 +109,18 @@ impl Goroutines {
 
     #[inline(never)]
     fn find_elsewhere(&self, id: GoID) -> Option<u32> {
-        let found = self.near(id).find(|&slot| self.slots[slot as usize].is(id));
-        found.or_else(|| self.outside.get(&id.0).copied())
+        let found = self.near(id).iter().position(|goroutine| goroutine.is(id));
+        match found {
+            Some(after) => Some(self.home(id) + after as u32),
+            None => self.outside.get(&id.0).copied(),
+        }
     }
 
     /// The places that a goroutine may have in the table.
-    fn near(&self, id: GoID) -> impl Iterator<Item = u32> + use<> {
-        let mask = self.mask;
-        (0..NEAR).map(move |after| (id.0 as usize).wrapping_add(after) & mask).map(|at| at as u32)
+    #[inline(always)]
+    fn near(&self, id: GoID) -> &[Goroutine] {
+        let home = self.home(id) as usize;
+        &self.slots[home..home + NEAR]
     }
 
     #[inline(always)]
@@ -134,8 +139,11 @@ impl Goroutines {
 
     fn put(&mut self, goroutine: Goroutine) -> u32 {
         self.living += 1;
-        let is_free = |slot: &u32| !self.slots[*slot as usize].exists();
-        let slot = self.near(goroutine.id).find(is_free).unwrap_or_else(|| self.outside(goroutine.id));
+        let free = self.near(goroutine.id).iter().position(|other| !other.exists());
+        let slot = match free {
+            Some(after) => self.home(goroutine.id) + after as u32,
+            None => self.outside(goroutine.id),
+        };
         self.slots[slot as usize] = goroutine;
         slot
     }
@@ -164,7 +172,7 @@ impl Goroutines {
         self.living -= 1;
         let goroutine = &mut self.slots[slot as usize];
         goroutine.status = GoStatus::Gone;
-        if slot as usize > self.mask {
+        if slot as usize >= self.mask + NEAR {
             self.outside.remove(&goroutine.id.0);
             self.free.push(slot);
         }
