@@ -57,14 +57,20 @@ pub struct Goroutine {
 impl Goroutines {
     /// What to give to [`run`](super::run).
     pub fn listener() -> impl Listener<Answer = Goroutines> {
-        Then(Lives::new(), |lives| Goroutines::new(&lives))
+        Then(Lives::new(), Goroutines::new)
     }
 
-    fn new(lives: &Lives) -> Goroutines {
+    fn new(mut lives: Lives) -> Goroutines {
+        let lengths = lengths(&lives);
         let mut groups = BTreeMap::<&str, GoroutineGroup>::new();
-        for life in &lives.all {
-            let name = lives.name_of(life);
-            groups.entry(name).or_default().add(Goroutine::new(lives, life));
+        // The memory of lives is for who they become.
+        let mut all = std::mem::take(&mut lives.all);
+        while let Some(life) = all.pop() {
+            let name = lives.name_of(&life);
+            groups.entry(name).or_default().add(Goroutine::new(&lives, &life));
+            if all.len().is_multiple_of(LET_GO) {
+                all.shrink_to_fit();
+            }
         }
         let mut groups: Vec<GoroutineGroup> = groups
             .into_iter()
@@ -74,9 +80,12 @@ impl Goroutines {
         for group in &mut groups {
             group.goroutines.sort_by_key(|g| (std::cmp::Reverse(g.times.total_ns), g.id));
         }
-        Goroutines { duration_ns: lives.last, lives: lengths(lives), groups }
+        Goroutines { duration_ns: lives.last, lives: lengths, groups }
     }
 }
+
+/// So many lives are done with before their memory is let go.
+const LET_GO: usize = 16 << 10;
 
 /// How long goroutines were there.
 fn lengths(lives: &Lives) -> Delays {

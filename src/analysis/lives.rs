@@ -180,9 +180,7 @@ impl Lives {
             return;
         }
         if let Some(goroutine) = self.syscall_on.remove(&id) {
-            self.life(goroutine)
-                .into_iter()
-                .for_each(|life| life.since.syscall_blocked = Some(now));
+            self.life(goroutine).into_iter().for_each(|life| life.loses_proc(now));
         }
     }
 
@@ -342,6 +340,7 @@ impl Listener for Lives {
         for at in 0..self.all.len() {
             self.finish_life(at, None);
         }
+        self.by_id = Map::default();
         self
     }
 }

@@ -87,20 +87,25 @@ pub(crate) enum Share {
     Range(TextId),
 }
 
-/// Times by text: mostly few, but a trace decides how many.
+/// Times by text: mostly few, but a trace decides how many. Of most goroutines there are none, which
+/// takes a word.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shares(BTreeMap<Share, i64>);
+pub(crate) struct Shares(Option<Box<BTreeMap<Share, i64>>>);
 
 impl Shares {
     pub(crate) fn add(&mut self, share: Share, ns: i64) {
-        let sum = self.0.entry(share).or_default();
+        let sum = self.0.get_or_insert_default().entry(share).or_default();
         *sum = sum.saturating_add(ns);
     }
 
     pub(crate) fn add_all(&mut self, others: &Shares) {
-        for (&share, &ns) in &others.0 {
+        for (share, ns) in others.iter() {
             self.add(share, ns);
         }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Share, i64)> {
+        self.0.iter().flat_map(|shares| shares.iter()).map(|(&share, &ns)| (share, ns))
     }
 }
 
@@ -128,8 +133,8 @@ impl Spent {
             syscall_blocked_ns: syscall_blocked,
             ..Times::default()
         };
-        for (share, &ns) in &self.shares.0 {
-            let (of, text) = match *share {
+        for (share, ns) in self.shares.iter() {
+            let (of, text) = match share {
                 Share::Blocked(reason) => (&mut times.blocked_ns, reason),
                 Share::Range(name) => (&mut times.ranges_ns, name),
             };

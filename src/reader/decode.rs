@@ -308,8 +308,7 @@ mod tests {
             let mut progress = Progress { at: 0, last: 0 };
             let times = Times::new(Unit::default());
             let mut to = [Timed::NONE; 2];
-            let (count, done) =
-                events(&mut to, bytes, bytes.len(), &mut progress, (&times, 1));
+            let (count, done) = events(&mut to, bytes, bytes.len(), &mut progress, (&times, 1));
             (count, progress.at, done.unwrap_err())
         };
         for after in [&[][..], &[0; 20]] {

@@ -25,7 +25,7 @@ pub fn write(input: impl Read, mut output: impl Write) -> Result<(), Error> {
     let mut footprint = Footprint::new(known(reader.version().minor()));
     let mut event = RawEvent::new();
     let outcome = loop {
-        match reader.read(&mut event) {
+        match reader.measure(&mut event) {
             Ok(true) => footprint.count(&event),
             Ok(false) => break Ok(()),
             Err(error) => break Err(error.into()),

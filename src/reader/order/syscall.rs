@@ -11,7 +11,12 @@ use crate::wire::event::EventType;
 
 impl Order {
     #[inline(always)]
-    pub(super) fn go_syscall_begin(&mut self, ev: &Timed, here: &mut Place, of: &Generation) -> Step {
+    pub(super) fn go_syscall_begin(
+        &mut self,
+        ev: &Timed,
+        here: &mut Place,
+        of: &Generation,
+    ) -> Step {
         self.running(ev, here)?.status = GoStatus::Syscall;
         let next = self.sequence(ev.args[0]);
         let proc = self.procs.at(here.on.proc_slot);

@@ -188,7 +188,8 @@ mod tests {
     /// Whether all that exist are found, and nobody else.
     fn check(goroutines: &mut Goroutines, expected: &HashMap<i64, u64>, ids: &[i64]) {
         for id in ids {
-            let found = goroutines.find(GoID(*id)).map(|slot| goroutines.at(slot).sequence.generation);
+            let found =
+                goroutines.find(GoID(*id)).map(|slot| goroutines.at(slot).sequence.generation);
             assert_eq!(found, expected.get(id).copied(), "{id}");
             let again = goroutines.find_at(NOWHERE, GoID(*id));
             assert_eq!(again, goroutines.find(GoID(*id)), "{id}");
