@@ -296,6 +296,11 @@ impl Traced for G {
     }
 
     #[inline]
+    fn number(&self) -> u64 {
+        self.id()
+    }
+
+    #[inline]
     fn identity(&self) -> Identity {
         let parked_stack = self.parked_stack.load(Ordering::Relaxed);
         Identity { id: self.id(), site: self.site(), parked_stack }

@@ -103,9 +103,20 @@ pub(super) fn start(p: &'static P, spinning: bool) -> io::Result<()> {
     started.map(drop)
 }
 
-/// The trace's number of a goroutine's stack above `from` that frame pointers do not lead through in
-/// a few steps. Not inlined: the many addresses take no room in the frames of those who park, of
-/// which a stack holds one while it waits.
+/// The trace's number of a goroutine's stack above `from`, which was not walked from there before. Not
+/// inlined: the many addresses take no room in the frames of those who park, of which a stack holds one
+/// while it waits.
+#[inline(never)]
+fn new_stack(g: &G, coro: &Coro, from: &Registers, emitter: &mut Emitter<'_>) -> u32 {
+    let mut pcs: FewPcs = Pcs::new();
+    match unwind::walk_frames(from, coro.bounds(), &mut pcs) {
+        // SAFETY: the stack is the caller's own.
+        Some(()) => unsafe { emitter.learn_stack(g.site(), &pcs, from.frame, coro.bounds()) },
+        None => long_stack(g, coro, from, emitter),
+    }
+}
+
+/// As [`new_stack`], of one that frame pointers do not lead through in a few steps.
 #[inline(never)]
 fn long_stack(g: &G, coro: &Coro, from: &Registers, emitter: &mut Emitter<'_>) -> u32 {
     let mut pcs: Pcs = Pcs::new();
@@ -263,10 +274,10 @@ impl M {
         let Some(g) = self.g() else { return 0 };
         // SAFETY: a running goroutine has its coroutine.
         let coro = unsafe { &*g.coro.get() };
-        let (here, mut pcs) = (unwind::registers(), FewPcs::new());
-        match unwind::walk_frames(&here, coro.bounds(), &mut pcs) {
-            Some(()) => emitter.stack(g.site(), &pcs),
-            None => long_stack(g, coro, &here, emitter),
+        // SAFETY: the goroutine runs on this thread.
+        match unsafe { emitter.known_stack(g.site(), unwind::frame(), coro.bounds()) } {
+            0 => new_stack(g, coro, &unwind::registers(), emitter),
+            known => known,
         }
     }
 

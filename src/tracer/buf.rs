@@ -12,17 +12,22 @@
 //! a strictly later time (Lamport, "Time, clocks, and the ordering of events", CACM 1978). Go's
 //! reader may fail to find the one event it can go on with among several of the same time.
 
+use std::hint::select_unpredictable;
+
 use parking_lot::Mutex;
 
 use crate::wire::event::EventType;
 use crate::wire::varint;
 
 use super::clock;
+use super::pen::Pen;
 
 /// Bytes of a chunk. One segment, header included, must stay within the format's 64 KiB.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Room for the longest event: its type and at most six numbers of ten bytes.
 const EVENT_BYTES: usize = 64;
+/// From here on a chunk has no room for one.
+const LIMIT: usize = CHUNK_BYTES - EVENT_BYTES + 1;
 /// The batch owner that means "no thread".
 pub(crate) const NO_THREAD: u64 = u64::MAX;
 /// In the place of a segment's number: messages, which have no order among the events.
@@ -74,9 +79,8 @@ impl Stream {
     fn last_after(&mut self, cause: Option<u32>) -> u64 {
         if let Some(cause) = cause {
             let ahead = cause.wrapping_sub(self.last as u32);
-            if ahead < LEAP {
-                self.last += u64::from(ahead) + 1;
-            }
+            // Whether a wait ended within the unit of time in which it began, nothing predicts.
+            self.last += select_unpredictable(ahead < LEAP, u64::from(ahead) + 1, 0);
         }
         self.last
     }
@@ -205,9 +209,11 @@ pub(crate) type Ship = fn(Chunk);
 /// The buffer of a processor, or of those who have none.
 pub(crate) struct Buf {
     chunk: Option<Chunk>,
+    /// Where the next event goes.
     at: usize,
-    /// The thread and last time of the open segment; `open` false: there is none.
-    open: bool,
+    /// Up to where an event may begin in the open segment, whose chunk is there; 0: there is none.
+    limit: usize,
+    /// The thread and last time of the open segment.
     thread: u64,
     last: u64,
     ship: Ship,
@@ -215,7 +221,7 @@ pub(crate) struct Buf {
 
 impl Buf {
     pub(crate) const fn new(ship: Ship) -> Buf {
-        Buf { chunk: None, at: 0, open: false, thread: 0, last: 0, ship }
+        Buf { chunk: None, at: 0, limit: 0, thread: 0, last: 0, ship }
     }
 
     /// Writes one event of `stream`'s thread at `time`, which does not go back.
@@ -227,28 +233,27 @@ impl Buf {
         event: EventType,
         args: [u64; N],
     ) {
-        const { assert!(10 * (N + 1) < EVENT_BYTES) };
-        if !self.open || self.thread != stream.thread || self.at + EVENT_BYTES > CHUNK_BYTES {
+        const { assert!(varint::MAX_BYTES * (N + 1) < EVENT_BYTES) };
+        if self.at >= self.limit || self.thread != stream.thread {
             self.open_segment(stream, time);
         }
         let Some(chunk) = &mut self.chunk else { return };
-        let data = &mut chunk.data;
-        data[self.at] = event as u8;
-        let mut at = varint::put(data, self.at + 1, time - self.last);
-        for arg in args {
-            at = varint::put(data, at, arg);
-        }
-        self.at = at;
+        let begin = chunk.data.as_mut_ptr();
+        // SAFETY: a segment is open, so the chunk has room for its longest event, which has room for so
+        // many numbers, as was asserted above.
+        let pen = unsafe { Pen::new(begin.add(self.at)) };
+        let pen = pen.event(event as u8, time - self.last);
+        self.at = args.into_iter().fold(pen, Pen::number).since(begin);
         self.last = time;
     }
 
     /// The open segment ends: the thread parts with the buffer.
     #[inline]
     pub(crate) fn close_segment(&mut self) {
-        if !self.open {
+        if self.limit == 0 {
             return;
         }
-        self.open = false;
+        self.limit = 0;
         if let Some(segment) = self.chunk.as_mut().and_then(|c| c.segments.last_mut()) {
             (segment.end, segment.last) = (self.at, self.last);
         }
@@ -257,7 +262,7 @@ impl Buf {
     #[cold]
     fn open_segment(&mut self, stream: &mut Stream, time: u64) {
         self.close_segment();
-        if self.at + EVENT_BYTES > CHUNK_BYTES
+        if self.at >= LIMIT
             && let Some(full) = self.take()
         {
             (self.ship)(full);
@@ -268,7 +273,8 @@ impl Buf {
         stream.next_segment += 1;
         let thread = stream.thread;
         chunk.segments.push(Segment { thread, number, time, last: time, start: at, end: at });
-        self.open = true;
+        debug_assert!(at < LIMIT && chunk.data.len() == CHUNK_BYTES);
+        self.limit = LIMIT;
         self.thread = stream.thread;
         self.last = time;
     }

@@ -16,24 +16,37 @@ pub(super) const UNIT_NS: u64 = 64;
 const SHIFT: u32 = 40;
 /// How long the counter is compared with the kernel's clock before it is trusted.
 const CALIBRATION: Duration = Duration::from_millis(2);
+/// By how many ticks a processor's counter may be behind that of the one that calibrated: some tenths
+/// of a second.
+const SLACK: u64 = 1 << 30;
 
-/// Units per tick, times 2^SHIFT; 0 while the counter is not to be used.
-static MULT: AtomicU64 = AtomicU64::new(0);
-static TSC_ZERO: AtomicU64 = AtomicU64::new(0);
-static UNIT_ZERO: AtomicU64 = AtomicU64::new(0);
+/// How the counter is read as units.
+struct Scale {
+    /// Units per tick, times 2^SHIFT; 0 while the counter is not to be used.
+    mult: AtomicU64,
+    /// A reading of before the first one that counts, and its time: processors' counters may be a hair
+    /// apart.
+    tsc_zero: AtomicU64,
+    unit_zero: AtomicU64,
+}
+
+static SCALE: Scale =
+    Scale { mult: AtomicU64::new(0), tsc_zero: AtomicU64::new(0), unit_zero: AtomicU64::new(0) };
 
 /// The time now, in units.
 #[inline]
 pub(crate) fn now() -> u64 {
-    let mult = MULT.load(Ordering::Relaxed);
+    let mult = SCALE.mult.load(Ordering::Relaxed);
     if mult == 0 {
         return clock::monotonic_ns() / UNIT_NS;
     }
-    let ticks = clock::tsc().wrapping_sub(TSC_ZERO.load(Ordering::Relaxed));
-    // A reading just before the zero (another processor's counter a hair behind) counts as zero.
-    let ticks = if ticks > u64::MAX / 2 { 0 } else { ticks };
-    let units = (u128::from(ticks) * u128::from(mult)) >> SHIFT;
-    UNIT_ZERO.load(Ordering::Relaxed) + units as u64
+    let ticks = clock::tsc().wrapping_sub(SCALE.tsc_zero.load(Ordering::Relaxed));
+    SCALE.unit_zero.load(Ordering::Relaxed).wrapping_add(units(ticks, mult))
+}
+
+#[inline(always)]
+fn units(ticks: u64, mult: u64) -> u64 {
+    ((u128::from(ticks) * u128::from(mult)) >> SHIFT) as u64
 }
 
 /// All clocks at this moment.
@@ -45,7 +58,7 @@ pub(crate) fn snapshot() -> Clocks {
 
 /// Calibrates the counter once, for about two milliseconds. Called while tracing is off.
 pub(crate) fn calibrate() {
-    if MULT.load(Ordering::Relaxed) != 0 || !clock::tsc_is_clock() {
+    if SCALE.mult.load(Ordering::Relaxed) != 0 || !clock::tsc_is_clock() {
         return;
     }
     let (ns0, tsc0) = reading();
@@ -58,10 +71,11 @@ pub(crate) fn calibrate() {
     if ticks == 0 || ticks > u64::MAX / 2 {
         return;
     }
-    TSC_ZERO.store(tsc0, Ordering::Relaxed);
-    UNIT_ZERO.store(ns0 / UNIT_NS, Ordering::Relaxed);
-    let mult = (u128::from(ns) << SHIFT) / (u128::from(UNIT_NS) * u128::from(ticks));
-    MULT.store(mult as u64, Ordering::Relaxed);
+    let mult = ((u128::from(ns) << SHIFT) / (u128::from(UNIT_NS) * u128::from(ticks))) as u64;
+    SCALE.tsc_zero.store(tsc0.wrapping_sub(SLACK), Ordering::Relaxed);
+    let unit_zero = (ns0 / UNIT_NS).wrapping_sub(units(SLACK, mult));
+    SCALE.unit_zero.store(unit_zero, Ordering::Relaxed);
+    SCALE.mult.store(mult, Ordering::Relaxed);
 }
 
 /// Both clocks at one moment: the reading, of some, that took the least time.

@@ -16,7 +16,8 @@ use super::messages::{self, Messages};
 use super::stack_table::{self, Cache, Site};
 use super::status::{Entered, StateWord, Status};
 use super::string_table::{self, reason_id};
-use super::unwind::Pcs;
+use super::unwind::{Bounds, Pcs};
+use super::walks::Walks;
 use super::{clock, flight_recorder, generation, unwind_tables};
 
 /// How many event types there are, 0 included.
@@ -41,7 +42,9 @@ pub(crate) struct Identity {
 pub(crate) trait Traced {
     /// Its state.
     fn state(&self) -> &StateWord;
-    /// Who it is. Only while it lives, as its state says.
+    /// Its number. Only while it lives, as its state says.
+    fn number(&self) -> u64;
+    /// Who it is. As above.
     fn identity(&self) -> Identity;
     /// Its name and labels, if it has any and this was not asked in `generation` since they changed.
     /// Its owner's.
@@ -59,6 +62,7 @@ pub(crate) struct ProcTrace {
     id: u64,
     buf: Buf,
     stacks: Cache,
+    walks: Walks,
     strings: string_table::Cache,
     messages: Messages,
     unwind: unwind_tables::Cache,
@@ -84,6 +88,7 @@ impl ProcTrace {
             id: NONE,
             buf: Buf::new(ship),
             stacks: Cache::new(),
+            walks: Walks::new(),
             strings: string_table::Cache::new(),
             messages: Messages::new(ship),
             unwind: unwind_tables::Cache::new(),
@@ -137,9 +142,39 @@ impl<'a> Emitter<'a> {
     }
 
     /// The number of a stack of the goroutine spawned at `site`.
-    #[inline]
     pub(crate) fn stack<const ROOM: usize>(&mut self, site: Site, pcs: &Pcs<ROOM>) -> u32 {
-        self.proc.stacks.intern(site, pcs, self.generation)
+        self.proc.stacks.intern(site, pcs, self.generation).id
+    }
+
+    /// The number of the stack from the frame at `frame` up, if it was walked there before; else 0.
+    ///
+    /// # Safety
+    /// The stack is the caller's own.
+    #[inline(always)]
+    pub(crate) unsafe fn known_stack(&mut self, site: Site, frame: usize, bounds: Bounds) -> u32 {
+        // SAFETY: by the caller's promise; nothing is remembered where frame pointers do not hold.
+        unsafe { self.proc.walks.find(site, frame, bounds, self.generation) }
+    }
+
+    /// As [`Emitter::stack`], of what [`super::unwind::walk_frames`] just made of the frame at `frame`, for
+    /// [`Emitter::known_stack`].
+    ///
+    /// # Safety
+    /// As there.
+    pub(crate) unsafe fn learn_stack<const ROOM: usize>(
+        &mut self,
+        site: Site,
+        pcs: &Pcs<ROOM>,
+        frame: usize,
+        bounds: Bounds,
+    ) -> u32 {
+        let stack = self.proc.stacks.intern(site, pcs, self.generation);
+        // Where the table is full, the stack is less than was walked.
+        if stack.pcs.len() == pcs.len() {
+            // SAFETY: by the caller's promise.
+            unsafe { self.proc.walks.remember(frame, bounds, stack) };
+        }
+        stack.id
     }
 
     /// The number of the stack of a goroutine spawned at `site` that has not begun.
@@ -226,7 +261,7 @@ impl<'a> Emitter<'a> {
     pub(crate) fn go_create(&mut self, g: &impl Traced, creator_stack: u32) {
         let start = self.entry_stack(g.identity().site);
         g.state().born(Status::Runnable, self.generation);
-        let args = [g.identity().id, start.into(), creator_stack.into()];
+        let args = [g.number(), start.into(), creator_stack.into()];
         note_time(g, self.event(EventType::GoCreate, args));
     }
 
@@ -237,10 +272,10 @@ impl<'a> Emitter<'a> {
         let seq = g.state().set_numbered(Status::Running);
         let cause = g.last_event().load(Ordering::Relaxed);
         let now = self.stream.time_at_once(Some(cause));
-        self.proc.event(self.stream, now, EventType::GoStart, [g.identity().id, seq.into()]);
+        self.proc.event(self.stream, now, EventType::GoStart, [g.number(), seq.into()]);
         let waited = (now as u32).wrapping_sub(cause);
         if flight_recorder::is_late(waited) {
-            flight_recorder::note_late(g.identity().id, waited, now);
+            flight_recorder::note_late(g.number(), waited, now);
         }
     }
 
@@ -266,7 +301,7 @@ impl<'a> Emitter<'a> {
         self.status(g);
         let seq = g.state().set_numbered(Status::Runnable);
         let cause = g.last_event().load(Ordering::Relaxed);
-        let args = [g.identity().id, seq.into(), stack.into()];
+        let args = [g.number(), seq.into(), stack.into()];
         note_time(g, self.event_after(cause, EventType::GoUnblock, args));
     }
 

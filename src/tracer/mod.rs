@@ -19,6 +19,7 @@ pub(crate) mod generation;
 mod held;
 mod messages;
 mod outlet;
+mod pen;
 mod sealed;
 pub(crate) mod session;
 pub(crate) mod stack_table;
@@ -31,6 +32,7 @@ pub(crate) mod unwind;
 mod unwind_rules;
 #[cfg_attr(not(feature = "unwind"), path = "unwind_tables_off.rs")]
 pub(crate) mod unwind_tables;
+mod walks;
 pub(crate) mod writer;
 
 use std::io;

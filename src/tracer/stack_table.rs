@@ -43,7 +43,7 @@ pub(crate) struct Stack {
 
 impl Stack {
     #[inline]
-    fn mark(&self, generation: u32) {
+    pub(super) fn mark(&self, generation: u32) {
         let used = &self.used[generation as usize & 1];
         if used.load(Ordering::Relaxed) != generation {
             used.store(generation, Ordering::Relaxed);
@@ -99,36 +99,41 @@ impl Cache {
         Cache([None; Cache::SLOTS])
     }
 
-    /// The number of a stack, marked as used in `generation`.
-    #[inline]
+    /// A stack, marked as used in `generation`.
     pub(crate) fn intern<const ROOM: usize>(
         &mut self,
         site: Site,
         pcs: &Pcs<ROOM>,
         generation: u32,
-    ) -> u32 {
+    ) -> &'static Stack {
         self.intern_hashed(hash_with(site, pcs.hash()), site, pcs, generation)
     }
 
     /// The number of the stack of a goroutine that begins.
     #[inline]
     pub(crate) fn intern_entry(&mut self, site: Site, generation: u32) -> u32 {
-        self.intern_hashed(hash_with(site, 0), site, &[], generation)
+        self.intern_hashed(hash_with(site, 0), site, &[], generation).id
     }
 
     #[inline]
-    fn intern_hashed(&mut self, hash: u64, site: Site, pcs: &[usize], generation: u32) -> u32 {
+    fn intern_hashed(
+        &mut self,
+        hash: u64,
+        site: Site,
+        pcs: &[usize],
+        generation: u32,
+    ) -> &'static Stack {
         let slot = &mut self.0[hash as usize % Cache::SLOTS];
         if let Some(stack) = slot
             && stack.is(hash, site, pcs)
         {
             stack.mark(generation);
-            return stack.id;
+            return stack;
         }
         let stack = intern_slow(hash, site, pcs);
         *slot = Some(stack);
         stack.mark(generation);
-        stack.id
+        stack
     }
 }
 

@@ -129,6 +129,23 @@ pub(crate) fn registers() -> Registers {
     Registers { pc, stack, frame }
 }
 
+/// The frame pointer alone, or whatever the register is used for.
+#[inline(always)]
+pub(crate) fn frame() -> usize {
+    let frame: usize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: copies a register.
+    unsafe {
+        std::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("mov {}, x29", out(reg) frame, options(nomem, nostack, preserves_flags));
+    }
+    frame
+}
+
 /// The program keeps frame pointers, as it showed.
 static FRAMES_HOLD: AtomicBool = AtomicBool::new(false);
 

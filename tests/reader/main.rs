@@ -7,6 +7,7 @@ mod damage;
 mod mutations;
 mod print;
 mod programs;
+mod times;
 mod traces;
 
 #[path = "../support/process.rs"]
