@@ -2,6 +2,7 @@
 //!
 //! Each run is a process of its own; Go's command and ours take turns. `--smoke` takes one small trace
 //! once; files that are named are read in the place of the trace of a Go program made here.
+//! `--rounds=N` takes each N times, `--only=COMMAND` one command of Go's tool and those beside it.
 
 mod child;
 #[path = "../reader/load.rs"]
@@ -15,8 +16,8 @@ use std::process::Command;
 use child::{Cost, cost};
 use support::Go;
 
-/// Runs of each command for a file.
-const RUNS: usize = 3;
+/// Runs of each command for a file, unless the command line says.
+const RUNS: usize = 5;
 
 /// Commands of Go's tool, and beside each those of ours. Where Go's tool has pages only, what comes
 /// nearest is a profile: for both it reads the trace and sums up its goroutines. `FILE` is the trace,
@@ -55,6 +56,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some(go) = Go::find("the bench of the trace tool") else { return };
     let is_smoke = arguments.iter().any(|argument| argument == "--smoke");
+    let option = |name| arguments.iter().find_map(|argument| argument.strip_prefix(name));
+    let rounds = option("--rounds=").map(|rounds| rounds.parse().expect("a number of rounds"));
+    let runs = rounds.unwrap_or(if is_smoke { 1 } else { RUNS });
+    let only = option("--only=");
     let folder = tempfile::tempdir().unwrap();
     let files = load::files(&go, folder.path(), &arguments, is_smoke);
     for file in files {
@@ -64,8 +69,8 @@ fn main() {
             "| go tool trace | gort trace | Go s | gort s | ratio | Go CPU s | gort CPU s | Go MiB | gort MiB | ratio |"
         );
         println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-        for (theirs, ours) in COMMANDS {
-            print_rows(&go, &file, theirs, ours, if is_smoke { 1 } else { RUNS });
+        for (theirs, ours) in COMMANDS.iter().filter(|row| only.is_none_or(|only| only == row.0)) {
+            print_rows(&go, &file, theirs, ours, runs);
         }
         println!();
     }

@@ -18,8 +18,7 @@ use super::version::Version;
 ///
 /// What it is given to read from, as a pipe or a [`Follow`](super::Follow), is read as it comes, and
 /// kept for a generation. Of a file that it opens itself it reads events when they are needed, and a
-/// thread the tables of the next generations meanwhile, two at most. Where there is much to decode,
-/// another thread does that ahead.
+/// thread the tables of the next generations meanwhile, two at most.
 ///
 /// Between generations, and at both ends, comes an event of kind [`Sync`](super::EventKind::Sync); the
 /// events after it refer to the new [`generation`](Self::generation).
