@@ -90,6 +90,7 @@ pub(crate) enum Share {
 /// Times by text: mostly few, but a trace decides how many. Of most goroutines there are none, which
 /// takes a word.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::box_collection, reason = "a word each, of very many, is what counts")]
 pub(crate) struct Shares(Option<Box<BTreeMap<Share, i64>>>);
 
 impl Shares {

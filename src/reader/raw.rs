@@ -78,9 +78,9 @@ impl Known {
             return None;
         }
         // A last byte of 0 is one too many, but for a number's only byte.
-        let zeros = !((word & !HIGH) + !HIGH | word) & HIGH;
+        let zeros = !(((word & !HIGH) + !HIGH) | word) & HIGH;
         let all = ends ^ (ends - 1);
-        if zeros & (word & HIGH) << 8 & all != 0 {
+        if zeros & ((word & HIGH) << 8) & all != 0 {
             return None;
         }
         Some((event, 1 + ends.trailing_zeros() as usize / 8 + 1))
