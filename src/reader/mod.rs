@@ -50,6 +50,8 @@ mod held;
 mod ids;
 mod index;
 mod kind;
+#[cfg(feature = "analysis")]
+pub(crate) mod measure;
 mod merge;
 mod names;
 mod order;

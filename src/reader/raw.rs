@@ -26,65 +26,22 @@ const LONG_BYTES: usize = 128 << 10;
 /// # Go
 /// `go tool trace -d=wire` prints these.
 pub struct RawReader<R> {
-    bytes: Bytes<R>,
+    pub(super) bytes: Bytes<R>,
     /// How much of `bytes` is done with.
-    at: usize,
+    pub(super) at: usize,
     version: Version,
-    known: Known,
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 /// An event as it is in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawEvent {
-    event: EventType,
+    pub(super) event: EventType,
     offset: u64,
-    bytes: usize,
-    least_bytes: usize,
+    pub(super) bytes: usize,
+    pub(super) least_bytes: usize,
     args: Vec<u64>,
     data: Option<Vec<u8>>,
-}
-
-/// The types of event that are nothing but numbers, and how many.
-struct Known([Option<(EventType, u8)>; 256]);
-
-/// The type of an event, and the bytes after it that a word has.
-const WINDOW_BYTES: usize = 9;
-
-impl Known {
-    fn of(version: Version) -> Known {
-        Known(std::array::from_fn(|number| {
-            let event = EventType::in_version(number as u8, version.format())?;
-            let spec = event.spec();
-            let is_more = spec.has_data() || event == EventType::Stack;
-            (!is_more).then_some((event, spec.args.len() as u8))
-        }))
-    }
-
-    /// The event at the front, and how many bytes it takes. `None` where that is not as simple: also
-    /// where a number takes more bytes than it must.
-    #[inline(always)]
-    fn measure(&self, window: &[u8; WINDOW_BYTES]) -> Option<(EventType, usize)> {
-        const HIGH: u64 = 0x8080_8080_8080_8080;
-        let [number, word @ ..] = *window;
-        let (event, numbers) = self.0[usize::from(number)]?;
-        let Some(before_last) = numbers.checked_sub(1) else { return Some((event, 1)) };
-        let word = u64::from_le_bytes(word);
-        let mut ends = !word & HIGH;
-        for _ in 0..before_last {
-            ends &= ends.wrapping_sub(1);
-        }
-        if ends == 0 {
-            return None;
-        }
-        // A last byte of 0 is one too many, but for a number's only byte.
-        let zeros = !(((word & !HIGH) + !HIGH) | word) & HIGH;
-        let all = ends ^ (ends - 1);
-        if zeros & ((word & HIGH) << 8) & all != 0 {
-            return None;
-        }
-        Some((event, 1 + ends.trailing_zeros() as usize / 8 + 1))
-    }
 }
 
 /// Why a record cannot be taken from the bytes at hand.
@@ -110,7 +67,7 @@ impl<R: Read> RawReader<R> {
     pub fn new(input: R) -> Result<RawReader<R>, Error> {
         let mut bytes = Bytes::new(input);
         let version = bytes.header()?;
-        Ok(RawReader { bytes, at: 0, version, known: Known::of(version), failed: false })
+        Ok(RawReader { bytes, at: 0, version, failed: false })
     }
 
     /// The version of the file.
@@ -129,20 +86,6 @@ impl<R: Read> RawReader<R> {
         let read = self.try_read(event);
         self.failed = read.is_err();
         read
-    }
-
-    /// As [`read`](Self::read), of which only the kinds and the least bytes are wanted: what `event` is
-    /// besides, nothing says.
-    pub(crate) fn measure(&mut self, event: &mut RawEvent) -> Result<bool, Error> {
-        let window = self.bytes.held()[self.at..].first_chunk();
-        match window.and_then(|window| self.known.measure(window)) {
-            Some((number, bytes)) if !self.failed => {
-                self.at += bytes;
-                (event.event, event.bytes, event.least_bytes) = (number, bytes, bytes);
-                Ok(true)
-            }
-            _ => self.read(event),
-        }
     }
 
     fn try_read(&mut self, event: &mut RawEvent) -> Result<bool, Error> {
@@ -313,52 +256,4 @@ fn data(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
 fn unknown_event(number: u8, version: Version) -> Error {
     let what = format!("expected an event, found {number}, which {version} does not know");
     Error::new(ErrorKind::Encoding, what)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::encode;
-
-    #[test]
-    fn what_is_measured_is_what_is_read() {
-        let mut events = Vec::new();
-        for bit in 0..64 {
-            for value in [1_u64 << bit, (1 << bit) - 1, u64::MAX >> bit] {
-                for number in [17, 16, 21, 44] {
-                    events.push(number);
-                    let event = EventType::from_number(number).unwrap();
-                    for at in 0..event.spec().args.len() {
-                        varint::push(&mut events, if at == bit % 3 { value } else { at as u64 });
-                    }
-                }
-                // Zeros that say nothing.
-                events.extend([16, 0x81, 0x00, 0x80, 0x80, 0x00, 0]);
-                events.extend([5, 1, 2, b'h', b'i', 3, 1, 1, 1, 2, 3, 4]);
-            }
-        }
-        let mut trace = b"go 1.26 trace\0\0\0".to_vec();
-        encode::batch(&mut trace, 1, 1, 1, &events[..1000]);
-        trace.extend(&events);
-        for cut in [trace.len(), trace.len() - 3] {
-            let (mut read, mut measured) = (RawEvent::new(), RawEvent::new());
-            let mut one = RawReader::new(&trace[..cut]).unwrap();
-            let mut other = RawReader::new(&trace[..cut]).unwrap();
-            let mut count = 0;
-            loop {
-                let outcome = one.read(&mut read);
-                let again = other.measure(&mut measured);
-                assert_eq!(format!("{again:?}"), format!("{outcome:?}"));
-                if !matches!(outcome, Ok(true)) {
-                    assert_eq!(outcome.is_err(), cut < trace.len());
-                    assert!(!other.measure(&mut measured).unwrap());
-                    break;
-                }
-                assert_eq!(measured.number(), read.number());
-                assert_eq!(measured.least_bytes(), read.least_bytes());
-                count += 1;
-            }
-            assert!(count > 1000);
-        }
-    }
 }

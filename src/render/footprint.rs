@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::error::Error;
+use crate::reader::measure::Known;
 use crate::reader::{RawEvent, RawReader, sort};
 use crate::wire::event::{EventType, SPECS};
 
@@ -23,9 +24,10 @@ pub fn write(input: impl Read, mut output: impl Write) -> Result<(), Error> {
     let mut input = Counted { input, bytes: 0 };
     let mut reader = RawReader::new(&mut input)?;
     let mut footprint = Footprint::new(known(reader.version().minor()));
+    let known_lengths = Known::of(reader.version());
     let mut event = RawEvent::new();
     let outcome = loop {
-        match reader.measure(&mut event) {
+        match reader.measure(&known_lengths, &mut event) {
             Ok(true) => footprint.count(&event),
             Ok(false) => break Ok(()),
             Err(error) => break Err(error.into()),
