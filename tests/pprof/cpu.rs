@@ -98,12 +98,14 @@ fn samples_have_labels() {
         profile_of(1000, || {
             let work = || {
                 for turn in 0..500_u32 {
+                    // Never in step with the samples, which would meet the same label again and again.
+                    let micros = 300 + u64::from(turn) * 37 % 400;
                     // Sets that nobody else keeps come and go.
                     let turn = [("turn", format!("{turn} of many"))].into();
                     pprof::with_labels(&turn, || {
                         let (short, long) = ([("size", "short")].into(), [("size", "long")].into());
-                        pprof::with_labels(&short, || hog(Duration::from_micros(500)));
-                        pprof::with_labels(&long, || hog(Duration::from_micros(1500)));
+                        pprof::with_labels(&short, || hog(Duration::from_micros(micros)));
+                        pprof::with_labels(&long, || hog(Duration::from_micros(3 * micros)));
                     });
                 }
             };
