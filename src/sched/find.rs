@@ -21,7 +21,7 @@ const SPIN_NS: u64 = 20_000;
 /// is about to run it, with the data in its cache, unless it computes on.
 pub(super) const RUNNEXT_PATIENCE_NS: u64 = 5_000;
 /// And so long a processor's owner runs one goroutine before a thief takes others from its short
-/// queue.
+/// queue; or [`RUNNEXT_PATIENCE_NS`], while it runs those that ready each other beside it.
 const SHORT_PATIENCE_NS: u64 = 500;
 /// Fresh goroutines that start no others and end within this time are not worth a theft: two
 /// processors then share what they use with whoever started them, which takes as long.
@@ -125,11 +125,16 @@ fn next_local(m: &'static M, p: &'static P) -> Option<&'static G> {
         p.shared.ran_next();
         return Some(g); // within the slice of whoever readied it
     }
-    let g = p.queue.pop(tick).or_else(|| {
+    if let Some(g) = p.queue.pop(tick) {
+        p.shared.count_pop();
+        p.begin_slice();
+        return Some(g);
+    }
+    let g = {
         let has_timers = p.shared.timers.next_ns() != NEVER;
         let fired = if has_timers { fire_own_timers(m, p) } else { None };
-        fired.or_else(|| p.queue.refill(&SCHED.injector))
-    })?;
+        fired.or_else(|| p.queue.refill(&SCHED.injector))?
+    };
     p.begin_slice();
     Some(g)
 }
@@ -240,13 +245,15 @@ impl Eyed {
     }
 }
 
-/// The processor with a short queue that a thief has its eye on: since when, and with how many picks
-/// and yields.
+/// The processor with a short queue that a thief has its eye on: with how many picks, and since when;
+/// and with how many picks from its deques, and yields, and since when that.
 struct Still {
     victim: u32,
     tick: u32,
-    yields: u16,
     since_ns: u64,
+    pops: u16,
+    yields: u16,
+    begun_ns: u64,
 }
 
 /// One round over the other processors, from a random one on.
@@ -326,21 +333,30 @@ impl Loot {
     }
 }
 
-/// Whether the owner of a short queue has not picked a goroutine for as long as a thief must wait; or
-/// those who run there yield to those in the queue, and so are no partners of theirs.
+/// Whether the owner of a short queue has not picked a goroutine, or none from there, for as long as a
+/// thief must wait; or those who run there yield to those in the queue, and so are no partners of
+/// theirs.
 fn is_left_lying(victim: &P, now_ns: u64, eye: &mut Option<Still>) -> bool {
-    let (tick, yields) = (victim.shared.tick(), victim.shared.yields());
+    let shared = &victim.shared;
+    let (tick, pops, yields) = (shared.tick(), shared.pops(), shared.yields());
     match eye {
         Some(other) if other.victim != victim.id => false,
         Some(same) if same.yields != yields => true,
-        Some(same) if same.tick == tick => now_ns - same.since_ns >= SHORT_PATIENCE_NS,
+        Some(same) if same.pops == pops => {
+            if same.tick != tick {
+                (same.tick, same.since_ns) = (tick, now_ns);
+            }
+            now_ns - same.since_ns >= SHORT_PATIENCE_NS
+                || now_ns - same.begun_ns >= RUNNEXT_PATIENCE_NS
+        }
         // It moves on: the next round may have an eye on another.
         Some(_) => {
             *eye = None;
             false
         }
         None => {
-            *eye = Some(Still { victim: victim.id, tick, yields, since_ns: now_ns });
+            let (victim, since_ns) = (victim.id, now_ns);
+            *eye = Some(Still { victim, tick, since_ns, pops, yields, begun_ns: now_ns });
             false
         }
     }

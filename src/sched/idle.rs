@@ -469,23 +469,31 @@ impl Idle {
 }
 
 /// Whether a goroutine lies in the `runnext`, or a queue, of a processor that does not schedule
-/// meanwhile. In a queue: who yields, or takes a batch from the common queue, wakes nobody.
+/// meanwhile, or not from there; or in a queue that a thief may take from at once. Who yields, or takes
+/// a batch from the common queue, wakes nobody.
 fn is_work_stuck() -> bool {
     p::all().any(|p| {
-        let before = p.shared.next_and_tick();
-        let has_work = !before.0.is_null() || !p.shared.queue.is_empty();
-        let is_stuck = has_work && {
-            clock::spin_ns(RUNNEXT_PATIENCE_NS);
-            let after = p.shared.next_and_tick();
-            // What it runs may ready one after the other.
-            after.1 == before.1 && (after.0 == before.0 || !p.shared.queue.is_empty())
-        };
+        let is_stuck = p.shared.has_loot(true) || is_left_lying(p);
         if is_stuck {
             p.shared.set_keeps_short(false);
             p.shared.set_has_trifles(false);
         }
         is_stuck
     })
+}
+
+/// Whether what the processor's owner keeps for itself lies where it is.
+fn is_left_lying(p: &P) -> bool {
+    let is_queued = || !p.shared.queue.is_empty();
+    let (before, pops, was_queued) = (p.shared.next_and_tick(), p.shared.pops(), is_queued());
+    if before.0.is_null() && !was_queued {
+        return false;
+    }
+    clock::spin_ns(RUNNEXT_PATIENCE_NS);
+    let after = p.shared.next_and_tick();
+    // What it runs may ready one after the other.
+    let is_still = after.1 == before.1 && (after.0 == before.0 || is_queued());
+    is_still || was_queued && is_queued() && p.shared.pops() == pops
 }
 
 pub(super) fn next_timer_ns() -> u64 {

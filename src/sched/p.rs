@@ -41,10 +41,13 @@ pub(crate) struct PShared {
     ran_next: AtomicU32,
     /// Counts yields that were switches. Only the owner writes it.
     yields: AtomicU16,
-    /// A thief saw, for as long as it spins, that the owner moves on with its short queue.
-    keeps_short: AtomicBool,
-    /// The turn of the coarse clock in which its fresh goroutines are not worth a theft; 0: none.
-    trifles: AtomicU32,
+    /// Counts picks from the deques. Only the owner writes it.
+    pops: AtomicU16,
+    /// The turn of the coarse clock in which a thief saw, for as long as it spins, that the owner moves
+    /// on with its short queue; 0: none. The low bits: one that comes round costs another look.
+    keeps_short: AtomicU16,
+    /// The turn in which its fresh goroutines are not worth a theft.
+    trifles: AtomicU16,
     /// The running goroutines have used up their slice: `runnext` gets no further turns.
     pub(crate) slice_over: AtomicBool,
     /// Counts slices; sysmon sees by it that one lasts.
@@ -112,10 +115,24 @@ impl PShared {
         Some(stolen)
     }
 
-    /// A goroutine lets others run, and waits for none of them.
+    /// A goroutine lets others run, and waits for none of them: its processor shares its queue.
     #[inline]
     pub(super) fn count_yield(&self) {
         self.yields.store(self.yields().wrapping_add(1), Ordering::Relaxed);
+        self.set_keeps_short(false);
+    }
+
+    /// A pick came from a deque.
+    #[inline]
+    pub(super) fn count_pop(&self) {
+        self.pops.store(self.pops().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// A number by which one sees whether the owner has gone on with its deques: its `runnext` may
+    /// be filled again and again beside them.
+    #[inline]
+    pub(super) fn pops(&self) -> u16 {
+        self.pops.load(Ordering::Relaxed)
     }
 
     /// A number by which one sees whether a goroutine has yielded since.
@@ -124,27 +141,23 @@ impl PShared {
         self.yields.load(Ordering::Relaxed)
     }
 
-    /// A thief has found out whether the owner moves on with its short queue, or is stuck beside it.
+    /// A thief has found out that the owner moves on with its short queue, which holds for a turn of
+    /// the coarse clock at most; or that it does not.
+    #[inline]
     pub(super) fn set_keeps_short(&self, keeps: bool) {
-        if self.keeps_short.load(Ordering::Relaxed) != keeps {
-            self.keeps_short.store(keeps, Ordering::Relaxed);
-        }
+        set_turn(&self.keeps_short, keeps);
     }
 
     /// A thief has found out that the fresh goroutines here start no others and end at once, which
     /// holds for a turn of the coarse clock at most; or that they do not, or are left lying.
     pub(super) fn set_has_trifles(&self, has: bool) {
-        let turn = if has { coarse::now() } else { 0 };
-        if self.trifles.load(Ordering::Relaxed) != turn {
-            self.trifles.store(turn, Ordering::Relaxed);
-        }
+        set_turn(&self.trifles, has);
     }
 
     /// Whether the fresh goroutines, if there are any, are not worth a theft.
     #[inline]
     fn has_trifles(&self) -> bool {
-        let turn = self.trifles.load(Ordering::Relaxed);
-        self.queue.has_no_fresh() || turn != 0 && turn == coarse::now()
+        self.queue.has_no_fresh() || is_turn(&self.trifles)
     }
 
     /// Whether the queue is short: a thief leaves it to an owner that moves on.
@@ -156,7 +169,7 @@ impl PShared {
     /// Whether the queue is short and its owner is known to move on with it.
     #[inline]
     pub(crate) fn keeps_short(&self) -> bool {
-        self.keeps_short.load(Ordering::Relaxed) && self.is_short()
+        is_turn(&self.keeps_short) && self.is_short()
     }
 
     /// Whether there is something for a thief. What its owner is about to run counts only if nobody
@@ -173,6 +186,22 @@ impl PShared {
     pub(crate) fn runs_what_it_readies(&self) -> bool {
         self.ran_next.load(Ordering::Relaxed) == RECORD
     }
+}
+
+/// Notes that something holds for the coarse clock's turn, or that it does not.
+#[inline]
+fn set_turn(turn: &AtomicU16, holds: bool) {
+    let new = if holds { coarse::now() as u16 } else { 0 };
+    if turn.load(Ordering::Relaxed) != new {
+        turn.store(new, Ordering::Relaxed);
+    }
+}
+
+/// Whether it was noted in this turn.
+#[inline]
+fn is_turn(turn: &AtomicU16) -> bool {
+    let turn = turn.load(Ordering::Relaxed);
+    turn != 0 && turn == coarse::now() as u16
 }
 
 /// A processor. See the module documentation.
@@ -243,8 +272,9 @@ impl P {
                 tick: AtomicU32::new(0),
                 ran_next: AtomicU32::new(0),
                 yields: AtomicU16::new(0),
-                keeps_short: AtomicBool::new(false),
-                trifles: AtomicU32::new(0),
+                pops: AtomicU16::new(0),
+                keeps_short: AtomicU16::new(0),
+                trifles: AtomicU16::new(0),
                 slice_over: AtomicBool::new(false),
                 slice: AtomicU32::new(0),
                 born: AtomicU64::new(0),

@@ -75,7 +75,9 @@ impl Stream {
     /// clock is a third of what an event costs.
     #[inline]
     pub(super) fn time_at_once(&mut self, cause: Option<u32>) -> u64 {
-        if !std::mem::take(&mut self.is_fresh) {
+        let is_far = |cause: u32| (LEAP..1 << 31).contains(&cause.wrapping_sub(self.last as u32));
+        // What is far ahead happened while the thread was held up, or long ago: the clock tells.
+        if !std::mem::take(&mut self.is_fresh) || cause.is_some_and(is_far) {
             self.last = self.last.max(clock::now());
         }
         self.last_after(cause)
@@ -290,5 +292,21 @@ impl Buf {
         self.close_segment();
         self.at = 0;
         self.chunk.take().filter(|c| c.len() > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_later_than_what_it_follows_from() {
+        let before = clock::now() - 8 * u64::from(LEAP);
+        for ahead in [0, 1, LEAP - 1, LEAP, 4 * LEAP] {
+            let mut stream = Stream { last: before, ..Stream::new(1) };
+            stream.set_fresh(true);
+            let cause = before + u64::from(ahead);
+            assert!(stream.time_at_once(Some(cause as u32)) > cause, "{ahead}");
+        }
     }
 }

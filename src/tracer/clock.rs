@@ -41,6 +41,8 @@ pub(crate) fn now() -> u64 {
         return clock::monotonic_ns() / UNIT_NS;
     }
     let ticks = clock::tsc().wrapping_sub(SCALE.tsc_zero.load(Ordering::Relaxed));
+    // A counter that began anew: time stands still.
+    let ticks = if ticks > u64::MAX / 2 { 0 } else { ticks };
     SCALE.unit_zero.load(Ordering::Relaxed).wrapping_add(units(ticks, mult))
 }
 

@@ -149,10 +149,16 @@ impl Walks {
             at = parent;
         }
         walk.last = from_root(at);
-        let walks = self.0.get_or_insert_with(|| Box::new([EMPTY; SLOTS]));
+        let walks = self.0.get_or_insert_with(empty);
         let first = slot(walk.depth, stack.pcs[0]);
         walks[first ^ 1] = std::mem::replace(&mut walks[first], walk);
     }
+}
+
+/// Made where it stays: as an array it would first be on the goroutine's stack, without optimisation.
+#[cold]
+fn empty() -> Box<[Walk; SLOTS]> {
+    vec![EMPTY; SLOTS].into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!())
 }
 
 /// Where a walk is remembered, or in the place beside this one.

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gort::sync::WaitGroup;
-use gort::{chan, go, gosched, sleep};
+use gort::{chan, go, gosched, scope, sleep};
 
 use crate::gort_on;
 use crate::process::{assert_success, process};
@@ -202,6 +202,68 @@ fn who_computes_beside_fresh_ones_shares_them() {
                 waited
             };
             assert_soon(crowd_ends_at_once, round);
+        });
+        return;
+    };
+    assert_success(&output);
+}
+
+#[test]
+fn partners_beside_a_short_queue_share_it() {
+    let Some(output) = process("processors::partners_beside_a_short_queue_share_it", &[]) else {
+        gort_on(2, || {
+            let (to_partner, from_me) = chan(0);
+            let (to_me, from_partner) = chan(0);
+            let (to_other, others) = chan::<Arc<AtomicBool>>(0);
+            go(move || from_me.into_iter().for_each(|()| to_me.send(()).unwrap()));
+            go(move || {
+                others.into_iter().for_each(|started| started.store(true, Ordering::SeqCst))
+            });
+            let round = || {
+                sleep(Duration::from_micros(200)); // both wait in their channels by then
+                let started = Arc::new(AtomicBool::new(false));
+                to_other.send(Arc::clone(&started)).unwrap();
+                let begin = Instant::now();
+                // The partner is next, and the other goes to the queue.
+                while !started.load(Ordering::SeqCst) && begin.elapsed() < PATIENCE {
+                    to_partner.send(()).unwrap();
+                    from_partner.recv().unwrap();
+                }
+                begin.elapsed()
+            };
+            assert_soon(crowd_passes_values, round);
+        });
+        return;
+    };
+    assert_success(&output);
+}
+
+#[test]
+fn who_yields_after_a_crowd_shares_its_queue() {
+    let Some(output) = process("processors::who_yields_after_a_crowd_shares_its_queue", &[]) else {
+        gort_on(2, || {
+            let round = || {
+                let (computing, have_met) = (AtomicUsize::new(0), AtomicBool::new(false));
+                let begin = Instant::now();
+                let compute = || {
+                    while !have_met.load(Ordering::SeqCst) && begin.elapsed() < PATIENCE {
+                        computing.fetch_add(1, Ordering::SeqCst);
+                        for _ in 0..200 {
+                            if computing.load(Ordering::SeqCst) == 2 {
+                                have_met.store(true, Ordering::SeqCst);
+                            }
+                        }
+                        computing.fetch_sub(1, Ordering::SeqCst);
+                        gosched();
+                    }
+                    begin.elapsed()
+                };
+                scope(|s| {
+                    s.go(compute);
+                    compute()
+                })
+            };
+            assert_soon(crowd_passes_values, round);
         });
         return;
     };
