@@ -95,8 +95,9 @@ pub struct TimelineGoroutine {
 impl Timelines {
     /// What to give to [`run`](super::run).
     pub fn listener(query: TimelinesQuery) -> impl Listener<Answer = Timelines> {
+        let from_ns = query.from_ns.max(0);
         TimelinesListener {
-            query,
+            query: TimelinesQuery { from_ns, to_ns: query.to_ns.max(from_ns), ..query },
             rows: [BTreeMap::new(), BTreeMap::new()],
             executing: Map::default(),
             on_procs: Map::default(),
@@ -189,7 +190,7 @@ impl TimelinesListener {
         let Some((at, since)) = seat else { return };
         let TimelinesQuery { from_ns, to_ns, stays } = self.query;
         let now = self.moments.last();
-        if since < to_ns && now >= from_ns {
+        if since < to_ns && (now > from_ns || since >= from_ns) {
             let row = self.rows[kind as usize].entry(at).or_insert_with(|| Row::new(stays));
             row.add(since.max(from_ns), now.min(to_ns), id.0);
         }

@@ -29,7 +29,7 @@ impl Report for Timelines {
 
 impl Timelines {
     fn lasts_ns(&self) -> i64 {
-        (self.to_ns - self.from_ns).max(1)
+        self.to_ns.saturating_sub(self.from_ns).max(1)
     }
 
     fn rows(&self, kind: &str, rows: &[Timeline]) -> Table {

@@ -73,6 +73,19 @@ fn expect_the_same_in_parts(file: &Path) {
         (timelines(file, &["--to", &middle]), timelines(file, &["--from", &middle]));
     assert_eq!(sum(&left, "busy_ns") + sum(&right, "busy_ns"), sum(&whole, "busy_ns"));
     assert!(sum(&left, "busy_ns") > 0 && sum(&right, "busy_ns") > 0);
+    // What is not in the trace is nothing, and what is around it is all of it.
+    for arguments in [&["--from=2s", "--to=1ms"], &["--from=9999999999s", "--to=99999999999s"]] {
+        let none = timelines(file, arguments);
+        assert!(none["from_ns"].as_i64() <= none["to_ns"].as_i64(), "{arguments:?}");
+        assert_eq!(
+            (&none["procs"], &none["threads"]),
+            (&Value::from([0; 0]), &Value::from([0; 0]))
+        );
+        expect_success(&run(&[&"timelines", &arguments[0], &arguments[1], &file]));
+    }
+    let around = ["--from=-9223372036s", "--to=99999999999s"];
+    assert_eq!(sum(&timelines(file, &around), "busy_ns"), sum(&whole, "busy_ns"));
+    expect_success(&run(&[&"timelines", &around[0], &around[1], &file]));
 }
 
 #[test]

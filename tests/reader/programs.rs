@@ -99,7 +99,7 @@ pub(crate) fn of_experiments(go: &Go, folder: &Path) -> Vec<(PathBuf, Verdict)> 
     traces
 }
 
-/// A trace of a Go program with long generations, worth a thread that decodes ahead.
+/// A trace of a Go program with long generations.
 pub(crate) fn of_long_generations(go: &Go, folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reader/load.go");
     let program = build(go, folder, &source);

@@ -93,10 +93,11 @@ pub(crate) fn values<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id:
     matches.try_get_many(id).ok().flatten().unwrap_or_default().cloned().collect()
 }
 
-/// The time that an option has, in nanoseconds; what is more than a trace can have is its end.
+/// The time that an option has, in nanoseconds; what is before a trace or after it is its begin or end.
 pub(crate) fn time_of(matches: &ArgMatches, id: &str) -> Option<i64> {
     let time = matches.try_get_one::<SignedDuration>(id).ok().flatten()?;
-    Some(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+    let ns = time.as_nanos();
+    Some(i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX }))
 }
 
 /// The filter of the options.

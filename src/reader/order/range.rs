@@ -26,7 +26,7 @@ pub(super) struct Stops {
 }
 
 /// As many stops of one goroutine go on at a time at most; a real one makes one.
-const MAX_STOPS: usize = 1000;
+const MAX_STOPS: usize = 16;
 
 impl Stops {
     pub(super) fn forget(&mut self, id: GoID) {

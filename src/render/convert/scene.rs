@@ -127,12 +127,18 @@ impl<S: Stage> Scene<S> {
                 self.stage.end(at, Row::Proc(proc), nothing);
             }
         }
-        for (id, goroutine) in &self.goroutines {
-            for _ in 0..goroutine.regions {
+        let mut in_regions: Vec<(GoID, usize)> =
+            self.goroutines.iter().map(|(&id, goroutine)| (id, goroutine.regions)).collect();
+        in_regions.retain(|(_, regions)| *regions > 0);
+        in_regions.sort_unstable();
+        for (id, regions) in in_regions {
+            for _ in 0..regions {
                 self.stage.end(at, Row::Regions(id.0), nothing);
             }
         }
-        for task in &self.tasks {
+        let mut tasks: Vec<TaskID> = self.tasks.iter().copied().collect();
+        tasks.sort_unstable();
+        for task in tasks {
             self.stage.end(at, Row::Task(task.0), nothing);
         }
         self.stage.close(at.out);
