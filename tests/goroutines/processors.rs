@@ -291,8 +291,9 @@ fn assert_soon(crowd: impl Fn(), round: impl Fn() -> Duration) {
         })
         .collect();
     waits.sort_unstable();
-    // A machine that is busy elsewhere may take long to wake a thread.
-    let is_soon = waits[25] < Duration::from_millis(1) && waits[75] < PATIENCE / 4;
+    // By itself it takes some 50 µs. A machine that is busy elsewhere may take a hundred times as long
+    // to wake a thread; but whoever is left where it lies waits for the end of a slice, or longer.
+    let is_soon = waits[25] < PATIENCE / 8 && waits[60] < PATIENCE / 3;
     assert!(is_soon, "{waits:?}");
 }
 
