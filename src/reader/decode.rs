@@ -81,17 +81,13 @@ const ARGS: [Option<(EventType, u8)>; 256] = {
     let mut at = 0;
     while at < SPECS.len() {
         let spec = &SPECS[at];
-        if is_timed(spec.args) {
+        if spec.timed() {
             table[spec.event as usize] = Some((spec.event, spec.args.len() as u8 - 1));
         }
         at += 1;
     }
     table
 };
-
-const fn is_timed(args: &[&str]) -> bool {
-    matches!(args, [first, ..] if matches!(first.as_bytes(), b"dt"))
-}
 
 /// Decodes events that begin before `until`, as many as there is place for. They are of a batch that
 /// has `begin` as its time.
@@ -150,7 +146,7 @@ pub(crate) fn len_of(events: usize, bytes: &[u8]) -> usize {
 /// Most events: those whose numbers take as many bytes as a word has. The time since the event before,
 /// and how many bytes it takes.
 #[inline(always)]
-fn short_event(window: &[u8; 1 + WORD_BYTES], to: &mut Timed) -> Option<(u64, usize)> {
+fn short_event(window: &[u8; WINDOW_BYTES], to: &mut Timed) -> Option<(u64, usize)> {
     let [number, word @ ..] = *window;
     let (event, args) = ARGS[usize::from(number)]?;
     to.event = event;
@@ -197,8 +193,11 @@ fn long_event(bytes: &[u8], to: &mut Timed) -> Result<(u64, usize), NoEvent> {
 /// The bytes of a word.
 const WORD_BYTES: usize = 8;
 
+/// The type of an event, and a word of what comes after it.
+pub(super) const WINDOW_BYTES: usize = 1 + WORD_BYTES;
+
 /// The high bit of each byte: it says that the number goes on.
-const GOES_ON: u64 = 0x8080_8080_8080_8080;
+pub(super) const GOES_ON: u64 = 0x8080_8080_8080_8080;
 
 /// Takes numbers out of a word, from its low end.
 struct Numbers {
@@ -270,7 +269,7 @@ mod tests {
         (bytes, len)
     }
 
-    fn window(bytes: &[u8]) -> Option<&[u8; 1 + WORD_BYTES]> {
+    fn window(bytes: &[u8]) -> Option<&[u8; WINDOW_BYTES]> {
         bytes.first_chunk()
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::decode::{GOES_ON, WINDOW_BYTES};
 use super::error::Error;
 use super::raw::{RawEvent, RawReader};
 use super::version::Version;
@@ -9,9 +10,6 @@ use crate::wire::event::EventType;
 
 /// The types of event that are nothing but numbers, and how many.
 pub(crate) struct Known([Option<(EventType, u8)>; 256]);
-
-/// The type of an event, and the bytes after it that a word has.
-const WINDOW_BYTES: usize = 9;
 
 impl Known {
     pub(crate) fn of(version: Version) -> Known {
@@ -27,12 +25,11 @@ impl Known {
     /// where a number takes more bytes than it must.
     #[inline(always)]
     fn length(&self, window: &[u8; WINDOW_BYTES]) -> Option<(EventType, usize)> {
-        const HIGH: u64 = 0x8080_8080_8080_8080;
         let [number, word @ ..] = *window;
         let (event, numbers) = self.0[usize::from(number)]?;
         let Some(before_last) = numbers.checked_sub(1) else { return Some((event, 1)) };
         let word = u64::from_le_bytes(word);
-        let mut ends = !word & HIGH;
+        let mut ends = !word & GOES_ON;
         for _ in 0..before_last {
             ends &= ends.wrapping_sub(1);
         }
@@ -40,9 +37,9 @@ impl Known {
             return None;
         }
         // A last byte of 0 is one too many, but for a number's only byte.
-        let zeros = !(((word & !HIGH) + !HIGH) | word) & HIGH;
+        let zeros = !(((word & !GOES_ON) + !GOES_ON) | word) & GOES_ON;
         let all = ends ^ (ends - 1);
-        if zeros & ((word & HIGH) << 8) & all != 0 {
+        if zeros & ((word & GOES_ON) << 8) & all != 0 {
             return None;
         }
         Some((event, 1 + ends.trailing_zeros() as usize / 8 + 1))

@@ -29,8 +29,8 @@ impl Spec {
     /// Whether its first argument is the time since the event before it.
     ///
     /// So it is for all events of a thread's stream, and for the structural `ClockSnapshot`.
-    pub(crate) fn timed(&self) -> bool {
-        self.args.first() == Some(&"dt")
+    pub(crate) const fn timed(&self) -> bool {
+        matches!(self.args, [first, ..] if matches!(first.as_bytes(), b"dt"))
     }
 
     /// Whether bytes follow its arguments, with their length before them.

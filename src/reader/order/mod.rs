@@ -116,7 +116,7 @@ impl Order {
         self.is_first = self.first.is_none_or(|first| first == number);
     }
 
-    /// The place of a thread, by which [`advance`](Self::advance) knows it.
+    /// The place of a thread, by which [`run`](Self::run) knows it.
     pub(crate) fn thread(&mut self, id: ThreadID) -> u32 {
         self.threads.place(id)
     }

@@ -75,7 +75,7 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    /// Whether an event with this number comes next, and if so counts it.
+    /// Whether an event with this number comes next.
     #[inline(always)]
     pub(crate) fn is_next(self, next: Sequence) -> bool {
         next.generation == self.generation && next.number == self.number.wrapping_add(1)
