@@ -329,12 +329,14 @@ impl Idle {
     /// nobody who sleeps in the poll of the network though all are idle.
     fn appoint(&self, lists: &mut Lists, m: &'static M) {
         let busy = lists.ps.len() < SCHED.procs() as usize;
+        // What is stuck needs an idle processor. Who makes one idle looks before it sleeps, and watches.
+        let watch = busy && !lists.ps.is_empty();
         let watching = self.watching.load(Ordering::Relaxed);
-        if lists.keeper.is_none() || busy && !watching || !busy && lists.is_unpolled() {
+        if lists.keeper.is_none() || watch && !watching || !busy && lists.is_unpolled() {
             lists.keeper = Some(m);
         }
-        if lists.is_keeper(m) && busy != watching {
-            self.watching.store(busy, Ordering::Relaxed);
+        if lists.is_keeper(m) && watch != watching {
+            self.watching.store(watch, Ordering::Relaxed);
             if !busy {
                 self.look_before_ceasing();
             }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gort::{go, sleep};
+use gort::{go, gosched, scope, sleep};
 
 use super::{Hogs, PATIENCE, eventually, on_processors};
 
@@ -30,22 +30,24 @@ fn who_blocks_after_a_quiet_time_loses_its_processor() {
     });
 }
 
-/// The processor time that sysmon's thread has used.
-fn sysmon_time() -> Duration {
+/// The names of this process's threads, and the processor time that each has used.
+fn threads() -> Vec<(String, Duration)> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let paths = tasks.map(|task| task.unwrap().path());
-    let is_it = |name: &str| name.trim() == "gort-sysmon";
-    let named = |path: &std::path::PathBuf| {
-        std::fs::read_to_string(path.join("comm")).is_ok_and(|name| is_it(&name))
+    let time = |task: std::io::Result<std::fs::DirEntry>| {
+        let path = task.unwrap().path();
+        // It may have ended.
+        let name = std::fs::read_to_string(path.join("comm")).ok()?;
+        let text = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        let ns = text.split_whitespace().next()?.parse().unwrap();
+        Some((name.trim().to_owned(), Duration::from_nanos(ns)))
     };
-    // It names itself when it begins.
-    let text = paths
-        .into_iter()
-        .find(named)
-        .map_or_else(String::new, |path| std::fs::read_to_string(path.join("schedstat")).unwrap());
-    text.split_whitespace()
-        .next()
-        .map_or(Duration::ZERO, |ns| Duration::from_nanos(ns.parse().unwrap()))
+    tasks.filter_map(time).collect()
+}
+
+/// The processor time that sysmon's thread has used. It names itself when it begins.
+fn sysmon_time() -> Duration {
+    let sysmon = threads().into_iter().find(|(name, _)| name == "gort-sysmon");
+    sysmon.map_or(Duration::ZERO, |(_, time)| time)
 }
 
 /// How much of a core sysmon's thread has while `f` runs.
@@ -78,5 +80,36 @@ fn more_threads_than_cores_cost_sysmon_little() {
         let used = sysmon_share(|| thread::sleep(Duration::from_secs(1)));
         drop(hogs);
         assert!(used < 0.05, "sysmon used {:.1} %", 100.0 * used);
+    });
+}
+
+/// The processor time that workers have used, the busiest last.
+fn worker_times() -> Vec<Duration> {
+    let mut times: Vec<_> = threads()
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("gort-m"))
+        .map(|(_, t)| t)
+        .collect();
+    times.sort();
+    times
+}
+
+/// Goroutines wait for the only processor, which a worker that sleeps could do nothing about.
+#[test]
+fn who_has_no_processor_to_take_sleeps() {
+    on_processors("quiet::who_has_no_processor_to_take_sleeps", &["1"], || {
+        // A second worker has the processor for a while, and then wakes for the timer without.
+        go(|| sleep(Duration::from_millis(50)));
+        gosched();
+        gort::blocking(|| thread::sleep(Duration::from_millis(10)));
+        let end = Instant::now() + Duration::from_millis(600);
+        let before: Duration = worker_times().iter().rev().skip(1).sum();
+        while Instant::now() < end {
+            scope(|s| (0..100).for_each(|_| drop(s.go(|| ()))));
+        }
+        let times = worker_times();
+        assert!(times.len() > 1, "there is one worker");
+        let used = times.iter().rev().skip(1).sum::<Duration>() - before;
+        assert!(used < Duration::from_millis(20), "who sleeps has used {used:?} of 600 ms");
     });
 }
