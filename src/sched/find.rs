@@ -13,7 +13,7 @@ use super::m::M;
 use super::p::{self, P, PShared};
 use super::timers::NEVER;
 use super::{Inside, SCHED, netpoll, runq};
-use crate::sys::clock;
+use crate::sys::{clock, thread};
 
 /// How long a worker spins before it sleeps. A wake-up costs the waker 3 to 20 µs.
 const SPIN_NS: u64 = 20_000;
@@ -158,6 +158,7 @@ fn fire_timers(m: &'static M, of: &P) -> bool {
     if next > now {
         return false;
     }
+    m.fired.set(true);
     let rt = Inside::already(m);
     timers.expired(now).fire(&rt);
     std::mem::forget(rt);
@@ -193,6 +194,7 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
         loot.judge(m, begin, p.shared.tick());
     }
     let mut eyes = Eyes::default();
+    let is_punctual = m.fired.take();
     loop {
         m.door.step_aside();
         if let Some(g) = p.queue.refill(&SCHED.injector) {
@@ -216,7 +218,18 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
             }
             return None;
         }
+        rest(is_punctual);
+    }
+}
+
+/// Between two looks. What is to come may be another thread's work, a client's or a waker's, which then
+/// gets the core, if it wants it. But it may keep it for a slice of the kernel's: who fired a timer
+/// may be wanted for the next, and stays.
+fn rest(is_punctual: bool) {
+    if is_punctual {
         (0..32).for_each(|_| std::hint::spin_loop());
+    } else {
+        thread::yield_now();
     }
 }
 

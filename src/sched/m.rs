@@ -52,6 +52,8 @@ pub(crate) struct M {
     pub(super) loot: Cell<Option<Loot>>,
     /// How many it stole in a row that were not worth it.
     pub(super) trifles: Cell<u32>,
+    /// It fired a timer since it last looked for work.
+    pub(super) fired: Cell<bool>,
     /// Looking for work, and counted as such.
     pub(crate) spinning: Cell<bool>,
     stream: UnsafeCell<Stream>,
@@ -143,6 +145,7 @@ impl M {
             owes_keeper: Cell::new(false),
             loot: Cell::new(None),
             trifles: Cell::new(0),
+            fired: Cell::new(false),
             spinning: Cell::new(false),
             stream: UnsafeCell::new(Stream::new(tid)),
             given: AtomicPtr::new(std::ptr::null_mut()),
