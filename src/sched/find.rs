@@ -218,14 +218,15 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
             }
             return None;
         }
-        rest(is_punctual);
+        rest(m, is_punctual);
     }
 }
 
 /// Between two looks. What is to come may be another thread's work, a client's or a waker's, which then
 /// gets the core, if it wants it. But it may keep it for a slice of the kernel's: who fired a timer
 /// may be wanted for the next, and stays.
-fn rest(is_punctual: bool) {
+fn rest(m: &'static M, is_punctual: bool) {
+    m.emit(|e| e.time_passes());
     if is_punctual {
         (0..32).for_each(|_| std::hint::spin_loop());
     } else {

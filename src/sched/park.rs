@@ -186,6 +186,9 @@ impl Inside {
             return ready_outside(g);
         };
         let traced = m.emit(|e| {
+            if m.g().is_none() {
+                return e.go_unblock_by_worker(g);
+            }
             let stack = m.stack_above(e);
             e.go_unblock(g, stack);
         });

@@ -14,7 +14,8 @@
 //!
 //! An event may take the time of the one before it on its thread, instead of the clock's, where nothing
 //! that takes time can have happened between the two: a start that follows at once on a stop, block or
-//! end ([`Stream::time_at_once`]). Whoever looks for work in between, or polls, says that time passes.
+//! end, or on a worker's unblock ([`Stream::time_at_once`]). Whoever looks for work in between, or polls,
+//! says that time passes.
 //! That a cause on another thread may have happened since does no harm: the start is later than its
 //! goroutine's last event in any case. User code runs between all other pairs of events.
 

@@ -305,6 +305,19 @@ impl<'a> Emitter<'a> {
         note_time(g, self.event_after(cause, EventType::GoUnblock, args));
     }
 
+    /// As [`Emitter::go_unblock`], by a worker between two goroutines, which delivers one after the other
+    /// and runs one of them next: they take the time of the first.
+    #[inline]
+    pub(crate) fn go_unblock_by_worker(&mut self, g: &impl Traced) {
+        self.status(g);
+        let seq = g.state().set_numbered(Status::Runnable);
+        let cause = g.last_event().load(Ordering::Relaxed);
+        let time = self.stream.time_at_once(Some(cause));
+        self.proc.event(self.stream, time, EventType::GoUnblock, [g.number(), seq.into(), 0]);
+        note_time(g, time);
+        self.stream.set_fresh(true);
+    }
+
     /// The current goroutine is in a call that may block, or in code that computes for long, and
     /// is about to lose its processor. Returns the time.
     pub(crate) fn go_syscall_begin(&mut self, g: &impl Traced, stack: u32) -> u64 {
