@@ -20,7 +20,7 @@ pub(crate) struct Memory {
 /// Opens `connections` to each server, has one request answered on each, and looks.
 pub(crate) fn measure(connections: usize, systems: &[System], options: &Options) -> Vec<Memory> {
     let all = systems.iter().map(|system| {
-        let rounds = (0..options.rounds.min(3)).map(|_| run(connections, system, options.procs));
+        let rounds = (0..options.rounds.min(3)).map(|_| run(connections, system, options));
         let bytes = rounds.collect::<Result<Vec<_>, _>>().map(median);
         Memory { system: system.name, bytes }
     });
@@ -32,8 +32,8 @@ fn median(mut rounds: Vec<(u64, u64)>) -> (u64, u64) {
     rounds[rounds.len() / 2]
 }
 
-fn run(connections: usize, system: &System, procs: usize) -> Result<(u64, u64), String> {
-    let server = system.start(procs)?;
+fn run(connections: usize, system: &System, options: &Options) -> Result<(u64, u64), String> {
+    let server = system.start(options)?;
     let resident = || server.resident_bytes().ok_or("the system does not tell");
     let before = resident()?;
     let open = Connections::open(server.address, connections).map_err(|e| e.to_string())?;

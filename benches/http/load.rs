@@ -1,12 +1,12 @@
 //! Requests a second and how long each took, with so many connections.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::client::Connections;
 use crate::histogram::Histogram;
 use crate::options::Options;
-use crate::system::System;
+use crate::system::{self, Party, System};
 
 /// What a run, or the median of all rounds, came to.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +64,9 @@ fn median(runs: &[Figures]) -> Option<Figures> {
 }
 
 fn run(system: &System, connections: usize, options: &Options) -> Result<Figures, String> {
-    let server = system.start(options.procs)?;
+    let server = system.start(options)?;
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = Command::new(program);
+    let mut command = system::command(&program, Party::Client, options);
     command.args(["--child", "load", &server.address.to_string()]);
     command.args([connections.to_string(), options.time.as_micros().to_string()]);
     let cpu_before = server.cpu_time()?;

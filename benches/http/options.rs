@@ -14,7 +14,8 @@ usage: cargo bench --features http --bench http -- [OPTION...]
                      trace is taken, or a flight recorder records
   --connections A,B  so many at a time (1,10,100,1000 unless given)
   --idle N           idle connections whose memory is measured; 0: none (10000 unless given)
-  --procs N          GOMAXPROCS of the servers (the machine's processors unless given)
+  --procs N          GOMAXPROCS of the servers (their processors unless given)
+  --apart            the client has the last processor for itself, and the servers the others
   --rounds N         runs of each system and number of connections (5 unless given)
   --seconds S        how long a run is measured, after a third of that to warm up (1 unless given)
   --smoke            tiny runs, one round, and gort only unless --systems is given
@@ -25,6 +26,8 @@ usage: cargo bench --features http --bench http -- [OPTION...]
 pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) procs: usize,
+    /// The client and the servers share no processor.
+    pub(crate) apart: bool,
     pub(crate) rounds: usize,
     pub(crate) time: Duration,
     pub(crate) systems: Vec<&'static str>,
@@ -36,7 +39,8 @@ impl Options {
     fn full() -> Options {
         Options {
             json: false,
-            procs: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            procs: processors(),
+            apart: false,
             rounds: 5,
             time: Duration::from_secs(1),
             systems: system::NAMES.to_vec(),
@@ -58,11 +62,18 @@ impl Options {
     pub(crate) fn parse(arguments: Vec<String>) -> Result<Options, String> {
         let smoke = arguments.is_empty() || arguments.iter().any(|a| a == "--smoke");
         let mut options = if smoke { Options::smoke() } else { Options::full() };
+        if arguments.iter().any(|a| a == "--apart") {
+            options.apart = true;
+            options.procs = match processors() {
+                1 => return Err("--apart: there is one processor".to_owned()),
+                all => all - 1,
+            };
+        }
         let mut arguments = arguments.into_iter().filter(|argument| argument != "--bench");
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument}: no value"));
             match argument.as_str() {
-                "--smoke" => {}
+                "--smoke" | "--apart" => {}
                 "--json" => options.json = true,
                 "--procs" => options.procs = number(&value()?)?,
                 "--rounds" => options.rounds = number(&value()?)?,
@@ -78,6 +89,10 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 fn positive<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {

@@ -15,7 +15,8 @@ impl Report {
     /// Prints the head.
     pub(crate) fn begin(options: &Options) -> Report {
         if !options.json {
-            println!("medians of {} rounds, GOMAXPROCS={}", options.rounds, options.procs);
+            let apart = if options.apart { ", client and server apart" } else { "" };
+            println!("medians of {} rounds, GOMAXPROCS={}{apart}", options.rounds, options.procs);
             let names = options.systems.iter();
             let of = |what: &str| -> Vec<_> {
                 names.clone().map(|name| format!("{name} {what}")).collect()

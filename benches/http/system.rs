@@ -3,9 +3,13 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
 use std::time::Duration;
+
+use crate::options::Options;
 
 pub(crate) const NAMES: [&str; 2] = ["gort", "go"];
 
@@ -34,15 +38,15 @@ impl System {
     }
 
     /// Starts the server in a process of its own.
-    pub(crate) fn start(&self, procs: usize) -> Result<Server, String> {
-        let mut command = Command::new(self.program.clone()?);
+    pub(crate) fn start(&self, options: &Options) -> Result<Server, String> {
+        let mut command = command(&self.program.clone()?, Party::Server, options);
         if self.name.starts_with("gort") {
             command.args(["--child", "server"]);
         }
         if let Some((_, how)) = self.name.split_once('-') {
             command.env(TRACING, how);
         }
-        command.env("GOMAXPROCS", procs.to_string());
+        command.env("GOMAXPROCS", options.procs.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("not started: {error}"))?;
         let mut line = String::new();
@@ -53,6 +57,27 @@ impl System {
         server.address = address.ok_or_else(|| format!("{}: no address: {line:?}", self.name))?;
         Ok(server)
     }
+}
+
+/// Whose processors a program gets where the two are apart.
+pub(crate) enum Party {
+    Server,
+    Client,
+}
+
+/// Runs the program, by way of `taskset` (util-linux) where the client and the server are apart.
+pub(crate) fn command(program: &Path, party: Party, options: &Options) -> Command {
+    if !options.apart {
+        return Command::new(program);
+    }
+    let last = thread::available_parallelism().map_or(1, NonZeroUsize::get) - 1;
+    let processors = match party {
+        Party::Server => format!("0-{}", last - 1),
+        Party::Client => last.to_string(),
+    };
+    let mut command = Command::new("taskset");
+    command.args(["-c", &processors]).arg(program);
+    command
 }
 
 /// A server that runs; dropping this ends it.
