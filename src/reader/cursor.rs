@@ -1,14 +1,13 @@
 //! A thread's events, one after the other.
 
-use super::decode::{self, MAX_EVENT_BYTES, NoEvent, Progress, Timed, Times};
+use super::decode::{MAX_EVENT_BYTES, NoEvent, Part, Progress, Timed, Times};
 use super::error::{Error, ErrorKind};
+use super::generation::Generation;
 use super::held::Held;
+use super::order::Order;
 use super::streams::{Stream, Streams};
 use crate::wire::encode::MAX_BATCH_BYTES;
 use crate::wire::event::EventType;
-
-/// As many events of a thread are decoded at a time.
-const AT_A_TIME: usize = 128;
 
 /// So many bytes of batches are in memory at a time, if all are as long as they can be.
 const PARTS_BYTES: usize = 1 << 20;
@@ -20,25 +19,19 @@ const LEAST_PART_BYTES: usize = 4 << 10;
 pub(crate) struct ThreadCursor {
     /// The thread, as a place in the order's threads.
     pub(crate) thread: u32,
-    /// The next event, among those that were decoded, and how many these are.
-    next: usize,
-    decoded: usize,
-    events: Vec<Timed>,
-    /// Where the first of them begins.
-    first: usize,
-    rest: Rest,
-}
-
-/// What comes after the events that were decoded.
-#[derive(Debug)]
-struct Rest {
     /// The thread, as a place in the generation's streams.
     stream: usize,
+    /// The batch after the one that it is in, which has this time and ends there.
     batch: usize,
-    /// In the batch, which ends there.
-    progress: Progress,
+    begin: i64,
     end: usize,
-    /// A part of the batch that was read, and where that begins.
+    /// How far it has come in a part of the batch, and up to where events begin that are there as a
+    /// whole.
+    pub(crate) progress: Progress,
+    until: usize,
+    /// Where the bytes end that are there.
+    there: usize,
+    /// The part, if it had to be read, and where it begins.
     part: Vec<u8>,
     part_at: usize,
     /// As much is read at a time.
@@ -50,71 +43,144 @@ impl ThreadCursor {
     pub(crate) fn new(stream: usize, streams: usize, thread: u32) -> ThreadCursor {
         let part_bytes = (PARTS_BYTES / streams.max(1)).clamp(LEAST_PART_BYTES, MAX_BATCH_BYTES);
         let progress = Progress { at: 0, last: 0 };
-        let (part, part_at) = (Vec::new(), 0);
-        let rest = Rest { stream, batch: 0, progress, end: 0, part, part_at, part_bytes };
-        ThreadCursor { thread, next: 0, decoded: 0, events: Vec::new(), first: 0, rest }
+        let [batch, end, until, there, part_at] = [0; 5];
+        let part = Vec::new();
+        ThreadCursor {
+            thread,
+            stream,
+            batch,
+            begin: 0,
+            end,
+            progress,
+            until,
+            there,
+            part,
+            part_at,
+            part_bytes,
+        }
     }
 
-    /// The next event; there must be one.
+    /// The time of the next event; `None` when there are none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is malformed.
+    pub(crate) fn time(&mut self, streams: &Streams, times: &Times) -> Result<Option<i64>, Error> {
+        if !self.is_there() && !self.more(streams, times)? {
+            return Ok(None);
+        }
+        let mut event = Timed::NONE;
+        match self.rest(streams, times).event(self.progress, &mut event) {
+            Ok(_) => Ok(Some(event.time)),
+            Err(why) => Err(self.malformed(streams, why)),
+        }
+    }
+
+    /// The next event, which must be there and not malformed.
+    pub(crate) fn event(&self, streams: &Streams, times: &Times) -> Option<Timed> {
+        let mut event = Timed::NONE;
+        let found = self.rest(streams, times).event(self.progress, &mut event);
+        found.is_ok().then_some(event)
+    }
+
+    /// The bytes from the next event on, as far as they are there. Where all are in memory, these are
+    /// needed.
     #[inline(always)]
-    pub(crate) fn event(&self) -> &Timed {
-        &self.events[self.next]
+    pub(crate) fn bytes<'a>(&'a self, in_memory: Option<&'a [u8]>) -> &'a [u8] {
+        let bytes = in_memory.unwrap_or(&self.part);
+        &bytes[self.progress.at..self.there]
     }
 
-    /// The next events, as far as they were decoded; there must be one.
+    /// What the times after this one count from; see [`Part::after`].
     #[inline(always)]
-    pub(crate) fn decoded(&self) -> &[Timed] {
-        &self.events[self.next..self.decoded]
+    pub(crate) fn after(&self, time: i64) -> i64 {
+        if time == 0 { self.begin } else { time }
     }
 
-    /// Goes past events that were decoded; `true` when the next one has to be decoded.
+    /// Lets the next event happen, if it can; `false` if not. It must be there.
+    pub(crate) fn advance(
+        &mut self,
+        order: &mut Order,
+        (streams, times, of): (&Streams, &Times, &Generation),
+    ) -> Result<bool, Error> {
+        let mut event = Timed::NONE;
+        let found = self.rest(streams, times).event(self.progress, &mut event);
+        let after = found.map_err(|why| self.malformed(streams, why))?;
+        let happened = order.advance(&event, self.thread, of)?;
+        if happened {
+            self.progress = after;
+        }
+        Ok(happened)
+    }
+
+    /// The part of the batch that is there.
     #[inline(always)]
-    pub(crate) fn skip(&mut self, events: usize) -> bool {
-        self.next += events;
-        self.next == self.decoded
+    fn rest<'a>(&'a self, streams: &'a Streams, times: &'a Times) -> Part<'a> {
+        let bytes = match streams.held() {
+            Held::Here(bytes) => &bytes[..self.end],
+            Held::At(..) => &self.part[..],
+        };
+        Part { bytes, times, begin: self.begin }
     }
 
-    /// Decodes the next events of a batch, in the place of those before; `false` when there are none.
-    /// Of an event that is malformed, those before it come first; it is an error when it is its turn.
-    #[inline(never)]
-    pub(crate) fn decode(&mut self, streams: &Streams, times: &Times) -> Result<bool, Error> {
-        (self.next, self.decoded) = (0, 0);
-        let rest = &mut self.rest;
-        let stream = &streams.threads()[rest.stream];
-        if rest.progress.at == rest.end && !rest.next_batch(stream) {
+    /// Whether the next event is in the part.
+    pub(crate) fn is_there(&self) -> bool {
+        self.progress.at < self.until
+    }
+
+    /// Goes to the next part, if this one is over; `false` when there are no more events.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn more(&mut self, streams: &Streams, times: &Times) -> Result<bool, Error> {
+        let stream = &streams.threads()[self.stream];
+        let at = self.part_at + self.progress.at;
+        if at == self.end && !self.next_batch(stream, times) {
             return Ok(false);
         }
-        self.first = rest.progress.at;
-        // An event takes two bytes at least.
-        let most = AT_A_TIME.min((rest.end - rest.progress.at) / 2 + 1);
-        if self.events.len() < most {
-            self.events.resize(most, Timed::NONE);
+        let held = streams.held();
+        if let Held::Here(_) = held {
+            [self.until, self.there] = [self.end; 2];
+            return Ok(true);
         }
-        let begin = times.ns(stream.batches[rest.batch - 1].time);
-        let (decoded, done) = rest.events(&mut self.events, streams.held(), (times, begin))?;
-        self.decoded = decoded;
-        match done {
-            Err(why) if decoded == 0 => Err(self.malformed(streams, why)),
-            _ => Ok(true),
+        // Where the batch is another one, or where the next event begins.
+        self.part_at += self.progress.at;
+        self.progress.at = 0;
+        let part_end = self.end.min(self.part_at + self.part_bytes);
+        held.bytes(self.part_at..part_end, &mut self.part)?;
+        self.there = self.part.len();
+        let is_last = part_end == self.end;
+        self.until = self.there - if is_last { 0 } else { MAX_EVENT_BYTES };
+        Ok(true)
+    }
+
+    fn next_batch(&mut self, stream: &Stream, times: &Times) -> bool {
+        while let Some(batch) = stream.batches.get(self.batch) {
+            self.batch += 1;
+            self.begin = times.ns(batch.time);
+            self.part_at = 0;
+            self.progress = Progress { at: batch.data.start, last: self.begin };
+            self.end = batch.data.end;
+            if !batch.data.is_empty() {
+                return true;
+            }
         }
+        false
     }
 
     /// Adds the place of the next event to an error.
     #[cold]
     pub(crate) fn place(&self, error: Error, streams: &Streams) -> Error {
-        let mut buffer = Vec::new();
-        let bytes = streams.held().bytes(self.first..self.rest.end, &mut buffer);
-        let before = bytes.map_or(0, |bytes| decode::len_of(self.next, bytes));
-        let thread = streams.threads()[self.rest.stream].thread;
-        error.of_thread(thread).at(streams.offset(self.first + before))
+        let thread = streams.threads()[self.stream].thread;
+        error.of_thread(thread).at(streams.offset(self.part_at + self.progress.at))
     }
 
     /// Why there is no event, and where.
     #[cold]
     #[inline(never)]
-    fn malformed(&self, streams: &Streams, why: NoEvent) -> Error {
+    pub(crate) fn malformed(&self, streams: &Streams, why: NoEvent) -> Error {
         let mut buffer = Vec::new();
-        let type_number = match streams.held().bytes(self.first..self.first + 1, &mut buffer) {
+        let at = self.part_at + self.progress.at;
+        let type_number = match streams.held().bytes(at..at + 1, &mut buffer) {
             Ok(bytes) => bytes[0],
             Err(error) => return error,
         };
@@ -130,58 +196,6 @@ impl ThreadCursor {
             (NoEvent::End, name) => format!("the batch ends within {}", name.unwrap_or("an event")),
         };
         self.place(Error::new(ErrorKind::Encoding, what), streams)
-    }
-}
-
-impl Rest {
-    /// Decodes events; see [`decode::events`].
-    #[inline(always)]
-    fn events(
-        &mut self,
-        to: &mut [Timed],
-        held: &Held,
-        times: (&Times, i64),
-    ) -> Result<(usize, Result<(), NoEvent>), Error> {
-        if let Held::Here(bytes) = held {
-            let bytes = &bytes[..self.end];
-            return Ok(decode::events(to, bytes, self.end, &mut self.progress, times));
-        }
-        let until = self.read_part(held)? - self.part_at;
-        let Progress { at, last } = self.progress;
-        let mut progress = Progress { at: at - self.part_at, last };
-        let decoded = decode::events(to, &self.part, until, &mut progress, times);
-        self.progress = Progress { at: progress.at + self.part_at, last: progress.last };
-        Ok(decoded)
-    }
-
-    /// Makes sure that a part of the batch is there which begins with the next event or before; where
-    /// in it the last one begins that is there for sure.
-    fn read_part(&mut self, held: &Held) -> Result<usize, Error> {
-        let until = |part_at: usize, len: usize| {
-            let end = part_at + len;
-            if end == self.end { end } else { end.saturating_sub(MAX_EVENT_BYTES) }
-        };
-        let at = until(self.part_at, self.part.len());
-        if (self.part_at..at).contains(&self.progress.at) {
-            return Ok(at);
-        }
-        self.part_at = self.progress.at;
-        let place = self.part_at..self.end.min(self.part_at + self.part_bytes);
-        held.bytes(place, &mut self.part)?;
-        Ok(until(self.part_at, self.part.len()))
-    }
-
-    #[cold]
-    fn next_batch(&mut self, stream: &Stream) -> bool {
-        while let Some(part) = stream.batches.get(self.batch) {
-            self.batch += 1;
-            self.progress = Progress { at: part.data.start, last: 0 };
-            self.end = part.data.end;
-            if !part.data.is_empty() {
-                return true;
-            }
-        }
-        false
     }
 }
 
@@ -205,5 +219,41 @@ mod tests {
         let piped = times(crate::reader::Reader::new(&trace[..]).unwrap());
         assert_eq!(piped, [1, 2, 3, 4]);
         assert_eq!(times(crate::reader::Reader::at(trace).unwrap()), piped);
+    }
+
+    /// Go's reader looks at the event after one before it gives that one.
+    #[test]
+    fn what_is_before_an_event_that_is_malformed_is_not_given() {
+        const PROC_STATUS: [u8; 4] = [13, 1, 0, 1];
+        let given = |event: &dyn Fn(usize) -> Vec<u8>, events: usize| -> usize {
+            let mut data = PROC_STATUS.to_vec();
+            for nth in 0..events {
+                data.extend(event(nth));
+            }
+            data.push(200);
+            let mut trace = b"go 1.23 trace\0\0\0".to_vec();
+            let frequency = [8, 0x80, 0x94, 0xeb, 0xdc, 0x03];
+            crate::wire::encode::batch(&mut trace, 1, u64::MAX, 1, &frequency);
+            crate::wire::encode::batch(&mut trace, 1, 5, 7, &data);
+            let count = |reader: crate::reader::Reader<'_>| {
+                let events: Vec<_> = reader.collect();
+                assert!(events.last().unwrap().is_err());
+                events.iter().filter(|event| event.is_ok()).count()
+            };
+            let piped = count(crate::reader::Reader::new(&trace[..]).unwrap());
+            assert_eq!(count(crate::reader::Reader::at(trace).unwrap()), piped);
+            piped
+        };
+        // Among them are counts after which there is place for no more.
+        for events in 1..600 {
+            let heap_grows = |_| vec![37, 1, 5];
+            assert_eq!(given(&heap_grows, events), 1 + events, "{events}");
+            let goroutine_is_made = |nth| {
+                let mut event = vec![14, 1];
+                crate::wire::varint::push(&mut event, 1 + nth as u64);
+                [event, vec![0, 0]].concat()
+            };
+            assert_eq!(given(&goroutine_is_made, events), 1 + events, "{events}");
+        }
     }
 }

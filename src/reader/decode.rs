@@ -66,13 +66,22 @@ impl Times {
     }
 }
 
-/// How far one has come in a batch.
+/// How far one has come in a part of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
     /// Where the next event begins.
     pub(crate) at: usize,
-    /// The time of the one before; 0 is none.
+    /// What its time counts from.
     pub(crate) last: i64,
+}
+
+/// A part of a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) times: &'a Times,
+    /// The time of the batch.
+    pub(crate) begin: i64,
 }
 
 /// How a type of event is decoded: the number of arguments after the time, for what is timed.
@@ -89,58 +98,31 @@ const ARGS: [Option<(EventType, u8)>; 256] = {
     table
 };
 
-/// Decodes events that begin before `until`, as many as there is place for. They are of a batch that
-/// has `begin` as its time.
-///
-/// How many there are, and why there are no more, if something is wrong.
-#[inline(never)]
-pub(crate) fn events(
-    to: &mut [Timed],
-    bytes: &[u8],
-    until: usize,
-    progress: &mut Progress,
-    (times, begin): (&Times, i64),
-) -> (usize, Result<(), NoEvent>) {
-    let Progress { mut at, mut last } = *progress;
-    let mut count = 0;
-    let mut done = Ok(());
-    for event in to {
-        if at >= until {
-            break;
-        }
-        let rest = &bytes[at..];
-        let short = rest.first_chunk().and_then(|window| short_event(window, event));
+impl<'a> Part<'a> {
+    /// The next event, whatever it is; how far one has come with it.
+    pub(crate) fn event(&self, from: Progress, to: &mut Timed) -> Result<Progress, NoEvent> {
+        let rest = &self.bytes[from.at..];
+        let short = rest.first_chunk().and_then(|window| short_event(window, to));
         let (since, len) = match short {
             Some(decoded) => decoded,
-            None => match long_event(rest, event) {
-                Ok(decoded) => decoded,
-                Err(why) => {
-                    done = Err(why);
-                    break;
-                }
-            },
+            None => long_event(rest, to)?,
         };
-        // To Go's reader 0 is no time, also where times become too large and come to it.
-        if last == 0 {
-            last = begin;
-        }
-        last = last.wrapping_add(times.ns(since));
-        event.time = last;
-        at += len;
-        count += 1;
+        to.time = self.time(from.last, since);
+        Ok(Progress { at: from.at + len, last: self.after(to.time) })
     }
-    *progress = Progress { at, last };
-    (count, done)
-}
 
-/// The bytes of so many events, which were decoded before.
-#[cold]
-pub(crate) fn len_of(events: usize, bytes: &[u8]) -> usize {
-    let mut at = 0;
-    for _ in 0..events {
-        at += long_event(&bytes[at..], &mut { Timed::NONE }).map_or(0, |(_, len)| len);
+    /// The time of an event that comes so much later.
+    #[inline(always)]
+    pub(crate) fn time(&self, last: i64, since: u64) -> i64 {
+        last.wrapping_add(self.times.ns(since))
     }
-    at
+
+    /// What times after this one count from: to Go's reader 0 is no time, also where times become too
+    /// large and come to it.
+    #[inline(always)]
+    pub(crate) fn after(&self, time: i64) -> i64 {
+        if time == 0 { self.begin } else { time }
+    }
 }
 
 /// Most events: those whose numbers take as many bytes as a word has. The time since the event before,
@@ -150,7 +132,7 @@ fn short_event(window: &[u8; WINDOW_BYTES], to: &mut Timed) -> Option<(u64, usiz
     let [number, word @ ..] = *window;
     let (event, args) = ARGS[usize::from(number)]?;
     to.event = event;
-    let mut numbers = Numbers { word: u64::from_le_bytes(word), used: 0 };
+    let mut numbers = Numbers::new(word);
     let since = numbers.next();
     // Not a loop: the number of turns would be guessed wrong more often.
     let [first, second, third, fourth] = &mut to.args;
@@ -167,6 +149,17 @@ fn short_event(window: &[u8; WINDOW_BYTES], to: &mut Timed) -> Option<(u64, usiz
         }
     }
     Some((since, 1 + numbers.bytes()?))
+}
+
+/// Whether an event is one of a thread, and its numbers take as many bytes as a word has.
+#[inline(always)]
+pub(crate) fn is_short(window: &[u8; WINDOW_BYTES]) -> bool {
+    let [number, word @ ..] = *window;
+    let Some((_, args)) = ARGS[usize::from(number)] else { return false };
+    let ends = (!u64::from_le_bytes(word) & GOES_ON) >> 7;
+    // Adds up the bytes.
+    let numbers = ends.wrapping_mul(0x0101_0101_0101_0101) >> 56;
+    numbers > args.into()
 }
 
 /// Any event.
@@ -194,22 +187,28 @@ fn long_event(bytes: &[u8], to: &mut Timed) -> Result<(u64, usize), NoEvent> {
 const WORD_BYTES: usize = 8;
 
 /// The type of an event, and a word of what comes after it.
-pub(super) const WINDOW_BYTES: usize = 1 + WORD_BYTES;
+pub(crate) const WINDOW_BYTES: usize = 1 + WORD_BYTES;
 
 /// The high bit of each byte: it says that the number goes on.
 pub(super) const GOES_ON: u64 = 0x8080_8080_8080_8080;
 
 /// Takes numbers out of a word, from its low end.
-struct Numbers {
+#[derive(Clone, Copy)]
+pub(crate) struct Numbers {
     word: u64,
     /// The bits that were taken; more than it has where a number did not end in it.
     used: u32,
 }
 
 impl Numbers {
+    #[inline(always)]
+    pub(crate) fn new(word: [u8; WORD_BYTES]) -> Numbers {
+        Numbers { word: u64::from_le_bytes(word), used: 0 }
+    }
+
     /// The next number; anything, where the word has no whole one.
     #[inline(always)]
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         let word = self.word;
         if word & 0x80 == 0 {
             return self.took(8, word & 0x7f);
@@ -241,7 +240,7 @@ impl Numbers {
 
     /// How many bytes the numbers took; `None` when some were not there.
     #[inline(always)]
-    fn bytes(self) -> Option<usize> {
+    pub(crate) fn bytes(self) -> Option<usize> {
         (self.used <= u64::BITS).then_some(self.used as usize / 8)
     }
 }
@@ -301,14 +300,26 @@ mod tests {
         assert!(short > 1000);
     }
 
+    /// The events, one after the other; where the next one begins, and why there is none.
+    fn all(bytes: &[u8]) -> (Vec<Timed>, usize, Option<NoEvent>) {
+        let part = Part { bytes, times: &Times::new(Unit::default()), begin: 1 };
+        let (mut progress, mut events) = (Progress { at: 0, last: 1 }, Vec::new());
+        while progress.at < bytes.len() {
+            let mut event = Timed::NONE;
+            match part.event(progress, &mut event) {
+                Ok(after) => progress = after,
+                Err(why) => return (events, progress.at, Some(why)),
+            }
+            events.push(event);
+        }
+        (events, progress.at, None)
+    }
+
     #[test]
     fn what_is_no_event() {
         let why = |bytes: &[u8]| {
-            let mut progress = Progress { at: 0, last: 0 };
-            let times = Times::new(Unit::default());
-            let mut to = [Timed::NONE; 2];
-            let (count, done) = events(&mut to, bytes, bytes.len(), &mut progress, (&times, 1));
-            (count, progress.at, done.unwrap_err())
+            let (events, at, why) = all(bytes);
+            (events.len(), at, why.unwrap())
         };
         for after in [&[][..], &[0; 20]] {
             let with = |bytes: &[u8]| [&[17, 1], bytes, after].concat();
@@ -323,21 +334,32 @@ mod tests {
     }
 
     #[test]
-    fn many_events_are_found_again() {
+    fn many_events() {
         let mut bytes = Vec::new();
-        let mut begins = Vec::new();
         for number in numbers() {
-            begins.push(bytes.len());
             bytes.extend(event(21, &[number, 7, number / 3, 1], &[]).0);
         }
-        let times = Times::new(Unit::default());
-        let mut progress = Progress { at: 0, last: 1 };
-        let mut to = [Timed::NONE; 500];
-        let (count, done) = events(&mut to, &bytes, bytes.len(), &mut progress, (&times, 1));
-        assert_eq!((count, done, progress.at), (begins.len(), Ok(()), bytes.len()));
-        for (nth, (begin, number)) in begins.into_iter().zip(numbers()).enumerate() {
-            assert_eq!(len_of(nth, &bytes), begin);
-            assert_eq!(to[nth].own_args(), [7, number / 3, 1]);
+        let (events, at, why) = all(&bytes);
+        assert_eq!((events.len(), at, why), (numbers().count(), bytes.len(), None));
+        for (event, number) in events.iter().zip(numbers()) {
+            assert_eq!(event.own_args(), [7, number / 3, 1]);
+        }
+    }
+
+    #[test]
+    fn short_events_are_those_that_a_window_has() {
+        for first in numbers() {
+            for second in numbers() {
+                for number in [16, 17, 21] {
+                    let (bytes, _) = event(number, &[first, second, 3, 4], &[0x80; 60]);
+                    let window = window(&bytes).unwrap();
+                    let decoded = short_event(window, &mut { Timed::NONE });
+                    assert_eq!(is_short(window), decoded.is_some(), "{number} {first} {second}");
+                }
+            }
+        }
+        for no_event in [0, 1, 200] {
+            assert!(!is_short(&[no_event, 0, 0, 0, 0, 0, 0, 0, 0]));
         }
     }
 

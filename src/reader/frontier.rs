@@ -7,7 +7,7 @@ use super::ids::Time;
 use super::sort;
 
 /// A thread in the heap.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The time of its next event.
     pub(crate) time: i64,
@@ -52,6 +52,25 @@ impl Frontier {
         let entry = Entry { time, ..self.0[at] };
         if self.sift_up(at, entry) == at {
             self.sift_down(at, entry);
+        }
+    }
+
+    /// As [`update`](Self::update), of the first thread.
+    #[inline(always)]
+    pub(crate) fn update_first(&mut self, time: i64) {
+        let [first, others @ ..] = &mut self.0[..] else { return };
+        first.time = time;
+        let (at, second) = match others {
+            [one, other, ..] if other.time < one.time => (2, other),
+            [one, ..] => (1, one),
+            [] => return,
+        };
+        if second.time < time {
+            std::mem::swap(first, second);
+            // Most often there are few threads, and none is below.
+            if 2 * at + 1 < self.0.len() {
+                self.sift_down(at, self.0[at]);
+            }
         }
     }
 
@@ -126,7 +145,13 @@ mod tests {
             let len = frontier.len();
             match random >> 61 {
                 0..=2 => frontier.insert(Entry { time, cursor: step }),
-                3..=5 if len > 0 => frontier.update(place % len, time),
+                3..=4 if len > 0 => frontier.update(place % len, time),
+                5 if len > 0 => {
+                    let mut other = Frontier(frontier.0.clone());
+                    other.update(0, time);
+                    frontier.update_first(time);
+                    assert_eq!(frontier.0, other.0);
+                }
                 6 if len > 0 => frontier.remove(place % len),
                 _ => frontier.sort(),
             }

@@ -65,7 +65,6 @@ pub(crate) fn read_at(
 }
 
 /// The bytes of a generation.
-#[derive(Clone)]
 pub(crate) enum Held {
     Here(Vec<u8>),
     /// In what can be read at any place, from this place on.
@@ -79,6 +78,14 @@ impl Default for Held {
 }
 
 impl Held {
+    /// All bytes, if they are in memory.
+    pub(crate) fn in_memory(&self) -> Option<&[u8]> {
+        match self {
+            Held::Here(bytes) => Some(bytes),
+            Held::At(..) => None,
+        }
+    }
+
     /// The bytes at a place: `buffer` is for those that are not in memory.
     pub(crate) fn bytes<'a>(
         &'a self,

@@ -11,7 +11,7 @@ use super::frontier::{Entry, Frontier};
 use super::generation::{Decoded, Generation};
 use super::ids::Time;
 use super::names::Names;
-use super::order::{AT_A_TIME, Order};
+use super::order::{Frequent, Order};
 use super::samples::Sample;
 use super::streams::Streams;
 
@@ -25,6 +25,20 @@ pub(crate) struct Merge {
     frontier: Frontier,
     /// Samples, the next one last.
     samples: Vec<Sample>,
+}
+
+/// Why events of the most frequent types do not go on.
+enum Pause {
+    /// Enough events were made.
+    Full,
+    /// A sample comes next.
+    Sample,
+    /// The first thread has to wait for another one.
+    Waits,
+    /// The next event of the first thread can never happen.
+    Refused(Error),
+    /// The first thread's next event is of another type, or not there.
+    Other,
 }
 
 impl Merge {
@@ -74,12 +88,12 @@ impl Merge {
     /// The events that were made and not taken away.
     #[inline(always)]
     pub(crate) fn made(&self) -> &[Event] {
-        &self.order.out
+        self.order.out.events()
     }
 
     /// Takes away all events that were made.
     pub(crate) fn clear(&mut self) {
-        self.order.out.clear();
+        self.order.out.truncate(0);
     }
 
     /// Adds an event that comes of none in the file: at this time, or after the last one.
@@ -94,9 +108,7 @@ impl Merge {
 
     /// Makes events: some, or all that are left of the generation.
     pub(crate) fn fill(&mut self) -> Result<(), Error> {
-        // One in the file makes up to three.
-        self.order.out.reserve(AT_A_TIME + 2);
-        while self.order.out.len() < AT_A_TIME && self.some()? {}
+        while !self.order.out.is_full() && self.some()? {}
         Ok(())
     }
 
@@ -107,9 +119,8 @@ impl Merge {
         for (at, stream) in streams.iter().enumerate() {
             let thread = self.order.thread(stream.thread);
             let mut cursor = ThreadCursor::new(at, streams.len(), thread);
-            if cursor.decode(&self.streams, &self.times)? {
-                let entry = Entry { time: cursor.event().time, cursor: self.cursors.len() as u32 };
-                self.frontier.insert(entry);
+            if let Some(time) = cursor.time(&self.streams, &self.times)? {
+                self.frontier.insert(Entry { time, cursor: self.cursors.len() as u32 });
                 self.cursors.push(cursor);
             }
         }
@@ -118,57 +129,119 @@ impl Merge {
 
     /// Makes the next events of the generation: one at least, and those that come of it; `false` at
     /// its end.
-    #[inline(always)]
     fn some(&mut self) -> Result<bool, Error> {
-        let first = self.frontier.get(0);
-        if let Some(sample) = self.samples.last()
-            && first.is_none_or(|first| sample.time < Time(first.time))
-        {
-            self.order.push(sample.event());
-            self.samples.pop();
-            return Ok(true);
+        let Some(first) = self.frontier.get(0) else { return Ok(self.sample()) };
+        match self.run_frequent() {
+            Pause::Full => return Ok(true),
+            Pause::Sample => return Ok(self.sample()),
+            Pause::Refused(error) => {
+                let first = self.frontier.get(0).unwrap_or(first);
+                return Err(self.failed(error, first));
+            }
+            Pause::Waits => return self.advance_other(),
+            Pause::Other => {}
         }
-        match first {
-            Some(first) => self.run(first),
-            None => Ok(false),
-        }
+        self.next_of_first()
     }
 
-    /// Lets the first thread go on, as long as it is the first.
-    #[inline(always)]
-    fn run(&mut self, first: Entry) -> Result<bool, Error> {
-        let Some(generation) = self.generation.as_deref() else { return Ok(false) };
-        let sample = self.samples.last().map_or(i64::MAX, |sample| sample.time.0);
-        let until = self.frontier.second().min(sample);
-        let cursor = &mut self.cursors[first.cursor as usize];
-        loop {
-            let (happened, step) =
-                self.order.run(cursor.decoded(), cursor.thread, until, generation);
-            let is_over = cursor.skip(happened);
-            match step {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.frontier.update(0, cursor.event().time);
-                    return self.advance_other();
-                }
-                Err(error) => return Err(self.failed(error, first)),
+    /// Adds the next sample, if there is one.
+    fn sample(&mut self) -> bool {
+        let sample = self.samples.pop();
+        if let Some(sample) = &sample {
+            self.order.push(sample.event());
+        }
+        sample.is_some()
+    }
+
+    /// Lets events of the most frequent types happen, of whichever thread is the first.
+    #[inline(never)]
+    fn run_frequent(&mut self) -> Pause {
+        let Merge { order, generation, streams, times, cursors, frontier, samples } = self;
+        let Some(generation) = generation.as_deref() else { return Pause::Other };
+        let sample = samples.last().map_or(i64::MAX, |sample| sample.time.0);
+        let (all_bytes, made) = (streams.held().in_memory(), order.out.len());
+        let pause = loop {
+            let Some(first) = frontier.get(0) else { break Pause::Other };
+            if first.time > sample {
+                break Pause::Sample;
             }
-            if is_over {
-                match cursor.decode(&self.streams, &self.times) {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        self.frontier.remove(0);
-                        return Ok(true);
+            let until = frontier.second().min(sample);
+            let cursor = &mut cursors[first.cursor as usize];
+            let mut here = order.place(cursor.thread);
+            let mut last = cursor.progress.last;
+            let all = cursor.bytes(all_bytes);
+            let mut rest = all;
+            let end = loop {
+                let Some(window) = rest.first_chunk() else { break Frequent::Other };
+                match order.frequent(window, &mut here, (last, until), (times, generation)) {
+                    Frequent::Happened(bytes, time) => {
+                        last = cursor.after(time);
+                        rest = &rest[bytes..];
                     }
-                    Err(error) => return Err(self.malformed(error)),
+                    end => break end,
                 }
+            };
+            let done = all.len() - rest.len();
+            order.put(&here);
+            cursor.progress.at += done;
+            cursor.progress.last = last;
+            match end {
+                Frequent::Late(time) => {
+                    frontier.update_first(time);
+                    if order.out.is_full() {
+                        break Pause::Full;
+                    }
+                }
+                Frequent::Waits(time) => {
+                    frontier.update_first(time);
+                    break Pause::Waits;
+                }
+                Frequent::Refused(error) => {
+                    order.before = order.out.len();
+                    return Pause::Refused(error);
+                }
+                Frequent::Happened(..) | Frequent::Other => break Pause::Other,
             }
-            let time = cursor.event().time;
-            if time > until || self.order.out.len() >= AT_A_TIME {
-                self.frontier.update(0, time);
+        };
+        // Of each came one.
+        if order.out.len() > made {
+            order.before = order.out.len() - 1;
+        }
+        pause
+    }
+
+    /// Looks at the next event of the first thread, whatever it is.
+    #[inline(never)]
+    fn next_of_first(&mut self) -> Result<bool, Error> {
+        let Some(first) = self.frontier.get(0) else { return Ok(false) };
+        let cursor = &mut self.cursors[first.cursor as usize];
+        let time = match cursor.time(&self.streams, &self.times) {
+            Ok(Some(time)) => time,
+            Ok(None) => {
+                self.frontier.remove(0);
                 return Ok(true);
             }
+            Err(error) => return Err(self.malformed(error)),
+        };
+        let sample = self.samples.last().map_or(i64::MAX, |sample| sample.time.0);
+        if time > self.frontier.second().min(sample) || self.order.out.is_full() {
+            self.frontier.update(0, time);
+            return Ok(true);
         }
+        if !self.happens(first)? {
+            self.frontier.update(0, time);
+            return self.advance_other();
+        }
+        // The event may be given away now, so that after it must not be one that is malformed.
+        if self.order.out.is_full() { self.next_of_first() } else { Ok(true) }
+    }
+
+    /// Lets the next event of a thread happen, if it can.
+    fn happens(&mut self, entry: Entry) -> Result<bool, Error> {
+        let Some(generation) = &self.generation else { return Ok(false) };
+        let cursor = &mut self.cursors[entry.cursor as usize];
+        let happened = cursor.advance(&mut self.order, (&self.streams, &self.times, generation));
+        happened.map_err(|error| self.failed(error, entry))
     }
 
     /// Tries the threads after the first, the earliest first.
@@ -184,22 +257,16 @@ impl Merge {
         Err(self.stuck())
     }
 
-    /// Lets the next event of a thread happen, if it can.
+    /// As [`happens`](Self::happens), of the thread at this place, which then has another place.
     fn advance(&mut self, at: usize) -> Result<bool, Error> {
-        let (Some(entry), Some(generation)) = (self.frontier.get(at), &self.generation) else {
+        let Some(entry) = self.frontier.get(at) else { return Ok(false) };
+        if !self.happens(entry)? {
             return Ok(false);
-        };
-        let cursor = &mut self.cursors[entry.cursor as usize];
-        let next = std::slice::from_ref(cursor.event());
-        match self.order.run(next, cursor.thread, i64::MAX, generation).1 {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
-            Err(error) => return Err(self.failed(error, entry)),
         }
-        let is_over = cursor.skip(1);
-        match if is_over { cursor.decode(&self.streams, &self.times) } else { Ok(true) } {
-            Ok(true) => self.frontier.update(at, cursor.event().time),
-            Ok(false) => self.frontier.remove(at),
+        let cursor = &mut self.cursors[entry.cursor as usize];
+        match cursor.time(&self.streams, &self.times) {
+            Ok(Some(time)) => self.frontier.update(at, time),
+            Ok(None) => self.frontier.remove(at),
             Err(error) => return Err(self.malformed(error)),
         }
         Ok(true)
@@ -239,7 +306,10 @@ impl Merge {
         let Some(entry) = self.frontier.get(0) else {
             return Error::new(ErrorKind::Stuck, "no thread has an event");
         };
-        let event = self.cursors[entry.cursor as usize].event();
+        let cursor = &self.cursors[entry.cursor as usize];
+        let Some(event) = cursor.event(&self.streams, &self.times) else {
+            return Error::new(ErrorKind::Stuck, "a thread has no event");
+        };
         let spec = event.event.spec();
         let mut what = format!("no thread can go on: {} waits for another event", spec.name);
         for (name, arg) in spec.args.iter().skip(1).zip(event.own_args()) {

@@ -50,6 +50,7 @@ mod held;
 mod ids;
 mod index;
 mod kind;
+mod made;
 #[cfg(feature = "analysis")]
 pub(crate) mod measure;
 mod merge;

@@ -111,7 +111,7 @@ impl Order {
         place.check_user(ev)?;
         let task = TaskID(ev.args[0]);
         let name = string(ev, 1, of)?;
-        self.current(ev, &place)?;
+        self.current(ev.event, place.on.goroutine_slot, place.on.goroutine)?;
         self.regions.enter(place.on.goroutine, Region { task, name });
         self.region(ev, place, name, of)
     }
@@ -121,7 +121,7 @@ impl Order {
         place.check_user(ev)?;
         let task = TaskID(ev.args[0]);
         let name = string(ev, 1, of)?;
-        self.current(ev, &place)?;
+        self.current(ev.event, place.on.goroutine_slot, place.on.goroutine)?;
         let open = self.regions.open.get_mut(&place.on.goroutine.0);
         if let Some(innermost) = open.and_then(Vec::pop) {
             let is_named = innermost.name == name || of.bytes(innermost.name) == of.bytes(name);

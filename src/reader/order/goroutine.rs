@@ -2,7 +2,7 @@
 
 use super::state::{GoStatus, NO_THREAD, NOWHERE};
 use super::table::Goroutine;
-use super::{Need, Order, Place, Step, stack, string, wrong};
+use super::{Need, Order, Place, Step, refused, stack, string, wrong};
 use crate::reader::decode::Timed;
 use crate::reader::error::Error;
 use crate::reader::event::{Context, Event};
@@ -57,10 +57,15 @@ impl Order {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn not_in_state(&mut self, ev: &Timed, slot: u32, expected: GoStatus) -> Error {
+    pub(super) fn not_in_state(
+        &mut self,
+        event: EventType,
+        slot: u32,
+        expected: GoStatus,
+    ) -> Error {
         let goroutine = self.goroutines.at(slot);
         let (id, found) = (goroutine.id, goroutine.status);
-        wrong(ev, format!("expected goroutine {id} to be {expected:?}, but it is {found:?}"))
+        refused(event, &format!("expected goroutine {id} to be {expected:?}, but it is {found:?}"))
     }
 
     /// The running goroutine waits, or gives way.
@@ -113,7 +118,7 @@ impl Order {
         if let Some(slot) = creator
             && self.goroutines.at(slot).status != GoStatus::Running
         {
-            return Err(self.not_in_state(ev, slot, GoStatus::Running));
+            return Err(self.not_in_state(ev.event, slot, GoStatus::Running));
         }
         self.create(ev, status)?;
         let stack_of_creator = stack(ev, 2, of)?;
@@ -127,7 +132,7 @@ impl Order {
     pub(super) fn create(&mut self, ev: &Timed, status: GoStatus) -> Result<u32, Error> {
         let id = GoID(ev.args[0] as i64);
         if self.goroutines.find(id).is_some() {
-            return Err(wrong(ev, format!("goroutine {id} is created, but exists already")));
+            return Err(exists_already(ev.event, id));
         }
         Ok(self.goroutines.insert(id, status, self.number))
     }
@@ -201,7 +206,7 @@ impl Order {
             return Ok((slot, GoState::Undetermined));
         };
         if self.goroutines.at(slot).status != status {
-            return Err(self.not_in_state(ev, slot, status));
+            return Err(self.not_in_state(ev.event, slot, status));
         }
         self.goroutines.at(slot).sequence = self.sequence(0);
         Ok((slot, status.state()))
@@ -247,4 +252,10 @@ impl Order {
         context.thread = thread;
         Ok(())
     }
+}
+
+#[cold]
+#[inline(never)]
+fn exists_already(event: EventType, id: GoID) -> Error {
+    refused(event, &format!("goroutine {id} is created, but exists already"))
 }

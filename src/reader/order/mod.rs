@@ -20,11 +20,12 @@ mod table;
 
 use std::sync::Arc;
 
-use super::decode::Timed;
+use super::decode::{Numbers, Timed, Times, WINDOW_BYTES, is_short};
 use super::error::{Error, ErrorKind};
 use super::event::{Context, Event};
 use super::generation::Generation;
 use super::ids::{GoID, ProcID, StackId, StringId, ThreadID, Time};
+use super::made::Made;
 use super::names::Names;
 use crate::wire::event::EventType;
 use annotation::{Regions, Tasks};
@@ -52,7 +53,7 @@ pub(crate) struct Order {
     regions: Regions,
     carried: Carried,
     /// What happened, for whoever takes it away.
-    pub(crate) out: Vec<Event>,
+    pub(crate) out: Made,
     /// How much of it there was before the last event of a thread.
     pub(crate) before: usize,
     /// The time of the last of it.
@@ -61,13 +62,31 @@ pub(crate) struct Order {
 
 /// Where an event happens: on which thread, and what that has.
 #[derive(Clone, Copy)]
-struct Place {
+pub(crate) struct Place {
     thread: u32,
     on: Thread,
 }
 
-/// As many events are made at a time.
-pub(crate) const AT_A_TIME: usize = 256;
+/// What came of an event that may be one of the most frequent types.
+pub(crate) enum Frequent {
+    /// It happened, took so many bytes and was at this time. One event came of it.
+    Happened(usize, i64),
+    /// It comes later than others may, or there is no place for what comes of it. Its time.
+    Late(i64),
+    /// It has to wait for another thread's. Its time.
+    Waits(i64),
+    /// It can never happen. Nothing came of it.
+    Refused(Error),
+    /// It is of another type, or not as simple.
+    Other,
+}
+
+/// An event, of which the arguments are not decoded yet.
+#[derive(Clone, Copy)]
+struct Head {
+    time: i64,
+    numbers: Numbers,
+}
 
 /// Whether a thread has to have something for an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,7 +110,7 @@ impl Order {
             tasks: Tasks::default(),
             regions: Regions::default(),
             carried: Carried::new(),
-            out: Vec::new(),
+            out: Made::new(),
             before: 0,
             last: Time(0),
         }
@@ -116,73 +135,90 @@ impl Order {
         self.is_first = self.first.is_none_or(|first| first == number);
     }
 
-    /// The place of a thread, by which [`run`](Self::run) knows it.
+    /// The place of a thread, by which [`place`](Self::place) knows it.
     pub(crate) fn thread(&mut self, id: ThreadID) -> u32 {
         self.threads.place(id)
     }
 
-    /// Lets events of a thread happen, one after the other, up to a time and as long as there are few in
-    /// `out`. How many did; and whether the next one can happen or has to wait for another thread's.
+    /// Lets the event in a window happen, if its type is one of the most frequent ones, of a thread that has
+    /// what is `here`.
     ///
-    /// After an error `out` may have a part of what came of the event; `before` says what not.
+    /// Such an event is decoded where it happens: it is known there what it has, and what it has is
+    /// nowhere but in registers.
     #[inline(always)]
-    pub(crate) fn run(
+    pub(crate) fn frequent(
         &mut self,
-        events: &[Timed],
-        thread: u32,
-        until: i64,
-        of: &Generation,
-    ) -> (usize, Step) {
-        self.threads.at(thread).is_known = true;
-        let mut here = self.place(thread);
-        let (mut happened, mut before) = (0, self.out.len());
-        let mut step = Ok(true);
-        for ev in events {
-            let made = self.out.len();
-            if ev.time > until || made >= AT_A_TIME {
-                break;
-            }
-            before = made;
-            step = self.advance(ev, &mut here, of);
-            if !matches!(step, Ok(true)) {
-                break;
-            }
-            happened += 1;
+        window: &[u8; WINDOW_BYTES],
+        here: &mut Place,
+        (last, until): (i64, i64),
+        (times, of): (&Times, &Generation),
+    ) -> Frequent {
+        use EventType as E;
+        const GO_START: u8 = E::GoStart as u8;
+        const GO_UNBLOCK: u8 = E::GoUnblock as u8;
+        const GO_BLOCK: u8 = E::GoBlock as u8;
+        const GO_STOP: u8 = E::GoStop as u8;
+        const GO_DESTROY: u8 = E::GoDestroy as u8;
+        const GO_CREATE: u8 = E::GoCreate as u8;
+        const GO_SYSCALL_BEGIN: u8 = E::GoSyscallBegin as u8;
+        const GO_SYSCALL_END: u8 = E::GoSyscallEnd as u8;
+        let [number, word @ ..] = *window;
+        let mut numbers = Numbers::new(word);
+        let time = last.wrapping_add(times.ns(numbers.next()));
+        if time > until || self.out.is_full() {
+            return if is_short(window) { Frequent::Late(time) } else { Frequent::Other };
         }
-        self.before = before;
-        self.put(&here);
-        (happened, step)
+        let head = Head { time, numbers };
+        match number {
+            GO_START => head.with::<2>(E::GoStart, |ev| self.go_start(ev, here)),
+            GO_UNBLOCK => head.with::<3>(E::GoUnblock, |ev| self.go_unblock(ev, here, of)),
+            GO_BLOCK => {
+                head.with::<2>(E::GoBlock, |ev| self.go_stop(ev, here, GoStatus::Waiting, of))
+            }
+            GO_STOP => {
+                head.with::<2>(E::GoStop, |ev| self.go_stop(ev, here, GoStatus::Runnable, of))
+            }
+            GO_DESTROY => head.with::<0>(E::GoDestroy, |ev| self.go_destroy(ev, here)),
+            GO_CREATE => {
+                head.with::<3>(E::GoCreate, |ev| self.go_create(ev, here, GoStatus::Runnable, of))
+            }
+            GO_SYSCALL_BEGIN => {
+                head.with::<2>(E::GoSyscallBegin, |ev| self.go_syscall_begin(ev, here, of))
+            }
+            GO_SYSCALL_END => head.with::<0>(E::GoSyscallEnd, |ev| self.go_syscall_end(ev, here)),
+            _ => Frequent::Other,
+        }
     }
 
     /// Lets a thread's next event happen, if it can; more than one event may come of it.
-    #[inline(always)]
-    fn advance(&mut self, ev: &Timed, here: &mut Place, of: &Generation) -> Step {
+    ///
+    /// After an error `out` may have a part of that; `before` says what not.
+    #[inline(never)]
+    pub(crate) fn advance(&mut self, ev: &Timed, thread: u32, of: &Generation) -> Step {
         use EventType as E;
-        match ev.event {
-            E::GoStart => self.go_start(ev, here),
-            E::GoUnblock => self.go_unblock(ev, here, of),
-            E::GoBlock => self.go_stop(ev, here, GoStatus::Waiting, of),
-            E::GoStop => self.go_stop(ev, here, GoStatus::Runnable, of),
-            E::GoDestroy => self.go_destroy(ev, here),
-            E::GoCreate => self.go_create(ev, here, GoStatus::Runnable, of),
-            E::GoSyscallBegin => self.go_syscall_begin(ev, here, of),
-            E::GoSyscallEnd => self.go_syscall_end(ev, here),
-            _ => {
-                self.put(here);
-                let step = self.advance_rare(ev, here.thread, of);
-                *here = self.place(here.thread);
-                step
-            }
-        }
+        self.before = self.out.len();
+        self.threads.at(thread).is_known = true;
+        let mut here = self.place(thread);
+        let step = match ev.event {
+            E::GoStart => self.go_start(ev, &mut here),
+            E::GoUnblock => self.go_unblock(ev, &mut here, of),
+            E::GoBlock => self.go_stop(ev, &mut here, GoStatus::Waiting, of),
+            E::GoStop => self.go_stop(ev, &mut here, GoStatus::Runnable, of),
+            E::GoDestroy => self.go_destroy(ev, &mut here),
+            E::GoCreate => self.go_create(ev, &mut here, GoStatus::Runnable, of),
+            E::GoCreateBlocked => self.go_create(ev, &mut here, GoStatus::Waiting, of),
+            E::GoSyscallBegin => self.go_syscall_begin(ev, &mut here, of),
+            E::GoSyscallEnd => self.go_syscall_end(ev, &mut here),
+            _ => return self.advance_rare(ev, here, of),
+        };
+        self.put(&here);
+        step
     }
 
-    /// As [`advance`](Self::advance), of a thread whose place is in the table.
-    #[inline(never)]
-    fn advance_rare(&mut self, ev: &Timed, thread: u32, of: &Generation) -> Step {
+    /// As [`advance`](Self::advance), of events that put what the thread has into the table themselves.
+    fn advance_rare(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
         use EventType as E;
-        let mut place = self.place(thread);
         match ev.event {
-            E::GoCreateBlocked => self.go_create(ev, &mut place, GoStatus::Waiting, of),
             E::ProcStart => self.proc_start(ev, place),
             E::ProcStop => self.proc_stop(ev, place),
             E::GoStatus | E::GoStatusStack => self.go_status(ev, place, of),
@@ -232,14 +268,17 @@ impl Order {
         self.out.push(Event { time, ..event });
     }
 
-    fn place(&self, thread: u32) -> Place {
+    /// What a thread has.
+    #[inline(always)]
+    pub(crate) fn place(&self, thread: u32) -> Place {
         Place { thread, on: *self.threads.get(thread) }
     }
 
     /// Puts what a thread has into the table.
     #[inline(always)]
-    fn put(&mut self, place: &Place) {
+    pub(crate) fn put(&mut self, place: &Place) {
         let thread = self.threads.at(place.thread);
+        thread.is_known = true;
         thread.set_goroutine(place.on.goroutine, place.on.goroutine_slot);
         thread.set_proc(place.on.proc, place.on.proc_slot);
     }
@@ -250,12 +289,10 @@ impl Order {
     }
 
     /// The goroutine that the thread runs.
-    #[inline(always)]
-    fn current(&self, ev: &Timed, place: &Place) -> Result<u32, Error> {
-        let id = place.on.goroutine;
-        let slot = self.goroutines.find_at(place.on.goroutine_slot, id);
+    fn current(&self, event: EventType, slot: u32, id: GoID) -> Result<u32, Error> {
+        let slot = self.goroutines.find_at(slot, id);
         slot.ok_or_else(|| {
-            wrong(ev, format!("goroutine {id}, which the thread runs, does not exist"))
+            refused(event, &format!("goroutine {id}, which the thread runs, does not exist"))
         })
     }
 
@@ -270,15 +307,20 @@ impl Order {
         let (id, slot) = (place.on.goroutine, place.on.goroutine_slot);
         match self.goroutines.slot_of(slot, id, status) {
             Some(slot) => Ok(self.goroutines.at(slot)),
-            None => Err(self.not_current(ev, place, status)),
+            None => Err(self.not_current(ev.event, (slot, id), status)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn not_current(&mut self, ev: &Timed, place: &Place, expected: GoStatus) -> Error {
-        match self.current(ev, place) {
-            Ok(slot) => self.not_in_state(ev, slot, expected),
+    fn not_current(
+        &mut self,
+        event: EventType,
+        (slot, id): (u32, GoID),
+        expected: GoStatus,
+    ) -> Error {
+        match self.current(event, slot, id) {
+            Ok(slot) => self.not_in_state(event, slot, expected),
             Err(error) => error,
         }
     }
@@ -301,6 +343,27 @@ impl Order {
     }
 }
 
+impl Head {
+    /// Decodes so many arguments and lets the event happen.
+    #[inline(always)]
+    fn with<const ARGS: usize>(
+        mut self,
+        event: EventType,
+        happens: impl FnOnce(&Timed) -> Step,
+    ) -> Frequent {
+        let mut ev = Timed { time: self.time, args: [0; _], event };
+        for arg in &mut ev.args[..ARGS] {
+            *arg = self.numbers.next();
+        }
+        let Some(bytes) = self.numbers.bytes() else { return Frequent::Other };
+        match happens(&ev) {
+            Ok(true) => Frequent::Happened(1 + bytes, self.time),
+            Ok(false) => Frequent::Waits(self.time),
+            Err(error) => Frequent::Refused(error),
+        }
+    }
+}
+
 impl Place {
     /// Whether the thread has what it must have, and nothing that it must not.
     #[inline(always)]
@@ -315,7 +378,8 @@ impl Place {
             || is_wrong(proc, self.on.proc != ProcID::NONE)
             || is_wrong(goroutine, self.on.goroutine != GoID::NONE)
         {
-            return Err(self.complaint(ev, proc, goroutine));
+            let Context { goroutine: g, proc: p, thread } = self.context();
+            return Err(complaint(ev.event, (proc, goroutine), g, p, thread));
         }
         Ok(())
     }
@@ -324,26 +388,6 @@ impl Place {
     #[inline(always)]
     fn check_user(&self, ev: &Timed) -> Result<(), Error> {
         self.check(ev, Need::Must, Need::Must)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn complaint(&self, ev: &Timed, proc: Need, goroutine: Need) -> Error {
-        let Context { goroutine: g, proc: p, thread } = self.context();
-        if thread == ThreadID::NONE {
-            return wrong(ev, "expected a thread, found none");
-        }
-        match (proc, p) {
-            (Need::Must, ProcID::NONE) => return wrong(ev, "expected a processor, found none"),
-            (Need::MustNot, p) if p != ProcID::NONE => {
-                return wrong(ev, format!("expected no processor, found processor {p}"));
-            }
-            _ => {}
-        }
-        match goroutine {
-            Need::MustNot => wrong(ev, format!("expected no goroutine, found goroutine {g}")),
-            _ => wrong(ev, "expected a goroutine, found none"),
-        }
     }
 
     #[inline(always)]
@@ -360,28 +404,60 @@ impl Place {
 }
 
 /// An event that cannot be where it is.
+///
+/// Of the event no more is handed over than is needed: what has an address is not in registers.
+#[inline(always)]
+fn wrong(ev: &Timed, why: impl AsRef<str>) -> Error {
+    refused(ev.event, why.as_ref())
+}
+
 #[cold]
 #[inline(never)]
-fn wrong(ev: &Timed, why: impl AsRef<str>) -> Error {
-    Error::new(ErrorKind::Order, format!("{}: {}", ev.event.name(), why.as_ref()))
+fn complaint(
+    event: EventType,
+    (proc, goroutine): (Need, Need),
+    g: GoID,
+    p: ProcID,
+    thread: ThreadID,
+) -> Error {
+    if thread == ThreadID::NONE {
+        return refused(event, "expected a thread, found none");
+    }
+    match (proc, p) {
+        (Need::Must, ProcID::NONE) => return refused(event, "expected a processor, found none"),
+        (Need::MustNot, p) if p != ProcID::NONE => {
+            return refused(event, &format!("expected no processor, found processor {p}"));
+        }
+        _ => {}
+    }
+    match goroutine {
+        Need::MustNot => refused(event, &format!("expected no goroutine, found goroutine {g}")),
+        _ => refused(event, "expected a goroutine, found none"),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn refused(event: EventType, why: &str) -> Error {
+    Error::new(ErrorKind::Order, format!("{}: {why}", event.name()))
 }
 
 /// The stack that an argument refers to.
 #[inline(always)]
 fn stack(ev: &Timed, arg: usize, of: &Generation) -> Result<StackId, Error> {
-    of.stacks.find(ev.args[arg]).ok_or_else(|| missing(ev, arg, "stack"))
+    of.stacks.find(ev.args[arg]).ok_or_else(|| missing(ev.event, ev.args[arg], "stack"))
 }
 
 /// The string that an argument refers to.
 #[inline(always)]
 fn string(ev: &Timed, arg: usize, of: &Generation) -> Result<StringId, Error> {
-    of.strings.find(ev.args[arg]).ok_or_else(|| missing(ev, arg, "string"))
+    of.strings.find(ev.args[arg]).ok_or_else(|| missing(ev.event, ev.args[arg], "string"))
 }
 
 #[cold]
 #[inline(never)]
-fn missing(ev: &Timed, arg: usize, what: &str) -> Error {
-    let (name, id) = (ev.event.name(), ev.args[arg]);
+fn missing(event: EventType, id: u64, what: &str) -> Error {
+    let name = event.name();
     let what = format!("{name}: expected {what} {id} in the generation's table, but there is none");
     Error::new(ErrorKind::Reference, what)
 }

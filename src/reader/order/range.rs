@@ -129,7 +129,7 @@ impl Order {
         of: &Generation,
     ) -> Step {
         place.check_user(ev)?;
-        let slot = self.current(ev, &place)?;
+        let slot = self.current(ev.event, place.on.goroutine_slot, place.on.goroutine)?;
         begins(ev, &mut self.goroutines.at(slot).assists, "the goroutine assists")?;
         let stack = stack(ev, 0, of)?;
         self.emit(Event { stack, ..place.event(ev) })
@@ -146,14 +146,14 @@ impl Order {
 
     pub(super) fn gc_mark_assist_end(&mut self, ev: &Timed, place: Place) -> Step {
         place.check_user(ev)?;
-        let slot = self.current(ev, &place)?;
+        let slot = self.current(ev.event, place.on.goroutine_slot, place.on.goroutine)?;
         ends(ev, &mut self.goroutines.at(slot).assists)?;
         self.emit(place.event(ev))
     }
 
     pub(super) fn stw_begin(&mut self, ev: &Timed, place: Place, of: &Generation) -> Step {
         place.check_user(ev)?;
-        self.current(ev, &place)?;
+        self.current(ev.event, place.on.goroutine_slot, place.on.goroutine)?;
         let reason = string(ev, 0, of)?;
         let id = place.on.goroutine.0;
         let stops = self.stops.open.entry(id).or_default();
@@ -168,7 +168,7 @@ impl Order {
 
     pub(super) fn stw_end(&mut self, ev: &Timed, place: Place) -> Step {
         place.check_user(ev)?;
-        self.current(ev, &place)?;
+        self.current(ev.event, place.on.goroutine_slot, place.on.goroutine)?;
         let id = place.on.goroutine.0;
         let stops = self.stops.open.get_mut(&id).filter(|stops| !stops.is_empty());
         let stops = stops.ok_or_else(|| wrong(ev, "the goroutine has not stopped the world"))?;

@@ -1,12 +1,12 @@
 //! System calls, in which a goroutine may lose its processor.
 
 use super::state::{GoStatus, ProcStatus};
-use super::{Need, Order, Place, Step, stack, wrong};
+use super::{Need, Order, Place, Step, refused, stack};
 use crate::reader::decode::Timed;
 use crate::reader::error::Error;
 use crate::reader::event::Event;
 use crate::reader::generation::Generation;
-use crate::reader::ids::{GoID, Time};
+use crate::reader::ids::{GoID, ProcID, Time};
 use crate::wire::event::EventType;
 
 impl Order {
@@ -23,13 +23,8 @@ impl Order {
         proc.status = ProcStatus::Syscall;
         // The thread has the processor, so nobody else's event can come between.
         if !proc.sequence.is_next(next) {
-            let why = format!(
-                "expected number {} of processor {}, found {}",
-                proc.sequence.number.wrapping_add(1),
-                here.on.proc,
-                next.number,
-            );
-            return Err(wrong(ev, why));
+            let expected = proc.sequence.number.wrapping_add(1);
+            return Err(not_next(ev.event, here.on.proc, expected, next.number));
         }
         proc.sequence = next;
         let stack = stack(ev, 1, of)?;
@@ -51,11 +46,7 @@ impl Order {
         if found == ProcStatus::Syscall {
             return Ok(());
         }
-        let id = place.on.proc;
-        Err(wrong(
-            ev,
-            format!("expected processor {id} to be in a system call, but it is {found:?}"),
-        ))
+        Err(not_in_syscall(ev.event, place.on.proc, found))
     }
 
     /// It lost its processor, so it waits for the event that tells of that; by now it may have another.
@@ -95,4 +86,17 @@ impl Order {
         self.push(Event { args, from: ProcStatus::Syscall.state() as u8, ..lost });
         self.emit(event)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn not_next(event: EventType, id: ProcID, expected: u64, found: u64) -> Error {
+    refused(event, &format!("expected number {expected} of processor {id}, found {found}"))
+}
+
+#[cold]
+#[inline(never)]
+fn not_in_syscall(event: EventType, id: ProcID, found: ProcStatus) -> Error {
+    let why = format!("expected processor {id} to be in a system call, but it is {found:?}");
+    refused(event, &why)
 }
