@@ -61,7 +61,7 @@ fn main() {
     let runs = rounds.unwrap_or(if is_smoke { 1 } else { RUNS });
     let only = option("--only=");
     let folder = tempfile::tempdir().unwrap();
-    let files = load::files(&go, folder.path(), &arguments, is_smoke);
+    let files = load::files(&go, folder.path(), &arguments, is_smoke, &[2]);
     for file in files {
         let megabytes = std::fs::metadata(&file).unwrap().len() as f64 / 1e6;
         println!("{}, {megabytes:.1} MB\n", file.file_name().unwrap_or_default().display());

@@ -1,7 +1,7 @@
 //! How fast traces are read, beside Go's reader on the same files in the same run.
 //!
 //! Each run is a process of its own; the readers take turns. `--smoke` reads one small trace once;
-//! files that are named are read in the place of the trace of a Go program made here.
+//! files that are named are read in the place of the traces of a Go program made here.
 
 mod load;
 #[path = "../../tests/support/mod.rs"]
@@ -16,6 +16,9 @@ use support::{Cost, Go};
 
 /// Runs of each reader for a file.
 const RUNS: usize = 7;
+/// Processors of the traced programs: on one the events of a thread stand together, on two those of
+/// both alternate, and the order goes from one to the other with every second event.
+const PROCS: [u32; 2] = [1, 2];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +30,7 @@ fn main() {
     let Some(go) = Go::find("the bench of the reader") else { return };
     let is_smoke = arguments.iter().any(|argument| argument == "--smoke");
     let folder = tempfile::tempdir().unwrap();
-    let files = load::files(&go, folder.path(), &arguments, is_smoke);
+    let files = load::files(&go, folder.path(), &arguments, is_smoke, &PROCS);
     println!(
         "| trace | MB | events | Go M/s | gort M/s | ratio | Go CPU ns | gort CPU ns | Go MiB | gort MiB |"
     );
