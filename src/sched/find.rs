@@ -100,6 +100,7 @@ fn look_around(m: &'static M, p: &'static P) -> Option<&'static G> {
     m.spinning.set(true);
     PShared::count(&p.shared.spun, 1);
     let g = spin(m, p)?;
+    m.emit(|e| e.time_passes());
     stop_spinning(m);
     Some(g)
 }
@@ -159,6 +160,7 @@ fn fire_timers(m: &'static M, of: &P) -> bool {
         return false;
     }
     m.fired.set(true);
+    m.emit(|e| e.time_passes());
     let rt = Inside::already(m);
     timers.expired(now).fire(&rt);
     std::mem::forget(rt);
@@ -189,12 +191,12 @@ fn fire_all_timers(m: &'static M, p: &'static P, now_ns: u64) -> Option<&'static
 /// Looks at everybody's queues for a while.
 #[cold]
 fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
-    let begin = clock::monotonic_ns();
+    let mut begin = clock::monotonic_ns();
     if let Some(loot) = m.loot.take() {
         loot.judge(m, begin, p.shared.tick());
     }
     let mut eyes = Eyes::default();
-    let is_punctual = m.fired.take();
+    let mut is_punctual = m.fired.take();
     loop {
         m.door.step_aside();
         if let Some(g) = p.queue.refill(&SCHED.injector) {
@@ -218,20 +220,24 @@ fn spin(m: &'static M, p: &'static P) -> Option<&'static G> {
             }
             return None;
         }
-        rest(m, is_punctual);
+        if is_punctual {
+            (0..32).for_each(|_| std::hint::spin_loop());
+        } else if let Some(now) = give_way(m, now) {
+            // It has not looked meanwhile, nor was anybody woken for what it would have seen.
+            (begin, is_punctual) = (now, true);
+        }
     }
 }
 
-/// Between two looks. What is to come may be another thread's work, a client's or a waker's, which then
-/// gets the core, if it wants it. But it may keep it for a slice of the kernel's: who fired a timer
-/// may be wanted for the next, and stays.
-fn rest(m: &'static M, is_punctual: bool) {
-    m.emit(|e| e.time_passes());
-    if is_punctual {
-        (0..32).for_each(|_| std::hint::spin_loop());
-    } else {
-        thread::yield_now();
-    }
+/// Lets another thread have the core, if one wants it: what is to come may be its work, a client's or a
+/// waker's. It may keep the core for a slice of the kernel's, though: so who fired a timer, and may be
+/// wanted for the next, does not give way. Returns the time if it took long.
+fn give_way(m: &'static M, now_ns: u64) -> Option<u64> {
+    m.door.leave();
+    thread::yield_now();
+    m.enter_idle();
+    let after_ns = clock::monotonic_ns();
+    (after_ns - now_ns > RUNNEXT_PATIENCE_NS).then_some(after_ns)
 }
 
 /// What a thief has its eyes on while it spins.

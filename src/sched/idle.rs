@@ -228,6 +228,7 @@ impl Idle {
     pub(super) fn try_again(&self) -> Option<String> {
         let why = self.lists.lock().no_thread.take()?;
         SCHED.wake_one();
+        self.call_keeper();
         Some(why)
     }
 
@@ -462,7 +463,7 @@ impl Idle {
     }
 
     #[cold]
-    fn call_keeper(&self) {
+    pub(super) fn call_keeper(&self) {
         let lists = self.lists.lock();
         if let Some(m) = lists.keeper.or_else(|| lists.ms.last().copied()) {
             m.poke();
@@ -472,16 +473,17 @@ impl Idle {
 
 /// Whether a goroutine lies in the `runnext`, or a queue, of a processor that does not schedule
 /// meanwhile, or not from there; or in a queue that a thief may take from at once. Who yields, or takes
-/// a batch from the common queue, wakes nobody.
+/// a batch from the common queue, wakes nobody; and who is said to spin may be off its core.
 fn is_work_stuck() -> bool {
-    p::all().any(|p| {
-        let is_stuck = p.shared.has_loot(true) || is_left_lying(p);
-        if is_stuck {
-            p.shared.set_keeps_short(false);
-            p.shared.set_has_trifles(false);
-        }
-        is_stuck
-    })
+    !SCHED.injector.is_empty()
+        || p::all().any(|p| {
+            let is_stuck = p.shared.has_loot(true) || is_left_lying(p);
+            if is_stuck {
+                p.shared.set_keeps_short(false);
+                p.shared.set_has_trifles(false);
+            }
+            is_stuck
+        })
 }
 
 /// Whether what the processor's owner keeps for itself lies where it is.

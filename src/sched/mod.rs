@@ -150,6 +150,8 @@ impl Sched {
             self.idle.set_procs(n.min(p::MAX_PROCS));
             generation::procs_changed();
             self.wake_one();
+            // Nobody gave the new processors up, and so looked at timers and the network.
+            self.idle.call_keeper();
         }
         old
     }

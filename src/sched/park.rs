@@ -186,7 +186,8 @@ impl Inside {
             return ready_outside(g);
         };
         let traced = m.emit(|e| {
-            if m.g().is_none() {
+            // Else it may wake a thread, which takes its time.
+            if m.g().is_none() && SCHED.spinners.idle() == 0 {
                 return e.go_unblock_by_worker(g);
             }
             let stack = m.stack_above(e);

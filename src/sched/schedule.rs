@@ -21,6 +21,7 @@ pub(super) fn run(m: &'static M) -> ! {
     loop {
         let g = find::find_runnable(m);
         if m.owes_keeper.get() {
+            m.emit(|e| e.time_passes());
             SCHED.idle.find_keeper(m);
         }
         if let Some(g) = before_run(m, g) {
