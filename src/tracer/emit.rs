@@ -209,14 +209,6 @@ impl<'a> Emitter<'a> {
         time
     }
 
-    /// Writes an event that follows from the event at `cause`, perhaps another thread's.
-    #[inline]
-    fn event_after<const N: usize>(&mut self, cause: u32, event: EventType, args: [u64; N]) -> u64 {
-        let time = self.stream.time(Some(cause));
-        self.proc.event(self.stream, time, event, args);
-        time
-    }
-
     /// Writes the goroutine's status, if this generation has none yet.
     #[inline]
     fn status(&mut self, g: &impl Traced) {
@@ -298,24 +290,32 @@ impl<'a> Emitter<'a> {
     /// A blocked goroutine becomes runnable; `stack` is the waker's.
     #[inline]
     pub(crate) fn go_unblock(&mut self, g: &impl Traced, stack: u32) {
-        self.status(g);
-        let seq = g.state().set_numbered(Status::Runnable);
-        let cause = g.last_event().load(Ordering::Relaxed);
-        let args = [g.number(), seq.into(), stack.into()];
-        note_time(g, self.event_after(cause, EventType::GoUnblock, args));
+        self.unblock(g, stack, Stream::time);
     }
 
     /// As [`Emitter::go_unblock`], by a worker between two goroutines, which delivers one after the other
     /// and runs one of them next: they take the time of the first.
     #[inline]
     pub(crate) fn go_unblock_by_worker(&mut self, g: &impl Traced) {
+        self.unblock(g, 0, Stream::time_at_once);
+        self.stream.set_fresh(true);
+    }
+
+    /// The time follows from the goroutine's last event, perhaps another thread's.
+    #[inline(always)]
+    fn unblock(
+        &mut self,
+        g: &impl Traced,
+        stack: u32,
+        time: impl FnOnce(&mut Stream, Option<u32>) -> u64,
+    ) {
         self.status(g);
         let seq = g.state().set_numbered(Status::Runnable);
         let cause = g.last_event().load(Ordering::Relaxed);
-        let time = self.stream.time_at_once(Some(cause));
-        self.proc.event(self.stream, time, EventType::GoUnblock, [g.number(), seq.into(), 0]);
+        let time = time(self.stream, Some(cause));
+        let args = [g.number(), seq.into(), stack.into()];
+        self.proc.event(self.stream, time, EventType::GoUnblock, args);
         note_time(g, time);
-        self.stream.set_fresh(true);
     }
 
     /// The current goroutine is in a call that may block, or in code that computes for long, and
