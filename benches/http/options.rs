@@ -91,7 +91,8 @@ impl Options {
     }
 }
 
-fn processors() -> usize {
+/// How many there are.
+pub(crate) fn processors() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 

@@ -3,13 +3,11 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
-use crate::options::Options;
+use crate::options::{self, Options};
 
 pub(crate) const NAMES: [&str; 2] = ["gort", "go"];
 
@@ -70,7 +68,7 @@ pub(crate) fn command(program: &Path, party: Party, options: &Options) -> Comman
     if !options.apart {
         return Command::new(program);
     }
-    let last = thread::available_parallelism().map_or(1, NonZeroUsize::get) - 1;
+    let last = options::processors() - 1;
     let processors = match party {
         Party::Server => format!("0-{}", last - 1),
         Party::Client => last.to_string(),
